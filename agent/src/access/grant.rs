@@ -1,0 +1,58 @@
+//! The proof that a request may pass.
+
+use std::sync::Arc;
+
+use http::{HeaderName, HeaderValue};
+use policy_protocol::Timestamp;
+
+use crate::config::Realm;
+use crate::session::cache::CachedSession;
+
+/// Permission to forward one request. [`Upstreams::forward`](crate::upstream::Upstreams::forward) needs
+/// one, and only [`access`](crate::access) can make it, so a skipped check does not compile.
+///
+/// ```compile_fail
+/// let forged = agent::access::Grant { realm: todo!(), identity: None };
+/// ```
+#[derive(Debug)]
+pub struct Grant {
+    realm: Arc<Realm>,
+    identity: Option<GrantedIdentity>,
+}
+
+/// Who was let in, and what the application is told.
+#[derive(Debug)]
+pub struct GrantedIdentity {
+    /// The session.
+    pub session: Arc<CachedSession>,
+    /// Headers that are the same for every request of this session in this realm.
+    pub headers: Arc<[(HeaderName, HeaderValue)]>,
+    /// Further headers from the policy server's decision.
+    pub decision_headers: Arc<[(HeaderName, HeaderValue)]>,
+    /// `Set-Cookie` values from responses.
+    pub cookies: Arc<[HeaderValue]>,
+    /// When this was decided.
+    pub now: Timestamp,
+}
+
+impl Grant {
+    /// An open realm, or an ignored resource: no session, no identity.
+    pub(super) const fn anonymous(realm: Arc<Realm>) -> Self {
+        Self { realm, identity: None }
+    }
+
+    /// An authenticated and authorized user.
+    pub(super) const fn user(realm: Arc<Realm>, identity: GrantedIdentity) -> Self {
+        Self { realm, identity: Some(identity) }
+    }
+
+    /// Where the request may go.
+    pub const fn realm(&self) -> &Arc<Realm> {
+        &self.realm
+    }
+
+    /// Who was let in; nobody in particular for an open realm.
+    pub const fn identity(&self) -> Option<&GrantedIdentity> {
+        self.identity.as_ref()
+    }
+}

@@ -1,0 +1,386 @@
+//! The configuration, valid by construction.
+//!
+//! [`file`] is what an operator writes, [`validate`] turns it into the types below and reports every
+//! problem at once, [`defaults`] holds every number with its reason, [`reload`] watches for changes.
+
+pub mod defaults;
+pub mod env;
+pub mod file;
+pub mod problem;
+pub mod realm_inheritance;
+pub mod reference;
+pub mod reload;
+pub mod schema;
+pub mod units;
+pub mod validate;
+
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::http::{HeaderName, Method, Uri};
+use ipnet::IpNet;
+use policy_protocol::{AuthScheme, ProtectionLevel, Secret};
+
+/// Everything an agent needs to run.
+#[derive(Debug)]
+pub struct Config {
+    /// The agent's name, told to the policy server and recorded in cookies.
+    pub agent_name: String,
+    /// Data threads, each with its own runtime and upstream pools.
+    pub workers: NonZeroUsize,
+    /// How long requests in progress may run on after SIGTERM.
+    pub drain_timeout: Duration,
+    /// Where requests come in.
+    pub listeners: Vec<Listener>,
+    /// Where operators look in, if anywhere.
+    pub admin: Option<SocketAddr>,
+    /// Networks whose forwarding headers are believed. Empty by default (R3).
+    pub trusted_proxies: Vec<IpNet>,
+    /// Who answers Validate().
+    pub policy_server: PolicyServer,
+    /// Cookies and the session cache.
+    pub session: SessionSettings,
+    /// What applications are told of the user.
+    pub identity: IdentitySettings,
+    /// Login and logout.
+    pub login: LoginSettings,
+    /// The applications.
+    pub upstreams: Vec<Arc<Upstream>>,
+    /// What is protected, and how.
+    pub realms: Vec<Arc<Realm>>,
+    /// Bounds on what comes from outside (R8).
+    pub limits: Limits,
+    /// Logs.
+    pub log: LogSettings,
+    /// Safe defaults that were opted out of (R7), one sentence each; logged at start.
+    pub warnings: Vec<String>,
+}
+
+/// One listening socket.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Listener {
+    /// Where to listen.
+    pub address: SocketAddr,
+    /// TLS, unless this is a plain listener.
+    pub tls: Option<TlsSettings>,
+    /// A plain listener that only redirects: the port of the HTTPS listener to redirect to.
+    pub redirect_to_https: Option<u16>,
+    /// Networks that must send a PROXY protocol header (v1 or v2), and the only ones that may.
+    pub proxy_protocol_from: Vec<IpNet>,
+}
+
+/// TLS on a listener.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TlsSettings {
+    /// Certificates; the first is used when no name matches.
+    pub certificates: Vec<CertificateFiles>,
+    /// Whether TLS 1.2 is offered beside 1.3.
+    pub tls12: bool,
+    /// Trust anchors for client certificates.
+    pub client_ca_file: Option<PathBuf>,
+    /// Whether a client without a certificate is turned away at the handshake.
+    pub client_certificate_required: bool,
+    /// Whether a Host other than the TLS server name is answered 421.
+    pub require_matching_host: bool,
+}
+
+/// A certificate chain and its key, both PEM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificateFiles {
+    /// Leaf first.
+    pub cert_file: PathBuf,
+    /// PKCS #8, SEC 1 or PKCS #1.
+    pub key_file: PathBuf,
+}
+
+/// Which policy server, and how patient to be with it.
+#[derive(Debug)]
+pub struct PolicyServer {
+    /// Which.
+    pub kind: PolicyServerKind,
+    /// How long cached sessions live on past their validation period when no server can be reached.
+    pub outage_grace: Duration,
+}
+
+/// Which policy server.
+#[derive(Debug)]
+pub enum PolicyServerKind {
+    /// In this process, with its own configuration file.
+    Embedded {
+        /// The policy server's configuration.
+        config_file: PathBuf,
+    },
+    /// Doorward's own, over HTTPS.
+    Native {
+        /// In order of preference.
+        urls: Vec<Uri>,
+        /// Trust anchors; the system's if absent.
+        ca_file: Option<PathBuf>,
+        /// What the agent proves itself with.
+        agent_secret: Secret<String>,
+        /// Deadline of each call.
+        timeout: Duration,
+    },
+}
+
+/// Cookies and the session cache.
+#[derive(Clone, Debug)]
+pub struct SessionSettings {
+    /// SSO zone: the prefix of the cookies' names.
+    pub zone: String,
+    /// Further zones whose cookies are accepted, in order.
+    pub trusted_zones: Vec<String>,
+    /// The cookies' domain; host-only if absent.
+    pub cookie_domain: Option<String>,
+    /// `SameSite` of the cookies.
+    pub same_site: SameSite,
+    /// A cookie younger than this is not refreshed.
+    pub grace_period: Duration,
+    /// Whether a session is bound to the client address it was made for.
+    pub check_client_address: bool,
+    /// Whether the SMSESSION cookie is passed on to applications.
+    pub pass_cookie: bool,
+    /// Requests that do not keep a session alive.
+    pub overlook: Vec<OverlookRule>,
+    /// Bound of the session cache, in bytes.
+    pub cache_bytes: u64,
+}
+
+/// `SameSite` of our cookies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SameSite {
+    /// Sent when a link from elsewhere is followed.
+    Lax,
+    /// Never sent from elsewhere.
+    Strict,
+    /// Sent always.
+    None,
+}
+
+/// A request that matches all parts of a rule does not keep its session alive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OverlookRule {
+    /// Any of these methods; any at all if empty.
+    pub methods: Vec<Method>,
+    /// A resource prefix.
+    pub resource: String,
+}
+
+/// What applications are told of the user.
+#[derive(Clone, Debug)]
+pub struct IdentitySettings {
+    /// `SM-USER` instead of `SM_USER`.
+    pub hyphens: bool,
+    /// Names (in the underscore form) that are not sent.
+    pub omit: Vec<String>,
+    /// A signed assertion, if wanted.
+    pub assertion: Option<AssertionSettings>,
+}
+
+/// The signed identity assertion (a JWT).
+#[derive(Clone, Debug)]
+pub struct AssertionSettings {
+    /// The header that carries it.
+    pub header: HeaderName,
+    /// The `iss` claim.
+    pub issuer: String,
+    /// How long one is valid.
+    pub lifetime: Duration,
+}
+
+/// Login and logout.
+#[derive(Clone, Debug)]
+pub struct LoginSettings {
+    /// The path under which login, logout and keys are served, such as `/doorward`.
+    pub path: String,
+    /// Further paths that log out.
+    pub logout_paths: Vec<String>,
+    /// Where to go after logout: a path or an allowed address. A page of our own if absent.
+    pub logout_target: Option<String>,
+    /// Origins besides the request's own that TARGET may lead to.
+    pub allowed_targets: Vec<String>,
+    /// The largest request body that is kept while the user logs in, in bytes; 0 for none.
+    pub preserve_bytes: usize,
+    /// How the pages look and read.
+    pub pages: PageSettings,
+}
+
+/// How the pages look and read.
+#[derive(Clone, Debug, Default)]
+pub struct PageSettings {
+    /// What the login page calls the place.
+    pub title: String,
+    /// A picture above the form.
+    pub logo_file: Option<PathBuf>,
+    /// Templates and texts that replace the built-in ones.
+    pub template_dir: Option<PathBuf>,
+}
+
+/// An application.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Upstream {
+    /// Its name.
+    pub name: String,
+    /// Its servers: scheme and authority.
+    pub servers: Vec<Uri>,
+    /// HTTP/2 to the servers, with prior knowledge on plain http.
+    pub http2: bool,
+    /// How a server is chosen.
+    pub balance: Balance,
+    /// Trust anchors for https servers; the system's if absent.
+    pub ca_file: Option<PathBuf>,
+    /// Active health checks, if wanted.
+    pub health: Option<HealthCheck>,
+    /// To connect, TLS included.
+    pub connect_timeout: Duration,
+    /// From the request's end to the response's head.
+    pub response_timeout: Duration,
+    /// Without a byte in either direction.
+    pub idle_timeout: Duration,
+    /// How long an unused connection is kept. Below the servers' own limit.
+    pub keep_alive: Duration,
+    /// Unused connections kept for each worker and server.
+    pub max_idle: usize,
+    /// Send the client's Host instead of the server's own name.
+    pub preserve_host: bool,
+}
+
+/// How a server is chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Balance {
+    /// In turn.
+    RoundRobin,
+    /// The one with the fewest requests in progress.
+    LeastConnections,
+}
+
+/// Active health checks.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HealthCheck {
+    /// A GET of this path must answer 2xx or 3xx.
+    pub path: String,
+    /// Between checks.
+    pub interval: Duration,
+    /// For one check.
+    pub timeout: Duration,
+}
+
+/// What is protected, and how.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Realm {
+    /// Unique name.
+    pub name: String,
+    /// Hosts in lower case, or `*` for any.
+    pub hosts: Vec<String>,
+    /// The resource prefix: whole segments, starting with `/`.
+    pub resource: String,
+    /// Index into [`Config::upstreams`].
+    pub upstream: usize,
+    /// How credentials are asked for; `None` for an open realm.
+    pub scheme: AuthScheme,
+    /// What a session must have.
+    pub level: ProtectionLevel,
+    /// Zero for never.
+    pub idle_timeout: Duration,
+    /// At most this long after login.
+    pub max_timeout: Duration,
+    /// The longest time between calls of Validate().
+    pub validation_period: Duration,
+    /// Whether sessions that start here are kept in the session store.
+    pub persistent: bool,
+    /// Methods that pass at all; any if empty.
+    pub methods: Vec<Method>,
+    /// Who may do what. Without rules, every authenticated user may.
+    pub rules: Vec<Rule>,
+    /// Whether the policy server's Authorize() is asked as well.
+    pub authorize: bool,
+    /// What to tell the application or the browser besides the identity headers.
+    pub responses: Vec<Response>,
+    /// Resource prefixes that pass without a session.
+    pub ignore_paths: Vec<String>,
+    /// File extensions (with their dot) that pass without a session.
+    pub ignore_extensions: Vec<String>,
+    /// Whether scripts are redirected to the login page like browsers.
+    pub redirect_scripts: bool,
+}
+
+/// Who may do what.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Rule {
+    /// A name for logs and `doorward why`.
+    pub name: String,
+    /// Whether a match refuses. A refusal wins over any permission.
+    pub deny: bool,
+    /// Any of these users, if not empty.
+    pub users: Vec<String>,
+    /// Any of these groups, if not empty.
+    pub groups: Vec<String>,
+    /// Each attribute must have one of its values.
+    pub attributes: Vec<(String, Vec<String>)>,
+    /// Any of these client networks, if not empty.
+    pub networks: Vec<IpNet>,
+    /// Any of these methods, if not empty.
+    pub methods: Vec<Method>,
+    /// A resource prefix.
+    pub resource: Option<String>,
+}
+
+/// One response attribute.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Response {
+    /// A header to the application, or a cookie to the browser.
+    pub kind: ResponseKind,
+    /// What it says.
+    pub value: ResponseValue,
+}
+
+/// Where a response attribute goes.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ResponseKind {
+    /// A header to the application. Never taken from the client.
+    Header(HeaderName),
+    /// A cookie to the browser.
+    Cookie(String),
+}
+
+/// What a response attribute says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ResponseValue {
+    /// The same for everybody.
+    Static(String),
+    /// A directory attribute; several values are joined with `^`, the field's separator.
+    Attribute(String),
+}
+
+/// Bounds on what comes from outside.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Limits {
+    /// Connections at once, over all listeners.
+    pub connections: usize,
+    /// Requests in progress at once.
+    pub requests: usize,
+    /// The head of a request, in bytes.
+    pub head_bytes: usize,
+    /// A request's body, in bytes; 0 for any.
+    pub body_bytes: u64,
+    /// To receive a head; also the longest pause between requests.
+    pub head_timeout: Duration,
+    /// For a TLS handshake.
+    pub handshake_timeout: Duration,
+    /// Streams at once on one HTTP/2 connection.
+    pub h2_streams: u32,
+}
+
+/// Logs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogSettings {
+    /// In the syntax of tracing's EnvFilter.
+    pub filter: String,
+    /// JSON lines instead of text.
+    pub json: bool,
+    /// Whether every request is logged.
+    pub access_log: bool,
+}

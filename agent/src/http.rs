@@ -1,0 +1,10 @@
+//! Reading requests: what they are for, and which of their headers to believe.
+
+pub mod body;
+pub mod connection_info;
+pub mod cookies;
+pub mod framing;
+pub mod headers;
+pub mod target;
+
+pub use connection_info::{ClientCertificate, ConnectionInfo};

@@ -1,0 +1,235 @@
+//! The calls and their answers, as JSON.
+//!
+//! YES, NO and CHALLENGE are answers. That a server cannot be reached, or fails, is an error of the
+//! client that called it; the two are never confused.
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::realm::{RealmContext, ResourceContext, seconds};
+use crate::{Identity, ProtectionLevel, Reason, Secret, Session, SessionId, SessionSpec, Timestamp};
+
+/// What a user presents.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Credentials {
+    /// A name and a password.
+    Password {
+        /// The name as typed.
+        user_name: String,
+        /// The password as typed.
+        password: Secret<String>,
+    },
+    /// A client certificate that the TLS layer has verified against the listener's trust anchors.
+    Certificate {
+        /// The subject's distinguished name.
+        subject: String,
+        /// The issuer's distinguished name.
+        issuer: String,
+        /// SHA-256 of the certificate's DER, in lower-case hex.
+        fingerprint: String,
+    },
+}
+
+/// A session as its holder presents it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionTicket {
+    /// Its name.
+    pub session_id: SessionId,
+    /// Its sealed state.
+    pub session_spec: SessionSpec,
+}
+
+/// IsProtected().
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct IsProtectedRequest {
+    /// What is asked about.
+    pub resource: ResourceContext,
+}
+
+/// The answer to [`IsProtectedRequest`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "answer", rename_all = "snake_case")]
+pub enum IsProtectedAnswer {
+    /// A policy of this server covers the resource.
+    Yes {
+        /// The realm that the policy names.
+        realm: String,
+    },
+    /// No policy of this server covers the resource.
+    No,
+}
+
+/// Login().
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct LoginRequest {
+    /// What the user wants to reach.
+    pub resource: ResourceContext,
+    /// The realm it is in.
+    pub realm: RealmContext,
+    /// What the user presents.
+    pub credentials: Credentials,
+    /// Where the user is.
+    pub client_address: Option<IpAddr>,
+    /// The session to be replaced, if this is a step-up: a successful login ends it.
+    pub previous: Option<SessionTicket>,
+    /// Joins the records of one request across systems.
+    pub transaction_id: String,
+}
+
+/// The answer to [`LoginRequest`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "answer", rename_all = "snake_case")]
+pub enum LoginAnswer {
+    /// The user is who they say; here is the session.
+    Yes {
+        /// The new session.
+        session: Box<Session>,
+    },
+    /// Refused. Unknown users and wrong passwords give the same reason.
+    No {
+        /// Why, as far as the user may know.
+        reason: Reason,
+    },
+    /// Something more is needed first.
+    Challenge {
+        /// What.
+        reason: Reason,
+    },
+}
+
+/// Validate().
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ValidateRequest {
+    /// The session.
+    pub session: SessionTicket,
+    /// What it is used for.
+    pub resource: ResourceContext,
+    /// The realm that is in.
+    pub realm: RealmContext,
+    /// Where the user is.
+    pub client_address: Option<IpAddr>,
+    /// When the agent last saw the session used; the policy server may know less.
+    pub last_access: Timestamp,
+    /// Joins the records of one request across systems.
+    pub transaction_id: String,
+}
+
+/// The answer to [`ValidateRequest`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "answer", rename_all = "snake_case")]
+pub enum ValidateAnswer {
+    /// Alive; the spec is newly sealed, the id unchanged.
+    Yes {
+        /// The session.
+        session: Box<Session>,
+    },
+    /// Dead, or never lived.
+    No {
+        /// Why.
+        reason: Reason,
+    },
+}
+
+/// Authorize().
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AuthorizeRequest {
+    /// The session.
+    pub session: SessionTicket,
+    /// What it is used for.
+    pub resource: ResourceContext,
+    /// The realm that is in.
+    pub realm: RealmContext,
+    /// Where the user is.
+    pub client_address: Option<IpAddr>,
+    /// Joins the records of one request across systems.
+    pub transaction_id: String,
+}
+
+/// One thing a policy adds to an accepted or rejected request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum ResponseAttribute {
+    /// A header to the application.
+    Header {
+        /// The header's name.
+        name: String,
+        /// Its value.
+        value: String,
+    },
+    /// A cookie to the browser.
+    Cookie {
+        /// The cookie's name.
+        name: String,
+        /// Its value.
+        value: String,
+    },
+}
+
+/// The answer to [`AuthorizeRequest`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "answer", rename_all = "snake_case")]
+pub enum AuthorizeAnswer {
+    /// Allowed.
+    Yes {
+        /// Seconds this answer may be kept.
+        #[serde(with = "seconds")]
+        ttl: std::time::Duration,
+        /// What to add.
+        responses: Vec<ResponseAttribute>,
+    },
+    /// Not allowed, or not decided: a resource without a policy is not allowed.
+    No {
+        /// Seconds this answer may be kept.
+        #[serde(with = "seconds")]
+        ttl: std::time::Duration,
+        /// Why.
+        reason: Reason,
+    },
+}
+
+/// Logout().
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct LogoutRequest {
+    /// The session to end.
+    pub session: SessionTicket,
+    /// Joins the records of one request across systems.
+    pub transaction_id: String,
+}
+
+/// The answer to [`LogoutRequest`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "answer", rename_all = "snake_case")]
+pub enum LogoutAnswer {
+    /// The session is dead, here and at every agent. Also said of one that was dead already.
+    Yes,
+    /// This is not a session of this server.
+    No {
+        /// Why.
+        reason: Reason,
+    },
+}
+
+/// A session as administrators see it: everything but what would let them use it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionSummary {
+    /// Its name.
+    pub id: SessionId,
+    /// Whose it is.
+    pub identity: Identity,
+    /// How strongly it was authenticated.
+    pub protection_level: ProtectionLevel,
+    /// The realm the user logged in to.
+    pub realm: String,
+    /// The agent that asked.
+    pub agent: String,
+    /// Where the user was at login.
+    pub client_address: Option<IpAddr>,
+    /// When the user logged in.
+    pub started: Timestamp,
+    /// When the session was last known to be used.
+    pub last_access: Timestamp,
+    /// When it ends at the latest.
+    pub expires: Timestamp,
+}
