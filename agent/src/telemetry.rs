@@ -1,5 +1,5 @@
 //! Tells operators what happens: [logs](logging), one line for [every request](access_log), the
-//! [audit](audit) of who was let in, and [metrics].
+//! [audit] of who was let in, and [metrics].
 //!
 //! All of them carry the same transaction id, none of them ever holds a password, a token, a key or a
 //! query string, and whatever a client or a directory said is [escaped](escape) before it is written.

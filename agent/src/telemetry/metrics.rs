@@ -1,6 +1,6 @@
 //! Metrics in the OpenMetrics text format.
 //!
-//! What happens with every request is counted [for each worker](worker) and summed when somebody looks;
+//! What happens with every request is counted [for each worker](WorkerMetrics) and summed when somebody looks;
 //! what happens rarely is counted in one place. No label ever holds anything that a user, a client or a
 //! directory said: every label value is a word of a closed enum.
 

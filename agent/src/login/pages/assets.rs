@@ -102,7 +102,7 @@ fn texts(directory: Option<&Path>) -> Result<BTreeMap<String, String>, PageError
         return Ok(texts);
     };
     let wrong = |problem| PageError::Content {
-        file: directory.unwrap_or(Path::new("")).join(TEXTS.0),
+        file: directory.unwrap_or_else(|| Path::new("")).join(TEXTS.0),
         problem,
     };
     let own: BTreeMap<String, String> =
