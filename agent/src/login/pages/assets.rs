@@ -38,13 +38,12 @@ const STYLE: &str = include_str!("assets/style.css");
 const LOGO: &[u8] = include_bytes!("assets/logo.svg");
 
 /// Pictures that browsers show, by file extension.
-const PICTURES: [(&str, &str); 6] = [
+const PICTURES: [(&str, &str); 5] = [
     ("svg", "image/svg+xml"),
     ("png", "image/png"),
     ("jpg", "image/jpeg"),
     ("jpeg", "image/jpeg"),
     ("webp", "image/webp"),
-    ("gif", "image/gif"),
 ];
 
 /// Everything that the pages are made of.
