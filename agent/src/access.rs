@@ -21,11 +21,13 @@ use crate::config::Realm;
 use crate::http::ConnectionInfo;
 use crate::http::headers::ClientOrigin;
 use crate::http::target::RequestTarget;
+use crate::http::transaction::TransactionId;
 use crate::site::Site;
+use crate::telemetry::metrics::WorkerMetrics;
 
-/// One request, as far as decisions about it are concerned.
-#[derive(Clone, Copy, Debug)]
-pub struct Visit<'r> {
+/// What is known of a request apart from its headers.
+#[derive(Clone, Debug)]
+pub struct Facts<'r> {
     /// The configuration in force.
     pub site: &'r Site,
     /// How the client is connected.
@@ -34,15 +36,39 @@ pub struct Visit<'r> {
     pub target: &'r RequestTarget,
     /// Where it is.
     pub origin: &'r ClientOrigin,
-    /// What it sent, without managed headers.
-    pub headers: &'r HeaderMap,
     /// When.
     pub now: Timestamp,
     /// Joins the records of this request across systems.
-    pub transaction_id: &'r str,
+    pub transaction_id: TransactionId,
+    /// The counters of the worker that serves it.
+    pub metrics: &'r WorkerMetrics,
+    /// Whether a script asks, which can do nothing with a page.
+    pub from_script: bool,
 }
 
-impl Visit<'_> {
+/// One request, as far as decisions about it are concerned.
+#[derive(Clone, Copy, Debug)]
+pub struct Visit<'r> {
+    /// Everything but the headers.
+    facts: &'r Facts<'r>,
+    /// What the client sent, without managed headers.
+    pub headers: &'r HeaderMap,
+}
+
+impl<'r> std::ops::Deref for Visit<'r> {
+    type Target = Facts<'r>;
+
+    fn deref(&self) -> &Facts<'r> {
+        self.facts
+    }
+}
+
+impl<'r> Facts<'r> {
+    /// The same with the headers.
+    pub const fn with(&'r self, headers: &'r HeaderMap) -> Visit<'r> {
+        Visit { facts: self, headers }
+    }
+
     /// The resource as the policy server wants it.
     pub fn resource_context(&self) -> ResourceContext {
         ResourceContext {
@@ -69,9 +95,4 @@ pub fn realm_context(realm: &Realm) -> RealmContext {
         max_timeout: realm.max_timeout,
         persistent: realm.persistent,
     }
-}
-
-/// Lets a request into an open realm.
-pub const fn open(realm: std::sync::Arc<Realm>) -> Grant {
-    Grant::anonymous(realm)
 }

@@ -30,11 +30,16 @@ use policy_protocol::message::{Credentials, LoginAnswer, LoginRequest, SessionTi
 use crate::access::{Denial, Visit, realm_context};
 use crate::config::Realm;
 use crate::http::body::{Body, RequestBody};
+use crate::http::target::RequestTarget;
+use crate::record::Record;
 use crate::session::Sessions;
 use crate::session::cache::CachedSession;
+use crate::telemetry::Outcome;
 use crate::telemetry::metrics::{PolicyAnswer, PolicyCall};
 
+pub use challenge::{challenge, is_script};
 pub use preserve::Resumed;
+pub use refusal::refuse;
 
 /// What the paths below `login.path` make of a request.
 #[derive(Debug)]
@@ -95,7 +100,7 @@ impl LoginCall {
             credentials,
             client_address: Some(visit.origin.address),
             previous,
-            transaction_id: visit.transaction_id.to_owned(),
+            transaction_id: visit.transaction_id.as_str().to_owned(),
         };
         Self { request, now: visit.now }
     }
@@ -125,6 +130,18 @@ impl LoginCall {
             LoginAnswer::No { reason } | LoginAnswer::Challenge { reason } => Ok(Err(reason)),
         }
     }
+}
+
+/// From a plain listener to the same place over TLS.
+///
+/// # Errors
+/// If the address cannot be written.
+pub fn to_https(target: &RequestTarget, port: u16, record: &mut Record<'_>) -> Result<Response<Body>, Denial> {
+    let port = if port == 443 { String::new() } else { format!(":{port}") };
+    let mut response = see_other(&format!("https://{}{port}{}", target.host(), target.path_and_query()))?;
+    // 308 keeps the method: nothing is lost but a round trip.
+    *response.status_mut() = StatusCode::PERMANENT_REDIRECT;
+    Ok(record.answered(Outcome::Redirected, response))
 }
 
 fn jwks(sessions: &Sessions) -> Result<Response<Body>, Denial> {

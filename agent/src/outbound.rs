@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderValue, Request, Response, header};
 use policy_protocol::AuthScheme;
 
 use crate::access::grant::GrantedIdentity;
-use crate::access::{Grant, Visit};
+use crate::access::{Facts, Grant};
 use crate::http::body::{Body, RequestBody};
 use crate::http::cookies;
 use crate::site::Site;
@@ -17,40 +17,40 @@ static PRIVATE: HeaderValue = HeaderValue::from_static("private");
 /// The request as the application gets it: exactly the path that was decided on, identity and forwarding
 /// headers of our own, and none of our cookies. Managed headers of the client are gone already.
 ///
-/// `headers` becomes the request's; what `parts` keeps is for the log.
-pub fn prepare(visit: &Visit<'_>, parts: &Parts, mut headers: HeaderMap, body: RequestBody, grant: &Grant) -> Request<RequestBody> {
-    let site = visit.site;
-    cookies::remove(&mut headers, |name| site.keeps_cookie(name));
+/// Takes the headers out of `parts`; what stays is for the log.
+pub fn prepare(facts: &Facts<'_>, parts: &mut Parts, body: RequestBody, grant: &Grant) -> Request<RequestBody> {
+    let mut headers = std::mem::take(&mut parts.headers);
+    cookies::remove(&mut headers, |name| facts.site.keeps_cookie(name));
     if grant.realm().scheme == AuthScheme::Basic {
         // The password was for us.
         headers.remove(header::AUTHORIZATION);
     }
-    let host = HeaderValue::try_from(visit.target.authority()).ok();
-    visit.origin.write(visit.conn.peer, host.as_ref(), &mut headers);
-    if let Some(host) = host {
-        headers.insert(header::HOST, host);
-    }
-    if let Some(name) = &site.identity.transaction_id {
-        headers.extend([(name.clone(), HeaderValue::from_str(visit.transaction_id))].into_iter().filter_map(|(name, value)| Some((name, value.ok()?))));
+    let host = HeaderValue::try_from(facts.target.authority()).ok();
+    facts.origin.write(facts.conn.peer, host.as_ref(), &mut headers);
+    headers.extend(host.map(|host| (header::HOST, host)));
+    if let Some(name) = &facts.site.identity.transaction_id {
+        headers.insert(name.clone(), facts.transaction_id.header().clone());
     }
     if let Some(identity) = grant.identity() {
-        write_identity(visit, identity, &mut headers);
+        write_identity(facts, identity, &mut headers);
     }
     let mut request = Request::new(body);
-    *request.method_mut() = visit.target.method().clone();
+    *request.method_mut() = facts.target.method().clone();
     *request.version_mut() = parts.version;
-    *request.uri_mut() = Uri::from(visit.target.path_and_query().clone());
+    *request.uri_mut() = Uri::from(facts.target.path_and_query().clone());
     *request.headers_mut() = headers;
+    // The upgrade of a WebSocket travels with the request.
+    *request.extensions_mut() = std::mem::take(&mut parts.extensions);
     request
 }
 
-fn write_identity(visit: &Visit<'_>, identity: &GrantedIdentity, headers: &mut HeaderMap) {
+fn write_identity(facts: &Facts<'_>, identity: &GrantedIdentity, headers: &mut HeaderMap) {
     let decided = identity.decision_headers.iter().flat_map(|headers| headers.iter());
     for (name, value) in identity.ready.headers.iter().chain(decided) {
         headers.insert(name.clone(), value.clone());
     }
-    if let Some(name) = &visit.site.identity.time_to_expire {
-        headers.insert(name.clone(), identity.session.time_to_expire(visit.now).into());
+    if let Some(name) = &facts.site.identity.time_to_expire {
+        headers.insert(name.clone(), identity.session.time_to_expire(facts.now).into());
     }
 }
 

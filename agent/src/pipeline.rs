@@ -1,42 +1,42 @@
 //! The life of one request. Start reading here.
 //!
-//! Every early exit is a [`Denial`]. The only way to an upstream is to hold a
-//! [`Grant`](crate::access::Grant), and only [`access`] makes one.
+//! Every early exit is a [`Denial`]. The only way to an upstream is to hold a [`Grant`], and only
+//! [`access`](crate::access) makes one.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use http::request::Parts;
-use http::{HeaderValue, Request, Response, header};
+use http::{HeaderValue, Request, Response};
 use hyper::body::Incoming;
 
-use crate::access::authorize::authorize;
 use crate::access::authenticate::authenticate;
+use crate::access::authorize::authorize;
 use crate::access::protection::Protection;
-use crate::access::{self, Denial, Grant, Visit};
+use crate::access::{Denial, Facts, Grant, Visit};
 use crate::http::ConnectionInfo;
 use crate::http::body::{Body, RequestBody};
 use crate::http::headers::ClientOrigin;
 use crate::http::target::RequestTarget;
-use crate::http::transaction::TransactionId;
-use crate::login::Portal;
-use crate::outcome::Outcome;
+use crate::login::{self, Portal};
+use crate::outbound;
+use crate::record::Record;
 use crate::session::Sessions;
 use crate::site::Site;
-use crate::{login, outbound};
+use crate::telemetry::{AccessLog, Outcome};
 
 /// Everything that requests share.
 #[derive(Debug)]
 pub struct Pipeline {
     site: ArcSwap<Site>,
     sessions: Arc<Sessions>,
+    access_log: Option<AccessLog>,
 }
 
 impl Pipeline {
     /// A pipeline over a configuration and what is known of sessions.
-    pub fn new(site: Site, sessions: Arc<Sessions>) -> Self {
-        Self { site: ArcSwap::from_pointee(site), sessions }
+    pub fn new(site: Site, sessions: Arc<Sessions>, access_log: Option<AccessLog>) -> Self {
+        Self { site: ArcSwap::from_pointee(site), sessions, access_log }
     }
 
     /// The configuration in force.
@@ -57,13 +57,16 @@ impl Pipeline {
     /// Answers one request. Never fails: a refusal is a response, too.
     pub async fn respond(&self, conn: &ConnectionInfo, request: Request<Incoming>) -> Response<Body> {
         let site = self.site.load_full();
-        let mut outcome = Outcome::new(conn, &request, Instant::now(), self.sessions.now());
         let (mut parts, body) = request.into_parts();
-        let limits = &site.config.limits;
-        let body = RequestBody::incoming(body, limits.body_bytes, limits.head_timeout, &site.managed);
-        let result = self.handle(&site, conn, &mut parts, body, &mut outcome).await;
-        let response = result.unwrap_or_else(|denial| login::refuse(&site, &parts, &denial, &mut outcome));
-        outcome.finish(&self.sessions.metrics, site.config.log.access_log, conn, &parts, response)
+        let mut record = Record::new(&self.sessions, conn, &parts);
+        let response = match self.handle(&site, conn, &mut parts, body, &mut record).await {
+            Ok(response) => response,
+            Err(denial) => {
+                record.outcome = Outcome::from(&denial);
+                login::refuse(&site, &record, &denial)
+            }
+        };
+        record.finish(self.access_log.as_ref(), &parts, response)
     }
 
     /// The story itself. If swapping two steps could change who gets in, they stand here.
@@ -72,51 +75,53 @@ impl Pipeline {
         site: &Site,
         conn: &ConnectionInfo,
         parts: &mut Parts,
-        mut body: RequestBody,
-        outcome: &mut Outcome,
+        body: Incoming,
+        record: &mut Record<'_>,
     ) -> Result<Response<Body>, Denial> {
-        let mut target = RequestTarget::parse(conn, parts)?;
+        let target = RequestTarget::parse(conn, parts)?;
         let origin = ClientOrigin::read(conn, &parts.headers, &site.config.trusted_proxies);
-        outcome.learned(&origin);
+        record.client = origin.address;
         site.managed.strip(&mut parts.headers);
-        if let Some(redirect) = login::to_https(conn, &target) {
-            return redirect;
+        if let Some(port) = conn.redirect_to_https {
+            return login::to_https(&target, port, record);
         }
-        match login::portal(&self.sessions, &self.visit(site, conn, &target, &origin, parts, outcome), body).await? {
-            Portal::NotOurs(untouched) => body = untouched,
-            Portal::Answered(response) => return Ok(response),
-            Portal::Resumed(request) => {
-                target = request.target;
-                parts.method = target.method().clone();
-                request.restore(&mut parts.headers);
-                body = request.body;
-            }
-        }
-        let grant = {
-            let visit = self.visit(site, conn, &target, &origin, parts, outcome);
-            match self.admit(&visit).await {
-                Ok(admitted) => admitted,
-                Err(Denial::Challenge { realm, reason }) => {
-                    return login::challenge(&self.sessions, &visit, &realm, reason, body).await;
-                }
-                Err(denial) => return Err(denial),
+        let mut facts = record.facts(site, conn, &target, &origin);
+        let body = RequestBody::streamed(body, site.config.limits.body_bytes);
+        let waited_for_login;
+        let body = match login::portal(&self.sessions, &facts.with(&parts.headers), body).await? {
+            Portal::NotOurs(body) => body,
+            Portal::Answered(response) => return Ok(record.answered(Outcome::Served, response)),
+            Portal::Resumed(waiting) => {
+                let (target, body) = waiting.restore(&mut parts.headers);
+                waited_for_login = target;
+                facts.target = &waited_for_login;
+                body
             }
         };
-        let Passed { grant, set_cookie } = grant;
-        outcome.granted(&grant);
-        let request = outbound::prepare(site, conn, &origin, &target, parts, body, &grant, outcome);
+        let visit = facts.with(&parts.headers);
+        let (grant, set_cookie) = match self.admit(&visit).await {
+            Ok(passed) => passed,
+            Err(Denial::Challenge { realm, reason }) => {
+                let response = login::challenge(&self.sessions, &visit, &realm, reason, body).await?;
+                return Ok(record.answered(Outcome::Challenged, response));
+            }
+            Err(denial) => return Err(denial),
+        };
+        let request = outbound::prepare(&facts, parts, body, &grant);
         let response = site.upstreams.forward(&grant, request, conn.worker).await?;
-        Ok(outbound::finish(response, &grant, set_cookie))
+        record.granted(&grant);
+        let response = outbound::finish(response, site, &grant, set_cookie);
+        Ok(record.answered(Outcome::Forwarded, response))
     }
 
-    /// Protection, authentication, authorization.
-    async fn admit(&self, visit: &Visit<'_>) -> Result<Passed, Denial> {
+    /// Protection, authentication, authorization: a grant, and the cookie that is due with the answer.
+    async fn admit(&self, visit: &Visit<'_>) -> Result<(Grant, Option<HeaderValue>), Denial> {
         match visit.site.realms.find(visit.target)? {
-            Protection::Open(realm) => Ok(Passed { grant: access::open(realm), set_cookie: None }),
+            Protection::Open(open) => Ok((open.grant(), None)),
             Protection::Protected(realm) => {
                 let admitted = authenticate(&self.sessions, visit, &realm).await?;
                 let grant = authorize(&self.sessions, visit, &realm, &admitted).await?;
-                Ok(Passed { grant, set_cookie: admitted.set_cookie })
+                Ok((grant, admitted.set_cookie))
             }
         }
     }

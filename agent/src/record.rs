@@ -4,17 +4,21 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::request::Parts;
-use http::{HeaderName, Response};
+use http::{HeaderName, HeaderValue, Response, header};
 use policy_protocol::Timestamp;
 
-use crate::access::{Grant, Visit};
+use crate::access::{Facts, Grant};
 use crate::config::Realm;
 use crate::http::ConnectionInfo;
 use crate::http::body::Body;
 use crate::http::headers::ClientOrigin;
+use crate::http::target::RequestTarget;
 use crate::http::transaction::TransactionId;
+use crate::login::is_script;
+use crate::session::Sessions;
 use crate::session::cache::CachedSession;
-use crate::telemetry::metrics::RequestTimer;
+use crate::site::Site;
+use crate::telemetry::metrics::{RequestTimer, WorkerMetrics};
 use crate::telemetry::{AccessLog, AccessRecord, AuditContext, Outcome};
 
 /// Tells the client which request to name when it complains.
@@ -23,34 +27,63 @@ static TRANSACTION_HEADER: HeaderName = HeaderName::from_static("x-doorward-tran
 /// See the module.
 #[derive(Debug)]
 pub struct Record<'m> {
+    /// Where the client is, as far as trusted peers say.
+    pub client: IpAddr,
+    /// What becomes of the request.
+    pub outcome: Outcome,
+    /// Whether a script asks.
+    pub from_script: bool,
     /// The request's id.
     pub transaction_id: TransactionId,
-    /// When it came.
-    pub now: Timestamp,
+    now: Timestamp,
+    worker: usize,
+    metrics: &'m WorkerMetrics,
     timer: RequestTimer<'m>,
-    client: IpAddr,
+    host: Option<HeaderValue>,
     realm: Option<Arc<Realm>>,
     session: Option<Arc<CachedSession>>,
-    outcome: Outcome,
 }
 
 impl<'m> Record<'m> {
     /// A request has come.
-    pub fn new(conn: &ConnectionInfo, timer: RequestTimer<'m>, now: Timestamp) -> Self {
+    pub fn new(sessions: &'m Sessions, conn: &ConnectionInfo, parts: &Parts) -> Self {
+        let metrics = sessions.metrics.worker(conn.worker);
         Self {
-            transaction_id: TransactionId::next(),
-            now,
-            timer,
             client: conn.peer.ip().to_canonical(),
+            outcome: Outcome::Internal,
+            from_script: is_script(&parts.headers),
+            transaction_id: TransactionId::next(),
+            now: sessions.now(),
+            worker: conn.worker,
+            metrics,
+            timer: metrics.request(),
+            host: parts.headers.get(header::HOST).cloned(),
             realm: None,
             session: None,
-            outcome: Outcome::Internal,
         }
     }
 
-    /// Where the client is, as far as trusted peers say.
-    pub const fn located(&mut self, origin: &ClientOrigin) {
-        self.client = origin.address;
+    /// What is known once target and origin are read.
+    pub fn facts<'r>(
+        &self,
+        site: &'r Site,
+        conn: &'r ConnectionInfo,
+        target: &'r RequestTarget,
+        origin: &'r ClientOrigin,
+    ) -> Facts<'r>
+    where
+        'm: 'r,
+    {
+        Facts {
+            site,
+            conn,
+            target,
+            origin,
+            now: self.now,
+            transaction_id: self.transaction_id.clone(),
+            metrics: self.metrics,
+            from_script: self.from_script,
+        }
     }
 
     /// Who was let in, and where to.
@@ -59,30 +92,20 @@ impl<'m> Record<'m> {
         self.session = grant.identity().map(|identity| Arc::clone(&identity.session));
     }
 
-    /// Where credentials were asked for.
-    pub fn challenged(&mut self, realm: &Arc<Realm>) {
-        self.realm = Some(Arc::clone(realm));
-    }
-
-    /// What becomes of the request.
-    pub const fn outcome(&mut self, outcome: Outcome) {
+    /// What became of the request.
+    pub const fn answered(&mut self, outcome: Outcome, response: Response<Body>) -> Response<Body> {
         self.outcome = outcome;
+        response
     }
 
     /// The response's head is ready.
-    pub fn finish(
-        self,
-        log: Option<&AccessLog>,
-        conn: &ConnectionInfo,
-        parts: &Parts,
-        mut response: Response<Body>,
-    ) -> Response<Body> {
+    pub fn finish(self, log: Option<&AccessLog>, parts: &Parts, mut response: Response<Body>) -> Response<Body> {
         response.headers_mut().insert(TRANSACTION_HEADER.clone(), self.transaction_id.header().clone());
         let duration = self.timer.finish(self.outcome);
         if let Some(log) = log {
             let state = self.session.as_ref().map(|session| session.state());
-            let host = parts.uri.host().or_else(|| parts.headers.get(http::header::HOST)?.to_str().ok());
-            log.record(conn.worker, &AccessRecord {
+            let host = parts.uri.host().or_else(|| self.host.as_ref()?.to_str().ok());
+            let line = AccessRecord {
                 transaction_id: self.transaction_id.as_str(),
                 client: self.client,
                 method: parts.method.as_str(),
@@ -94,16 +117,17 @@ impl<'m> Record<'m> {
                 realm: self.realm.as_ref().map(|realm| realm.name.as_str()),
                 outcome: self.outcome,
                 duration,
-            });
+            };
+            log.record(self.worker, &line);
         }
         response
     }
 }
 
 /// What an audit record says of a request.
-pub fn audit_context<'v>(visit: &Visit<'v>, realm: &'v Realm, user: Option<&'v str>) -> AuditContext<'v> {
+pub fn audit_context<'v>(visit: &'v Facts<'v>, realm: &'v Realm, user: Option<&'v str>) -> AuditContext<'v> {
     AuditContext {
-        transaction_id: visit.transaction_id,
+        transaction_id: visit.transaction_id.as_str(),
         client: visit.origin.address,
         user,
         realm: &realm.name,

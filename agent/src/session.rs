@@ -36,6 +36,8 @@ pub struct Sessions {
     pub preserved: crate::login::preserve::PreservedRequests,
     /// Turns credentials that come with every request into keys of the cache.
     pub credential_digest: crate::login::direct::CredentialDigest,
+    /// Where calls that outlive their request run.
+    pub background: tokio::runtime::Handle,
     /// Counters.
     pub metrics: Arc<Metrics>,
     validations: SingleFlight<validate::FlightKey, validate::Validated>,
@@ -60,6 +62,7 @@ impl Sessions {
             logins: SingleFlight::on(tokio::runtime::Handle::current()),
             preserved: crate::login::preserve::PreservedRequests::default(),
             credential_digest: crate::login::direct::CredentialDigest::random(),
+            background: tokio::runtime::Handle::current(),
             policy,
             clock,
             metrics,

@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use http::HeaderValue;
+use http::header::InvalidHeaderValue;
 use policy_protocol::AuthScheme;
 
 use crate::access::authorize::{Decision, DecisionKey};
@@ -11,7 +13,7 @@ use crate::access::protection::{RealmTable, covers};
 use crate::config::{Config, Realm, ResponseKind};
 use crate::http::headers::ManagedHeaders;
 use crate::http::target::RequestTarget;
-use crate::login::pages::{PageError, Pages};
+use crate::login::pages::{self, PageError, Pages};
 use crate::login::targets::AllowedTargets;
 use crate::session::cache::BoundedMap;
 use crate::session::reissue::CookieJar;
@@ -39,6 +41,8 @@ pub struct Site {
     pub decisions: BoundedMap<DecisionKey, Decision>,
     /// Login and error pages.
     pub pages: Pages,
+    /// The content security policy of the pages.
+    pub content_security_policy: HeaderValue,
     /// Where a login may lead.
     pub allowed_targets: AllowedTargets,
     /// The applications.
@@ -73,6 +77,9 @@ pub enum SiteError {
     /// An upstream cannot be set up.
     #[error(transparent)]
     Upstream(#[from] UpstreamError),
+    /// An allowed target cannot stand in a header.
+    #[error("login.allowed_targets: {0}")]
+    AllowedTarget(#[from] InvalidHeaderValue),
 }
 
 impl Site {
@@ -99,6 +106,7 @@ impl Site {
             zones: zones.map(|zone| Zone::new(zone)).collect(),
             decisions: BoundedMap::new(MAX_DECISIONS, |_, _| 1),
             pages: Pages::load(&config.login.pages, &config.login.path)?,
+            content_security_policy: pages::content_security_policy(&config.login.allowed_targets)?,
             allowed_targets: AllowedTargets::new(&config.login),
             upstreams: Upstreams::build(&config.upstreams, config.workers.get(), previous)?,
             config,

@@ -134,6 +134,7 @@ async fn open_cookie(
         Some(session) => session,
         None if claims.is_idle(visit.now) => return Err(Reason::IDLE_SESSION.into()),
         None => {
+            visit.metrics.session_cache_miss();
             let ticket = SessionTicket { session_id: claims.session_id, session_spec: claims.session_spec() };
             let request = validate_request(visit, realm, ticket, claims.last_access);
             match sessions.validate(request).await {
@@ -198,9 +199,10 @@ async fn keep_valid(
     let (validated_at, generation) = session.validated();
     let age = visit.now.since(validated_at);
     if age < sessions.trust.period(generation, realm.validation_period) {
-        sessions.metrics.session_cache_hit();
+        visit.metrics.session_cache_hit();
         return Ok(false);
     }
+    visit.metrics.session_cache_miss();
     let ticket = SessionTicket { session_id: session.id(), session_spec: session.state().spec.clone() };
     let last_access = session.last_access().max(alias.last_access);
     match sessions.validate(validate_request(visit, realm, ticket, last_access)).await {
@@ -230,7 +232,7 @@ fn validate_request(
         realm: realm_context(realm),
         client_address: visit.bound_address(),
         last_access,
-        transaction_id: visit.transaction_id.to_owned(),
+        transaction_id: visit.transaction_id.as_str().to_owned(),
     }
 }
 

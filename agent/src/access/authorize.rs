@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Method};
 use policy_protocol::message::{AuthorizeAnswer, AuthorizeRequest, ResponseAttribute, SessionTicket};
-use policy_protocol::{Identity, SessionId};
+use policy_protocol::{Identity, Reason, SessionId};
 
 use crate::access::authenticate::Admitted;
 use crate::access::grant::GrantedIdentity;
@@ -17,7 +17,10 @@ use crate::config::{Realm, Rule};
 use crate::http::headers::is_listed;
 use crate::session::Sessions;
 use crate::session::cache::CachedSession;
+use crate::record::audit_context;
 use crate::site::Site;
+use crate::telemetry::audit::{self, AuditEvent};
+use crate::telemetry::metrics::{PolicyAnswer, PolicyCall};
 
 /// The longest a decision of the policy server is kept, whatever it says.
 const MAX_DECISION_AGE: Duration = Duration::from_secs(600);
@@ -94,6 +97,8 @@ pub async fn authorize(
         evaluate(&realm.rules, subject).allowed
     };
     if !allowed {
+        let user = session.state().identity.user_name.clone();
+        audit::record(AuditEvent::AzReject, &audit_context(visit, realm, Some(&user)), Reason::NONE);
         return Err(Denial::Forbidden);
     }
     let (decision_headers, decision_cookies) = if realm.authorize {
@@ -160,13 +165,15 @@ async fn decide(
         resource: visit.resource_context(),
         realm: realm_context(realm),
         client_address: Some(visit.origin.address),
-        transaction_id: visit.transaction_id.to_owned(),
+        transaction_id: visit.transaction_id.as_str().to_owned(),
     };
-    let answer = sessions.policy.authorize(request).await.map_err(|error| {
-        sessions.metrics.policy_failed(error);
-        Denial::PolicyUnavailable
-    })?;
-    let (decision, ttl) = match answer {
+    let answer = sessions.policy.authorize(request).await;
+    sessions.metrics.policy_calls.count(PolicyCall::Authorize, match &answer {
+        Ok(AuthorizeAnswer::Yes { .. }) => PolicyAnswer::Yes,
+        Ok(AuthorizeAnswer::No { .. }) => PolicyAnswer::No,
+        Err(_) => PolicyAnswer::Error,
+    });
+    let (decision, ttl) = match answer.map_err(|_| Denial::PolicyUnavailable)? {
         AuthorizeAnswer::Yes { ttl, responses } => (translate(visit.site, responses), ttl),
         AuthorizeAnswer::No { ttl, .. } => (Decision::No, ttl),
     };

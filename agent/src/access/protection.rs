@@ -6,7 +6,7 @@ use std::sync::Arc;
 use http::Method;
 use policy_protocol::AuthScheme;
 
-use crate::access::Denial;
+use crate::access::{Denial, Grant};
 use crate::config::Realm;
 use crate::http::target::RequestTarget;
 
@@ -16,9 +16,25 @@ type Map<V> = HashMap<Box<str>, V, foldhash::fast::RandomState>;
 #[derive(Debug)]
 pub enum Protection {
     /// Passes without a session.
-    Open(Arc<Realm>),
+    Open(OpenRealm),
     /// Needs a session.
     Protected(Arc<Realm>),
+}
+
+/// A realm, or a part of one, that needs no session. Only [`RealmTable::find`] makes one.
+#[derive(Debug)]
+pub struct OpenRealm(Arc<Realm>);
+
+impl OpenRealm {
+    /// Lets the request in, as nobody in particular.
+    pub fn grant(self) -> Grant {
+        Grant::anonymous(self.0)
+    }
+
+    /// The realm.
+    pub const fn realm(&self) -> &Arc<Realm> {
+        &self.0
+    }
 }
 
 /// All realms by host and resource prefix. Looking one up takes as many steps as the longest resource
@@ -73,7 +89,7 @@ impl RealmTable {
             return Err(Denial::MethodNotAllowed);
         }
         Ok(if realm.scheme == AuthScheme::None || is_ignored(realm, target) {
-            Protection::Open(Arc::clone(realm))
+            Protection::Open(OpenRealm(Arc::clone(realm)))
         } else {
             Protection::Protected(Arc::clone(realm))
         })

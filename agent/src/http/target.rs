@@ -5,8 +5,9 @@
 
 use std::borrow::Cow;
 
+use http::request::Parts;
 use http::uri::PathAndQuery;
-use http::{HeaderMap, Method, Request, Uri, header};
+use http::{HeaderMap, Method, Uri, header};
 
 use crate::access::Denial;
 use crate::http::ConnectionInfo;
@@ -35,12 +36,12 @@ impl RequestTarget {
     /// # Errors
     /// [`Denial::BadRequest`] if host or path have two readings or none, and [`Denial::Misdirected`]
     /// if the host is not the one that TLS was established for.
-    pub fn parse<B>(conn: &ConnectionInfo, request: &Request<B>) -> Result<Self, Denial> {
-        let (host, port) = single_host(request.uri(), request.headers())?;
+    pub fn parse(conn: &ConnectionInfo, parts: &Parts) -> Result<Self, Denial> {
+        let (host, port) = single_host(&parts.uri, &parts.headers)?;
         if conn.require_matching_host && conn.server_name.as_deref().is_some_and(|name| name != host) {
             return Err(Denial::Misdirected);
         }
-        Self::new(host, port, request.uri(), request.method())
+        Self::new(host, port, &parts.uri, &parts.method)
     }
 
     /// The target of `uri` on a host that is known to be well-formed.

@@ -33,7 +33,7 @@ pub async fn challenge(
         AuthScheme::Basic => Ok(basic(visit, realm, reason)),
         // A certificate is asked for in the handshake; now it is too late.
         AuthScheme::Certificate => Ok(certificate(visit)),
-        AuthScheme::Form | AuthScheme::None if is_script(visit.headers) && !realm.redirect_scripts => {
+        AuthScheme::Form | AuthScheme::None if visit.from_script && !realm.redirect_scripts => {
             Ok(problem(visit, StatusCode::UNAUTHORIZED, "login_required", Some(reason)))
         }
         AuthScheme::Form | AuthScheme::None => redirect(sessions, visit, realm, reason, body).await,
@@ -111,7 +111,7 @@ fn see_other(location: &str) -> Result<Response<Body>, Denial> {
 }
 
 /// Whether a script asks, which can do nothing with a page.
-pub(super) fn is_script(headers: &HeaderMap) -> bool {
+pub fn is_script(headers: &HeaderMap) -> bool {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let accepts_pages = text("accept").contains("text/html");
     let fetched = headers.contains_key("sec-fetch-mode") && text("sec-fetch-mode") != "navigate";

@@ -39,7 +39,7 @@ pub async fn logout(sessions: &Arc<Sessions>, visit: &Visit<'_>) -> Result<Respo
         Err(_) => page(
             visit,
             StatusCode::SERVICE_UNAVAILABLE,
-            visit.site.pages.error(Outcome::PolicyUnavailable, StatusCode::SERVICE_UNAVAILABLE.as_u16(), visit.transaction_id),
+            visit.site.pages.error(Outcome::PolicyUnavailable, StatusCode::SERVICE_UNAVAILABLE.as_u16(), visit.transaction_id.as_str()),
         ),
     };
     let headers = response.headers_mut();
@@ -50,7 +50,7 @@ pub async fn logout(sessions: &Arc<Sessions>, visit: &Visit<'_>) -> Result<Respo
 
 async fn end(sessions: &Arc<Sessions>, visit: &Visit<'_>, ticket: SessionTicket) -> Result<(), PolicyError> {
     sessions.cache.end(ticket.session_id, Reason::USER_LOGOUT);
-    let request = LogoutRequest { session: ticket, transaction_id: visit.transaction_id.to_owned() };
+    let request = LogoutRequest { session: ticket, transaction_id: visit.transaction_id.as_str().to_owned() };
     let told = tell(sessions, request.clone()).await;
     if told.is_err() {
         sessions.insist(request);

@@ -55,20 +55,15 @@ impl PreservedRequests {
 
 /// A waiting request whose time has come.
 #[derive(Debug)]
-pub struct Resumed {
-    /// What it was for.
-    pub target: RequestTarget,
-    content_type: Option<HeaderValue>,
-    /// What it said.
-    pub body: RequestBody,
-    length: usize,
-}
+pub struct Resumed(Arc<Waiting>);
 
 impl Resumed {
-    /// Turns the headers of the request that brought the user back into those of the one that waited.
-    pub fn restore(&self, headers: &mut HeaderMap) {
-        headers.extend(self.content_type.clone().map(|value| (header::CONTENT_TYPE, value)));
-        headers.insert(header::CONTENT_LENGTH, self.length.into());
+    /// Turns the headers of the request that brought the user back into those of the one that waited, and
+    /// returns what that one was for and what it said.
+    pub fn restore(self, headers: &mut HeaderMap) -> (RequestTarget, RequestBody) {
+        headers.extend(self.0.content_type.clone().map(|value| (header::CONTENT_TYPE, value)));
+        headers.insert(header::CONTENT_LENGTH, self.0.body.len().into());
+        (self.0.target.clone(), RequestBody::full(self.0.body.clone()))
     }
 }
 
@@ -109,12 +104,7 @@ pub fn resume(sessions: &Sessions, visit: &Visit<'_>) -> Result<Portal, Denial> 
         Some(waiting.nonce.as_str()) == nonce && waiting.target.authority() == visit.target.authority()
     });
     match is_theirs.then(|| sessions.preserved.0.take(&id)).flatten() {
-        Some(waiting) => Ok(Portal::Resumed(Resumed {
-            target: waiting.target.clone(),
-            content_type: waiting.content_type.clone(),
-            length: waiting.body.len(),
-            body: RequestBody::full(waiting.body.clone()),
-        })),
+        Some(waiting) => Ok(Portal::Resumed(Resumed(waiting))),
         None => Ok(Portal::Answered(already_sent(visit))),
     }
 }

@@ -1,13 +1,12 @@
 //! Refusals as responses.
 
-use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use http::{HeaderValue, Response, StatusCode, header};
 use policy_protocol::Reason;
 
-use super::challenge::is_script;
 use super::pages;
 use crate::access::{Denial, Visit};
 use crate::http::body::Body;
-use crate::http::transaction::TransactionId;
+use crate::record::Record;
 use crate::site::Site;
 use crate::telemetry::Outcome;
 
@@ -16,13 +15,14 @@ const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
 
 /// A refusal as a response. It says what kind of refusal it is and which request to name in a complaint,
 /// and nothing else.
-pub fn refuse(site: &Site, headers: &HeaderMap, transaction_id: &TransactionId, denial: &Denial) -> Response<Body> {
+pub fn refuse(site: &Site, record: &Record<'_>, denial: &Denial) -> Response<Body> {
+    let transaction_id = record.transaction_id.as_str();
     let status = denial.status();
     let outcome = Outcome::from(denial);
-    let mut response = if is_script(headers) {
-        problem_response(status, outcome.name(), None, transaction_id.as_str())
+    let mut response = if record.from_script {
+        problem_response(status, outcome.name(), None, transaction_id)
     } else {
-        let html = site.pages.error(outcome, status.as_u16(), transaction_id.as_str());
+        let html = site.pages.error(outcome, status.as_u16(), transaction_id);
         let mut response = Response::new(Body::text(html));
         *response.status_mut() = status;
         response.headers_mut().extend(pages::PAGE_HEADERS);
@@ -37,7 +37,7 @@ pub fn refuse(site: &Site, headers: &HeaderMap, transaction_id: &TransactionId, 
 
 /// A refusal for programs (RFC 9457).
 pub(super) fn problem(visit: &Visit<'_>, status: StatusCode, code: &str, reason: Option<Reason>) -> Response<Body> {
-    problem_response(status, code, reason, visit.transaction_id)
+    problem_response(status, code, reason, visit.transaction_id.as_str())
 }
 
 fn problem_response(status: StatusCode, code: &str, reason: Option<Reason>, transaction_id: &str) -> Response<Body> {

@@ -30,12 +30,11 @@ pub async fn run(sessions: Arc<Sessions>) {
                 tracing::warn!("the event stream of the policy server was lost; cached sessions are validated anew");
             }
             Err(error) => {
-                sessions.metrics.policy_failed(error);
                 tracing::warn!(%error, retry_in = ?pause, "no link to the policy server");
             }
         }
         sessions.trust.lost();
-        sessions.metrics.events_listening(false);
+        sessions.metrics.events_connected.set(0);
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(MAX_PAUSE);
     }
@@ -53,11 +52,14 @@ async fn listen(sessions: &Sessions, mut stream: EventStream, position: &mut Opt
         match event.kind {
             EventKind::Hello { gap } => {
                 sessions.trust.regained(gap);
-                sessions.metrics.events_listening(true);
+                sessions.metrics.events_connected.set(1);
                 tracing::info!(gap, "listening to the policy server");
             }
             EventKind::Heartbeat => {}
-            EventKind::SessionRevoked { session_id } => sessions.cache.end(session_id, Reason::REVOKED_SESSION),
+            EventKind::SessionRevoked { session_id } => {
+                sessions.metrics.revocations.inc();
+                sessions.cache.end(session_id, Reason::REVOKED_SESSION);
+            }
             EventKind::UserRevoked { universal_id } => sessions.cache.end_user(&universal_id, sessions.now()),
             EventKind::CacheFlush => sessions.trust.doubt(),
             EventKind::KeysRolled => {

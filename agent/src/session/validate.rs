@@ -8,6 +8,7 @@ use policy_protocol::{Reason, SessionId};
 
 use super::Sessions;
 use super::cache::CachedSession;
+use crate::telemetry::metrics::{PolicyAnswer, PolicyCall};
 
 /// Why there is no session to go on with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +42,11 @@ impl Sessions {
         let generation = self.trust.generation();
         let asked_at = self.now();
         let answer = self.policy.validate(request).await;
-        self.metrics.validate_answered(&answer);
+        self.metrics.policy_calls.count(PolicyCall::Validate, match &answer {
+            Ok(ValidateAnswer::Yes { .. }) => PolicyAnswer::Yes,
+            Ok(ValidateAnswer::No { .. }) => PolicyAnswer::No,
+            Err(_) => PolicyAnswer::Error,
+        });
         match answer {
             Ok(ValidateAnswer::Yes { session }) if session.id == id => {
                 self.cache.adopt(*session, generation, asked_at).map_err(NotValidated::Refused)
