@@ -32,5 +32,9 @@ fn bad_configuration(problems: impl std::fmt::Display) -> ExitCode {
 
 /// The runtime for everything that is not a request.
 fn control_runtime() -> std::io::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_name("control").enable_all().build()
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("control")
+        .enable_all()
+        .build()
 }

@@ -8,7 +8,9 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::realm::{RealmContext, ResourceContext, seconds};
-use crate::{Identity, ProtectionLevel, Reason, Secret, Session, SessionId, SessionSpec, Timestamp};
+use crate::{
+    Identity, ProtectionLevel, Reason, Secret, Session, SessionId, SessionSpec, Timestamp,
+};
 
 /// What a user presents.
 #[derive(Clone, Debug, Serialize, Deserialize)]

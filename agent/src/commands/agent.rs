@@ -98,7 +98,12 @@ impl Served {
 /// A sentence that says why it cannot be had.
 pub(super) async fn policy_calls(config: &Config) -> Result<Served, String> {
     match &config.policy_server.kind {
-        PolicyServerKind::Native { urls, ca_file, agent_secret, timeout } => {
+        PolicyServerKind::Native {
+            urls,
+            ca_file,
+            agent_secret,
+            timeout,
+        } => {
             let settings = NativeSettings {
                 urls: urls.iter().map(ToString::to_string).collect(),
                 ca_file: ca_file.clone(),
@@ -115,23 +120,25 @@ pub(super) async fn policy_calls(config: &Config) -> Result<Served, String> {
         }
         #[cfg(feature = "embedded")]
         PolicyServerKind::Embedded { config_file } => {
-            let config_of_server =
-                policy_server::PolicyServerConfig::load(config_file).map_err(|problems| problems.to_string())?;
+            let config_of_server = policy_server::PolicyServerConfig::load(config_file)
+                .map_err(|problems| problems.to_string())?;
             let listen = config_of_server.listen.clone();
             let server = policy_server::PolicyServer::open(config_of_server, Arc::new(SystemClock))
                 .map_err(|error| error.to_string())?;
             let calls = Arc::new(server.as_agent(&config.agent_name));
             let listening = match listen {
-                Some(listen) => {
-                    Some(policy_server::serve(server, listen).await.map_err(|error| error.to_string())?)
-                }
+                Some(listen) => Some(
+                    policy_server::serve(server, listen)
+                        .await
+                        .map_err(|error| error.to_string())?,
+                ),
                 None => None,
             };
             Ok(Served { calls, listening })
         }
         #[cfg(not(feature = "embedded"))]
-        PolicyServerKind::Embedded { .. } => {
-            Err(String::from("this binary was built without the embedded policy server; use kind = \"native\""))
-        }
+        PolicyServerKind::Embedded { .. } => Err(String::from(
+            "this binary was built without the embedded policy server; use kind = \"native\"",
+        )),
     }
 }

@@ -15,9 +15,10 @@ pub(crate) fn run(path: &Path) -> ExitCode {
             println!("{}", summary(path, &config));
             ExitCode::SUCCESS
         }
-        Err(problems) => {
-            bad_configuration(format_args!("{problems}\n\n{}", counted(problems.count(), "problem")))
-        }
+        Err(problems) => bad_configuration(format_args!(
+            "{problems}\n\n{}",
+            counted(problems.count(), "problem")
+        )),
     }
 }
 

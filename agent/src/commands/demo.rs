@@ -77,13 +77,25 @@ async fn start(options: &Options) -> Result<Demo, ExitCode> {
     let reports = apps::serve(apps::Kind::Reports).await.map_err(failed)?;
     let vault = apps::serve(apps::Kind::Vault).await.map_err(failed)?;
     let folder = Folder::make(options.dir.as_deref(), port, reports, vault).map_err(failed)?;
-    let config = config::load(&folder.agent_config(), &Environment::default()).map_err(bad_configuration)?;
-    let quiet = config::LogSettings { filter: String::from(if options.check { "off" } else { "warn,audit=off" }), ..config.log.clone() };
+    let config =
+        config::load(&folder.agent_config(), &Environment::default()).map_err(bad_configuration)?;
+    let quiet = config::LogSettings {
+        filter: String::from(if options.check {
+            "off,audit=off"
+        } else {
+            "warn,audit=off"
+        }),
+        ..config.log.clone()
+    };
     logging::init(&quiet).map_err(failed)?;
     let served = policy_calls(&config).await.map_err(failed)?;
-    let agent = Agent::start(config, Arc::clone(&served.calls), Arc::new(SystemClock)).await.map_err(|error| {
-        failed(format_args!("{error}\nIf the port is in use, choose another one with --port."))
-    })?;
+    let agent = Agent::start(config, Arc::clone(&served.calls), Arc::new(SystemClock))
+        .await
+        .map_err(|error| {
+            failed(format_args!(
+                "{error}\nIf the port is in use, choose another one with --port."
+            ))
+        })?;
     let ready = async {
         while !agent.is_ready() {
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -93,7 +105,12 @@ async fn start(options: &Options) -> Result<Demo, ExitCode> {
         return Err(failed("the embedded policy server did not answer in time"));
     }
     let gateway = agent.addresses()[0];
-    Ok(Demo { agent, served, folder, gateway })
+    Ok(Demo {
+        agent,
+        served,
+        folder,
+        gateway,
+    })
 }
 
 impl Demo {

@@ -77,7 +77,9 @@ pub(crate) fn run(options: &Options) -> ExitCode {
     };
     match runtime.block_on(act(&client, &options.action)) {
         Ok(code) => code,
-        Err(PolicyError::Failure) => failed("the policy server refused or failed: check the secret and its log"),
+        Err(PolicyError::Failure) => {
+            failed("the policy server refused or failed: check the secret and its log")
+        }
         Err(error) => failed(error),
     }
 }
@@ -100,7 +102,9 @@ async fn act(client: &AdminClient, action: &Action) -> Result<ExitCode, PolicyEr
             println!("ended");
         }
         Action::Revoke { id: None, user } => {
-            client.revoke_user(user.as_deref().unwrap_or_default()).await?;
+            client
+                .revoke_user(user.as_deref().unwrap_or_default())
+                .await?;
             println!("all sessions of the user ended");
         }
     }

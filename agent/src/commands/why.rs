@@ -64,45 +64,87 @@ pub(crate) fn run(options: &Options) -> ExitCode {
 }
 
 fn explain(options: &Options, config: &Config, host: &str) -> Result<Vec<String>, String> {
-    let target = RequestTarget::new(host.to_ascii_lowercase(), options.url.port_u16(), &options.url, &options.method);
+    let target = RequestTarget::new(
+        host.to_ascii_lowercase(),
+        options.url.port_u16(),
+        &options.url,
+        &options.method,
+    );
     let target = match target {
         Ok(target) => target,
-        Err(denial) => return Ok(vec![format!("refused with {}: {denial:?}", denial.status())]),
+        Err(denial) => {
+            return Ok(vec![format!(
+                "refused with {}: {denial:?}",
+                denial.status()
+            )]);
+        }
     };
-    let mut lines = vec![format!("resource    {} on {}", target.resource(), target.host())];
+    let mut lines = vec![format!(
+        "resource    {} on {}",
+        target.resource(),
+        target.host()
+    )];
     let realm = match RealmTable::new(&config.realms).find(&target) {
         Ok(Protection::Protected(realm)) => realm,
         Ok(Protection::Open(open)) => {
             let realm = open.realm();
             lines.push(describe(realm));
-            let because = if realm.scheme == AuthScheme::None { "the realm is open" } else { "the resource is ignored" };
+            let because = if realm.scheme == AuthScheme::None {
+                "the realm is open"
+            } else {
+                "the resource is ignored"
+            };
             lines.push(format!("decision    passes without a session: {because}"));
             return Ok(lines);
         }
         Err(denial) => {
-            lines.push(format!("decision    refused with {}: {denial:?}", denial.status()));
+            lines.push(format!(
+                "decision    refused with {}: {denial:?}",
+                denial.status()
+            ));
             return Ok(lines);
         }
     };
     lines.push(describe(&realm));
     let Some(user) = &options.user else {
-        lines.push(String::from("decision    asks for credentials unless there is a session; name a --user to go on"));
+        lines.push(String::from(
+            "decision    asks for credentials unless there is a session; name a --user to go on",
+        ));
         return Ok(lines);
     };
     let identity = identity(options, config, user)?;
-    lines.push(format!("user        {} in groups [{}]", identity.user_name, identity.groups.join(", ")));
-    let subject =
-        Subject { identity: &identity, client: options.client, resource: target.resource(), method: target.method() };
+    lines.push(format!(
+        "user        {} in groups [{}]",
+        identity.user_name,
+        identity.groups.join(", ")
+    ));
+    let subject = Subject {
+        identity: &identity,
+        client: options.client,
+        resource: target.resource(),
+        method: target.method(),
+    };
     let verdict = authorize::evaluate(&realm.rules, subject);
     lines.push(match verdict.rule {
-        Some(rule) => format!("rule        {} ({})", name_of(rule), if rule.deny { "deny" } else { "allow" }),
-        None if realm.rules.is_empty() => String::from("rule        none: every authenticated user may"),
+        Some(rule) => format!(
+            "rule        {} ({})",
+            name_of(rule),
+            if rule.deny { "deny" } else { "allow" }
+        ),
+        None if realm.rules.is_empty() => {
+            String::from("rule        none: every authenticated user may")
+        }
         None => String::from("rule        none matches"),
     });
     lines.push(match (verdict.allowed, realm.authorize) {
         (false, _) => String::from("decision    refused with 403 Forbidden"),
-        (true, false) => format!("decision    passes, with a session of level {} or higher", realm.level.0),
-        (true, true) => String::from("decision    passes if the policy server's Authorize() agrees"),
+        (true, false) => format!(
+            "decision    passes, with a session of level {} or higher",
+            realm.level.0
+        ),
+        (true, true) => {
+            String::from("decision    passes if the policy server's Authorize() agrees")
+        }
     });
     Ok(lines)
 }
@@ -118,7 +160,11 @@ fn describe(realm: &Realm) -> String {
 }
 
 fn name_of(rule: &Rule) -> &str {
-    if rule.name.is_empty() { "without a name" } else { &rule.name }
+    if rule.name.is_empty() {
+        "without a name"
+    } else {
+        &rule.name
+    }
 }
 
 /// Who the user is: as said on the command line, else as the embedded policy server's directory says.
@@ -126,7 +172,10 @@ fn identity(options: &Options, config: &Config, user: &str) -> Result<Identity, 
     if !options.groups.is_empty() || !options.attributes.is_empty() {
         let mut attributes = BTreeMap::<String, Vec<String>>::new();
         for (name, value) in &options.attributes {
-            attributes.entry(name.clone()).or_default().push(value.clone());
+            attributes
+                .entry(name.clone())
+                .or_default()
+                .push(value.clone());
         }
         return Ok(Identity {
             user_name: user.to_owned(),
@@ -145,12 +194,17 @@ fn look_up(config: &Config, user: &str) -> Result<Identity, String> {
     let config::PolicyServerKind::Embedded { config_file } = &config.policy_server.kind else {
         return Err(NOT_HERE.to_owned());
     };
-    let server = policy_server::PolicyServerConfig::load(config_file).map_err(|problems| problems.to_string())?;
+    let server = policy_server::PolicyServerConfig::load(config_file)
+        .map_err(|problems| problems.to_string())?;
     let directory = policy_server::directory::file::FileDirectory::open(&server.users_file)
         .map_err(|problems| problems.to_string())?;
     let runtime = super::control_runtime().map_err(|error| error.to_string())?;
-    let found = runtime.block_on(directory.find(user)).map_err(|error| error.to_string())?;
-    found.map(|user| user.identity.clone()).ok_or_else(|| format!("there is no user with the universal id {user}"))
+    let found = runtime
+        .block_on(directory.find(user))
+        .map_err(|error| error.to_string())?;
+    found
+        .map(|user| user.identity.clone())
+        .ok_or_else(|| format!("there is no user with the universal id {user}"))
 }
 
 #[cfg(not(feature = "embedded"))]
@@ -159,4 +213,5 @@ fn look_up(_: &Config, _: &str) -> Result<Identity, String> {
 }
 
 /// Why a user cannot be looked up.
-const NOT_HERE: &str = "the users are at another policy server: say --group and --attribute yourself";
+const NOT_HERE: &str =
+    "the users are at another policy server: say --group and --attribute yourself";

@@ -41,28 +41,53 @@ pub(super) async fn serve(kind: Kind) -> io::Result<SocketAddr> {
 }
 
 fn answer(kind: Kind, request: &Request<Incoming>) -> Response<Full<Bytes>> {
-    let told = request.headers().iter().filter(|(name, _)| name.as_str().starts_with("sm_") || name.as_str().starts_with("x-"));
+    let told = request
+        .headers()
+        .iter()
+        .filter(|(name, _)| name.as_str().starts_with("sm_") || name.as_str().starts_with("x-"));
     let told = told.map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value.as_bytes())));
     let (content_type, body) = match kind {
         Kind::Vault => {
-            let lines: String = told.map(|(name, value)| format!("{name}: {value}\n")).collect();
-            ("text/plain; charset=utf-8", format!("You reached the vault at {}.\n\n{lines}", request.uri()))
+            let lines: String = told
+                .map(|(name, value)| format!("{name}: {value}\n"))
+                .collect();
+            (
+                "text/plain; charset=utf-8",
+                format!("You reached the vault at {}.\n\n{lines}", request.uri()),
+            )
         }
         Kind::Reports => {
             let rows: String = told
-                .map(|(name, value)| format!("<tr><th>{}</th><td>{}</td></tr>", escape(name), escape(&value)))
+                .map(|(name, value)| {
+                    format!(
+                        "<tr><th>{}</th><td>{}</td></tr>",
+                        escape(name),
+                        escape(&value)
+                    )
+                })
                 .collect();
-            let user = request.headers().get("sm_user").map(|user| String::from_utf8_lossy(user.as_bytes()));
-            ("text/html; charset=utf-8", page(&escape(&user.unwrap_or_default()), &rows))
+            let user = request
+                .headers()
+                .get("sm_user")
+                .map(|user| String::from_utf8_lossy(user.as_bytes()));
+            (
+                "text/html; charset=utf-8",
+                page(&escape(&user.unwrap_or_default()), &rows),
+            )
         }
     };
     let mut response = Response::new(Full::from(body));
-    response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static(content_type));
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        header::HeaderValue::from_static(content_type),
+    );
     response
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
 }
 
 fn page(user: &str, rows: &str) -> String {

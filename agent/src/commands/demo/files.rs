@@ -37,7 +37,15 @@ impl Folder {
         fs::DirBuilder::new()
             .mode(0o700)
             .create(&path)
-            .map_err(|error| failed(format_args!("make the folder {} (choose another place with --dir)", path.display()), error))?;
+            .map_err(|error| {
+                failed(
+                    format_args!(
+                        "make the folder {} (choose another place with --dir)",
+                        path.display()
+                    ),
+                    error,
+                )
+            })?;
         let folder = Self(path);
         folder.write_certificates()?;
         folder.write("admin.secret", &random_secret()?)?;
@@ -57,7 +65,11 @@ impl Folder {
 
     fn write(&self, name: &str, text: &str) -> Result<(), FolderError> {
         let path = self.0.join(name);
-        let file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
+        let file = fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path);
         file.and_then(|mut file| file.write_all(text.as_bytes()))
             .map_err(|error| failed(format_args!("write {}", path.display()), error))
     }
@@ -67,14 +79,20 @@ impl Folder {
         let made = || -> Result<[(&str, String); 3], rcgen::Error> {
             let ca_key = KeyPair::generate()?;
             let mut ca = CertificateParams::new(Vec::new())?;
-            ca.distinguished_name.push(rcgen::DnType::CommonName, "Doorward demo");
+            ca.distinguished_name
+                .push(rcgen::DnType::CommonName, "Doorward demo");
             ca.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
             ca.key_usages = vec![KeyUsagePurpose::KeyCertSign];
             let ca_certificate = ca.self_signed(&ca_key)?;
             let key = KeyPair::generate()?;
             let names = vec![String::from("localhost"), String::from("127.0.0.1")];
-            let certificate = CertificateParams::new(names)?.signed_by(&key, &Issuer::new(ca, ca_key))?;
-            Ok([("ca.crt", ca_certificate.pem()), ("tls.crt", certificate.pem()), ("tls.key", key.serialize_pem())])
+            let certificate =
+                CertificateParams::new(names)?.signed_by(&key, &Issuer::new(ca, ca_key))?;
+            Ok([
+                ("ca.crt", ca_certificate.pem()),
+                ("tls.crt", certificate.pem()),
+                ("tls.key", key.serialize_pem()),
+            ])
         };
         for (name, text) in made().map_err(|error| failed("make a certificate", error))? {
             self.write(name, &text)?;
@@ -91,7 +109,10 @@ impl Drop for Folder {
 }
 
 fn failed(what: impl ToString, why: impl ToString) -> FolderError {
-    FolderError { what: what.to_string(), why: why.to_string() }
+    FolderError {
+        what: what.to_string(),
+        why: why.to_string(),
+    }
 }
 
 fn random_secret() -> Result<String, FolderError> {
@@ -101,7 +122,9 @@ fn random_secret() -> Result<String, FolderError> {
 }
 
 fn users() -> Result<String, FolderError> {
-    let hash = |password| policy_server::hash_password(password).map_err(|error| failed("hash a password", error));
+    let hash = |password| {
+        policy_server::hash_password(password).map_err(|error| failed("hash a password", error))
+    };
     Ok(format!(
         r#"[[users]]
 name = "alice"
