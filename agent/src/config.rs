@@ -1,7 +1,8 @@
 //! The configuration, valid by construction.
 //!
-//! [`file`] is what an operator writes, [`validate`] turns it into the types below and reports every
-//! problem at once, [`defaults`] holds every number with its reason, [`reload`] watches for changes.
+//! [`load()`] makes a `tree` of the file and lays the environment ([`mod@env`]) over it, fits it into the
+//! [`schema`] that is generated from [`mod@file`] (`shape`), and checks it for sense (`validate`). Each step
+//! reports every problem it finds, with its place. [`defaults`] holds every number with its reason.
 
 pub mod defaults;
 pub mod env;
@@ -12,7 +13,17 @@ pub mod reference;
 pub mod reload;
 pub mod schema;
 pub mod units;
-pub mod validate;
+
+mod load;
+mod report;
+mod shape;
+mod spelling;
+mod tree;
+mod validate;
+
+pub use env::Environment;
+pub use load::{load, load_text};
+pub use problem::{Problem, Problems};
 
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
@@ -57,6 +68,9 @@ pub struct Config {
     pub log: LogSettings,
     /// Safe defaults that were opted out of (R7), one sentence each; logged at start.
     pub warnings: Vec<String>,
+    /// What the operator wrote, with every default filled in, for the admin listener. It names files of
+    /// secrets, never what is in them.
+    pub written: serde_json::Value,
 }
 
 /// One listening socket.
@@ -176,6 +190,8 @@ pub struct IdentitySettings {
     pub hyphens: bool,
     /// Names (in the underscore form) that are not sent.
     pub omit: Vec<String>,
+    /// Further headers that policies of the policy server may set, and so no client.
+    pub managed: Vec<HeaderName>,
     /// A signed assertion, if wanted.
     pub assertion: Option<AssertionSettings>,
 }
@@ -384,3 +400,6 @@ pub struct LogSettings {
     /// Whether every request is logged.
     pub access_log: bool,
 }
+
+#[cfg(test)]
+mod tests;

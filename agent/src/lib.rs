@@ -7,8 +7,9 @@
 //!   [`Grant`](access::Grant), and nothing is forwarded without one.
 //! * [`session`] knows SMSESSION cookies, agent keys and the session cache.
 //! * [`login`] asks for credentials: form, Basic, client certificate; and logs out.
-//! * [`upstream`] forwards to the protected application.
+//! * [`outbound`] writes what the application is told, [`upstream`] forwards to the protected application.
 //! * [`server`] accepts connections, ends TLS and drains.
+//! * [`runtime`] joins all of it into a running agent.
 //! * [`config`] turns TOML into values that cannot be wrong.
 //! * [`telemetry`] and [`admin`] tell operators what happens.
 
@@ -17,9 +18,14 @@ pub mod admin;
 pub mod config;
 pub mod http;
 pub mod login;
+pub mod outbound;
 pub mod pipeline;
+pub mod record;
+pub mod runtime;
 pub mod server;
 pub mod session;
 pub mod site;
 pub mod telemetry;
 pub mod upstream;
+
+pub use runtime::{Agent, RunningAgent, StartError};
