@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use crate::admin::{self, AdminState, CacheStatistics};
 use crate::config::Config;
 use crate::pipeline::Pipeline;
-use crate::server::{self, RunningServer};
+use crate::server::{self, RunningServer, ServerCounters};
 use crate::session::{Sessions, link};
 use crate::site::{Site, SiteError};
 use crate::telemetry::{AccessLog, Metrics};
@@ -76,10 +76,9 @@ impl Agent {
         let addresses = server.addresses();
         let admin_address = admin_listener.as_ref().and_then(|listener| listener.local_addr().ok());
         let mut background = vec![tokio::spawn(link::run(Arc::clone(&sessions)))];
-        let server = Arc::new(server);
-        let state = Arc::new(Operations { pipeline: Arc::clone(&pipeline), server: Arc::clone(&server) });
+        let state = Arc::new(Operations { pipeline: Arc::clone(&pipeline), counters: Arc::clone(server.counters()) });
         background.extend(admin_listener.map(|listener| tokio::spawn(admin::serve(listener, state))));
-        Ok(RunningAgent { pipeline, server, addresses, admin_address, background })
+        Ok(RunningAgent { pipeline, server, addresses, admin_address, _background: Background(background) })
     }
 }
 
@@ -87,10 +86,20 @@ impl Agent {
 #[derive(Debug)]
 pub struct RunningAgent {
     pipeline: Arc<Pipeline>,
-    server: Arc<RunningServer>,
+    server: RunningServer,
     addresses: Vec<SocketAddr>,
     admin_address: Option<SocketAddr>,
-    background: Vec<JoinHandle<()>>,
+    _background: Background,
+}
+
+/// Tasks that end with the agent.
+#[derive(Debug)]
+struct Background(Vec<JoinHandle<()>>);
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        self.0.iter().for_each(JoinHandle::abort);
+    }
 }
 
 impl RunningAgent {
@@ -139,12 +148,6 @@ impl RunningAgent {
     }
 }
 
-impl Drop for RunningAgent {
-    fn drop(&mut self) {
-        self.background.iter().for_each(JoinHandle::abort);
-    }
-}
-
 fn warn_of_opt_outs(config: &Config) {
     for warning in &config.warnings {
         tracing::warn!("{warning}");
@@ -168,7 +171,7 @@ fn needs_restart(old: &Config, new: &Config) -> impl Iterator<Item = &'static st
 #[derive(Debug)]
 struct Operations {
     pipeline: Arc<Pipeline>,
-    server: Arc<RunningServer>,
+    counters: Arc<ServerCounters>,
 }
 
 impl AdminState for Operations {
@@ -202,7 +205,7 @@ impl AdminState for Operations {
         metrics.session_cache_entries.set(gauge(statistics.entries));
         metrics.session_cache_bytes.set(gauge(statistics.bytes));
         metrics.access_log_dropped.set(gauge(self.pipeline.access_log_dropped()));
-        self.server.counters().publish(metrics);
+        self.counters.publish(metrics);
         metrics.encode()
     }
 }

@@ -17,14 +17,14 @@ use policy_protocol::{AgentKeySet, EventPosition};
 use tokio::runtime::Handle;
 
 /// See the module.
-pub struct OnRuntime {
+pub(super) struct OnRuntime {
     calls: Arc<dyn PolicyCalls>,
     runtime: Handle,
 }
 
 impl OnRuntime {
     /// Calls of `calls` will run on `runtime`.
-    pub const fn new(calls: Arc<dyn PolicyCalls>, runtime: Handle) -> Self {
+    pub(super) const fn new(calls: Arc<dyn PolicyCalls>, runtime: Handle) -> Self {
         Self { calls, runtime }
     }
 
