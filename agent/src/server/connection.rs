@@ -28,8 +28,9 @@ use crate::config::Limits;
 use crate::http::ConnectionInfo;
 use crate::http::body::InProgress;
 
-/// The least that hyper accepts for its read buffer.
-const LEAST_BUFFER: usize = 8192;
+/// How far hyper's buffers of one HTTP/1 connection may grow: enough to stream at full speed, and little
+/// enough to be held for every connection. hyper takes no less than 8 KiB.
+const H1_BUFFER: usize = 64 * 1024;
 
 /// Bytes that a client may send ahead on one HTTP/2 stream, and that may wait for it there.
 const H2_STREAM_WINDOW: u32 = 64 * 1024;
@@ -158,15 +159,12 @@ async fn serve_http1<T>(stream: T, connection: &Arc<Connection>, limits: &Limits
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let buffer = limits.head_bytes.max(LEAST_BUFFER);
+    let buffer = limits.head_bytes.max(H1_BUFFER);
     let violations = Arc::clone(&connection.worker.shared.counters.framing_violations);
-    // hyper answers 431 to a head above the limit; the guard's own bound is never reached before that.
-    let guard = Guard::new(
-        stream,
-        2 * buffer,
-        Arc::clone(&connection.upgraded),
-        violations,
-    );
+    // hyper answers 431 to a head above the limit, at the latest one read after it. The guard's bound
+    // lies beyond that and is never reached.
+    let bound = limits.head_bytes + buffer;
+    let guard = Guard::new(stream, bound, Arc::clone(&connection.upgraded), violations);
     let serving = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head_timeout)
