@@ -52,7 +52,7 @@ impl Activity {
         self.moved();
     }
 
-    /// A piece of a response is there.
+    /// A response's head, or a piece of its body, is there.
     pub(super) fn piece_is_given(&self) {
         self.untaken.fetch_add(1, Ordering::Relaxed);
         self.moved();
