@@ -8,7 +8,6 @@ use policy_client::PolicyError;
 use policy_protocol::message::SessionTicket;
 use policy_protocol::{Reason, Timestamp};
 
-use crate::config::Limits;
 use crate::directory::User;
 use crate::server::{CLOCK_SKEW, PolicyServer, failure};
 use crate::spec::Spec;
@@ -39,23 +38,6 @@ pub(super) enum NotAlive {
 impl From<PolicyError> for NotAlive {
     fn from(error: PolicyError) -> Self {
         Self::Unknown(error)
-    }
-}
-
-impl Limits {
-    /// The idle timeout in force, in seconds; 0 for never.
-    pub(super) fn idle(&self, wanted: Duration) -> u64 {
-        let idle = match self.idle_timeout {
-            Some(cap) if wanted.is_zero() => cap,
-            Some(cap) => wanted.min(cap),
-            None => wanted,
-        };
-        idle.as_secs()
-    }
-
-    /// The max timeout in force, in seconds.
-    pub(super) fn max(&self, wanted: Duration) -> u64 {
-        wanted.min(self.max_timeout).as_secs()
     }
 }
 
