@@ -76,7 +76,7 @@ impl PolicyServer {
         }
         let now = self.now();
         let stored = standing.last_access.unwrap_or_default();
-        let last_access = last_access.min(now).max(stored).max(spec.last_time);
+        let last_access = last_access.max(stored).max(spec.last_time);
         check_times(&spec, last_access, now).map_err(no)?;
         if spec.directory_oid != self.directory.description().oid {
             return Err(no(Reason::INVALID_SESSION));

@@ -59,6 +59,22 @@ async fn the_decoy_costs_as_much_as_the_dearest_password() {
 }
 
 #[tokio::test]
+async fn a_name_that_does_not_exist_waits_in_the_same_queue() {
+    let light = hash_password_at("x", PasswordCost::LIGHT).unwrap();
+    let text = format!("[[users]]\nname = \"a\"\npassword = \"{light}\"\n[[users]]\nname = \"b\"");
+    let directory = open(&text).unwrap();
+    let admission = &directory.checker.admission;
+    let all = u32::try_from(admission.available_permits()).unwrap();
+    let _all = admission.acquire_many(all).await.unwrap();
+    for name in ["a", "b", "nobody", &"x".repeat(MAX_INPUT_LENGTH + 1)] {
+        let answer = directory
+            .authenticate(name, Secret::new(String::from("x")))
+            .await;
+        assert_eq!(answer, Err(DirectoryError::Busy), "{name}");
+    }
+}
+
+#[tokio::test]
 async fn an_edit_is_seen_once_and_names_who_is_gone() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("users.toml");
