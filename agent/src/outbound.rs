@@ -34,7 +34,10 @@ pub fn prepare(
     facts
         .origin
         .write(facts.conn.peer, host.as_ref(), &mut headers);
-    headers.extend(host.map(|host| (header::HOST, host)));
+    if let Some(host) = host {
+        // One, in the place of the client's own.
+        headers.insert(header::HOST, host);
+    }
     if let Some(name) = &facts.site.identity.transaction_id {
         headers.insert(name.clone(), facts.transaction_id.header().clone());
     }
