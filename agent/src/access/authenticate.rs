@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::HeaderValue;
 use policy_protocol::message::{SessionTicket, ValidateRequest};
-use policy_protocol::{Reason, SessionSpec};
+use policy_protocol::Reason;
 
 use crate::access::{Denial, Visit, realm_context};
 use crate::config::Realm;
@@ -254,13 +254,13 @@ fn validate_request(
     session: SessionTicket,
     last_access: policy_protocol::Timestamp,
 ) -> ValidateRequest {
-    debug_assert!(session.session_spec.as_str().len() <= SessionSpec::MAX_LENGTH);
     ValidateRequest {
         session,
         resource: visit.resource_context(),
         realm: realm_context(realm),
         client_address: visit.bound_address(),
         last_access,
+        overlooked: visit.site.overlooks(visit.target),
         transaction_id: visit.transaction_id.as_str().to_owned(),
     }
 }

@@ -18,6 +18,8 @@ pub(super) struct Alive {
     pub(super) spec: Spec,
     /// Its user, as the directory knows them now.
     pub(super) user: Arc<User>,
+    /// When it was last used, by all that is known.
+    pub(super) last_access: Timestamp,
     /// When the store last recorded a use, if the session is in the store.
     pub(super) stored_access: Option<Timestamp>,
 }
@@ -90,6 +92,7 @@ impl PolicyServer {
             Some(user) if !user.disabled => Ok(Alive {
                 spec,
                 user,
+                last_access,
                 stored_access: standing.last_access,
             }),
             _ => Err(no(Reason::USER_DISABLED)),
