@@ -21,10 +21,6 @@ const TEMPLATES: [(&str, &str); 7] = [
     ("logged_out.html", include_str!("assets/logged_out.html")),
     ("error.html", include_str!("assets/error.html")),
     (
-        "request_kept.html",
-        include_str!("assets/request_kept.html"),
-    ),
-    (
         "request_not_kept.html",
         include_str!("assets/request_not_kept.html"),
     ),
