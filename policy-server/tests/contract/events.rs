@@ -101,6 +101,7 @@ async fn what_ends_sessions_is_told(world: World) {
     world.write_users("disabled = true");
     world.server.maintain().await.unwrap();
     world.server.roll_agent_keys().await.unwrap();
+    let through = world.now();
     for expected in [
         EventKind::SessionRevoked {
             session_id: session.id,
@@ -108,9 +109,11 @@ async fn what_ends_sessions_is_told(world: World) {
         EventKind::SessionRevoked { session_id },
         EventKind::UserRevoked {
             universal_id: String::from("bob"),
+            through,
         },
         EventKind::UserRevoked {
             universal_id: String::from("id-of-alice"),
+            through,
         },
         EventKind::KeysRolled,
     ] {
