@@ -100,7 +100,7 @@ impl Pipeline {
         record: &mut Record<'_>,
     ) -> Result<Response<Body>, Denial> {
         let target = RequestTarget::parse(conn, parts)?;
-        let origin = ClientOrigin::read(conn, &parts.headers, &site.config.trusted_proxies);
+        let origin = ClientOrigin::read(conn, &parts.headers, &site.config.trusted_proxies)?;
         record.client = origin.address;
         site.managed.strip(&mut parts.headers);
         if let Some(port) = conn.redirect_to_https {

@@ -162,7 +162,7 @@ fn matches(rule: &Rule, subject: Subject<'_>) -> bool {
     let identity = subject.identity;
     rule.resource
         .as_deref()
-        .is_none_or(|prefix| covers(prefix, subject.resource))
+        .is_none_or(|prefix| is_below(rule, prefix, subject.resource))
         && any(
             rule.methods.is_empty(),
             rule.methods.contains(subject.method),
@@ -189,6 +189,13 @@ fn matches(rule: &Rule, subject: Subject<'_>) -> bool {
                 .get(name)
                 .is_some_and(|values| values.iter().any(|value| wanted.contains(value)))
         })
+}
+
+/// Whether a rule is about a resource. Some applications do not tell upper from lower case, so a refusal
+/// holds for both.
+fn is_below(rule: &Rule, prefix: &str, resource: &str) -> bool {
+    covers(prefix, resource)
+        || rule.deny && covers(&prefix.to_ascii_lowercase(), &resource.to_ascii_lowercase())
 }
 
 async fn decide(
