@@ -54,6 +54,21 @@ pub enum Decision {
     No,
 }
 
+/// The memory of a kept decision in bytes, with a generous allowance for what has a fixed size.
+pub fn weight(key: &DecisionKey, decision: &Decision) -> u32 {
+    let additions = match decision {
+        Decision::Yes { headers, cookies } => {
+            let headers = headers
+                .iter()
+                .map(|(name, value)| name.as_str().len() + value.len());
+            headers.chain(cookies.iter().map(HeaderValue::len)).sum()
+        }
+        Decision::No => 0,
+    };
+    let texts = key.realm.len() + key.server.len() + key.resource.len();
+    u32::try_from(512 + texts + additions).unwrap_or(u32::MAX)
+}
+
 /// What the rules of a realm say.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RuleVerdict<'r> {
