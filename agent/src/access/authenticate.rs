@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use http::HeaderValue;
-use policy_protocol::message::{SessionTicket, ValidateRequest};
 use policy_protocol::Reason;
+use policy_protocol::message::{SessionTicket, ValidateRequest};
 
 use crate::access::{Denial, Visit, realm_context};
 use crate::config::Realm;

@@ -122,9 +122,9 @@ fn table(sessions: &[SessionSummary]) -> String {
         format!(
             "{:<28} {:<20} {:>5} {:<16} {:>7}s {:>7}s\n",
             session.id.to_string(),
-            session.identity.user_name.escape_default(),
+            session.identity.user_name.escape_default().to_string(),
             session.protection_level.0,
-            session.realm.escape_default(),
+            session.realm.escape_default().to_string(),
             now.since(session.last_access).as_secs(),
             session.expires.since(now).as_secs(),
         )

@@ -33,6 +33,10 @@ pub struct Metrics {
     pub handshake_failures: Counter,
     /// Connections that were turned away because there were too many.
     pub connections_refused: Counter,
+    /// Connections that were accepted.
+    pub connections: Counter,
+    /// Connections that are open, tunnels included.
+    pub connections_open: Gauge,
     /// Attempts at a server of an upstream that failed before a response began. A request that another
     /// server answered is not refused, so this can be above the refusals.
     pub upstream_failures: Counter,
@@ -78,6 +82,7 @@ impl Metrics {
         );
         let handshake_failures = counter("handshake_failures", "TLS handshakes that failed");
         let connections_refused = counter("connections_refused", "Connections above the limit");
+        let connections = counter("connections", "Connections accepted");
         let upstream_failures = counter(
             "upstream_failures",
             "Attempts at an upstream server without a response",
@@ -98,6 +103,7 @@ impl Metrics {
             "policy_events_connected",
             "Whether the policy server's events are received",
         );
+        let connections_open = gauge("connections_open", "Connections");
         let session_cache_entries = gauge("session_cache_entries", "Sessions in the cache");
         let session_cache_bytes = gauge("session_cache_bytes", "Bytes in the session cache");
         let access_log_dropped = gauge(
@@ -112,6 +118,8 @@ impl Metrics {
             framing_refusals,
             handshake_failures,
             connections_refused,
+            connections,
+            connections_open,
             upstream_failures,
             revocations,
             events_connected,
