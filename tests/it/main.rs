@@ -1,1 +1,1 @@
-fn main() {}
+//! Integration tests: a module for each behaviour.
