@@ -69,10 +69,9 @@ async fn every_kind_of_failure_is_a_503_and_never_a_pass() {
 async fn a_login_during_an_outage_says_so_and_works_afterwards() {
     let gateway = Gateway::start().await;
     let client = gateway.client(Protocol::Http1);
-    let page = client.get(client.get("/app/").await.location()).await;
+    let page = client.login_page("/app/").await;
     gateway.policy.cut(PolicyError::NoConnection);
-    let fields = [("USER", "alice"), ("PASSWORD", PASSWORD), ("state", &page.hidden_field("state").unwrap())];
-    let answer = client.post_form("/doorward/login", &fields).await;
+    let answer = client.fill_login(&page, "alice", PASSWORD).await;
     assert_eq!(answer.status, 503);
     assert_eq!(client.cookie("SMSESSION"), None);
     gateway.policy.open();

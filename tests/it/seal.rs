@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use harness::gateway::{Gateway, PASSWORD};
+use harness::policy_watch::Call;
 use harness::{Protocol, RawClient, RawResponse};
 use policy_protocol::Reason;
 
@@ -76,9 +77,9 @@ async fn cookies_of_other_keys_zones_and_kinds_are_garbage() {
     assert_eq!(ask(&mut raw, &zoned).await, garbage, "another zone");
 
     let client = gateway.client(Protocol::Http1);
-    let page = client.get(client.get("/app/").await.location()).await;
-    let state = page.hidden_field("state").unwrap();
-    assert_eq!(ask(&mut raw, &state).await, garbage, "a login state");
+    for (name, state) in client.login_page("/app/").await.hidden_fields() {
+        assert_eq!(ask(&mut raw, &state).await, garbage, "the form's {name}");
+    }
     if let Some(login) = client.cookie("SMLOGIN") {
         assert_eq!(ask(&mut raw, &login).await, garbage, "a login cookie");
     }
@@ -103,10 +104,18 @@ async fn cookies_of_a_trusted_zone_are_accepted_in_order() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_cookie_is_no_login_state() {
     let gateway = Gateway::start().await;
-    let (client, cookie) = logged_in(&gateway, "alice", Protocol::Http1).await;
-    let before = gateway.policy.count(harness::policy_watch::Call::Login);
-    let fields = [("USER", "bob"), ("PASSWORD", PASSWORD), ("state", cookie.as_str())];
-    let answer = client.post_form("/doorward/login", &fields).await;
-    assert_ne!(answer.status, 303);
-    assert_eq!(gateway.policy.count(harness::policy_watch::Call::Login), before);
+    let (_, cookie) = logged_in(&gateway, "alice", Protocol::Http1).await;
+    let before = gateway.policy.count(Call::Login);
+    let client = gateway.client(Protocol::Http1);
+    let page = client.login_page("/app/").await;
+    let forged = page.hidden_fields().into_iter().map(|(name, _)| (name, cookie.clone()));
+    let mut fields = vec![("USER".to_owned(), "bob".to_owned()), ("PASSWORD".to_owned(), PASSWORD.to_owned())];
+    fields.extend(forged);
+    let fields: Vec<_> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    for login_cookie in [client.cookie("SMLOGIN").unwrap_or_default(), cookie.clone()] {
+        client.set_cookie("SMLOGIN", &login_cookie);
+        let answer = client.post_form("/doorward/login", &fields).await;
+        assert_ne!(answer.status, 303);
+    }
+    assert_eq!(gateway.policy.count(Call::Login), before);
 }

@@ -239,6 +239,16 @@ impl Browser {
         .await;
     }
 
+    /// Empties a field.
+    pub async fn clear(&self, element: &Element) {
+        self.command(
+            Method::POST,
+            &format!("/element/{}/clear", element.0),
+            json!({}),
+        )
+        .await;
+    }
+
     /// Types on the keyboard: into whatever has the focus.
     pub async fn press(&self, text: &str) {
         let keys: Vec<Value> = text
@@ -297,7 +307,9 @@ impl Drop for Browser {
     /// Ends the whole process group: a driver that is killed alone leaves its browser behind.
     fn drop(&mut self) {
         if let Some(group) = self.driver.id() {
-            let _ = std::process::Command::new("kill").args(["-KILL", "--", &format!("-{group}")]).status();
+            let _ = std::process::Command::new("kill")
+                .args(["-KILL", "--", &format!("-{group}")])
+                .status();
         }
     }
 }

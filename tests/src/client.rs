@@ -98,13 +98,33 @@ impl Answer {
             .find(|value| value.split('=').next() == Some(name))
     }
 
-    /// The value of a hidden field of the form in the body.
-    pub fn hidden_field(&self, name: &str) -> Option<String> {
+    /// The hidden fields of the form in the body.
+    pub fn hidden_fields(&self) -> Vec<(String, String)> {
         let page = self.text();
-        let start = page.find(&format!("name=\"{name}\""))?;
-        let value = page[start..].split_once("value=\"")?.1;
-        Some(value.split('"').next()?.replace("&amp;", "&"))
+        let inputs = page
+            .split("<input")
+            .skip(1)
+            .map(|rest| rest.split('>').next().unwrap_or_default());
+        let hidden = inputs.filter(|input| attribute(input, "type").as_deref() == Some("hidden"));
+        hidden
+            .filter_map(|input| Some((attribute(input, "name")?, attribute(input, "value")?)))
+            .collect()
     }
+}
+
+/// The value of an attribute of an HTML tag, as far as our own templates need it.
+fn attribute(tag: &str, name: &str) -> Option<String> {
+    let value = tag
+        .split_once(&format!(" {name}=\""))?
+        .1
+        .split('"')
+        .next()?;
+    let decoded = value
+        .replace("&quot;", "\"")
+        .replace("&#x2f;", "/")
+        .replace("&lt;", "<")
+        .replace("&gt;", ">");
+    Some(decoded.replace("&amp;", "&"))
 }
 
 /// An empty body.
@@ -280,11 +300,11 @@ impl Client {
         }
     }
 
-    /// Goes through the login form that stands before `target`; returns the answer to the form.
+    /// The login page that stands before `target`.
     ///
     /// # Panics
-    /// If `target` does not lead to a login form.
-    pub async fn submit_login(&self, target: &str, user: &str, password: &str) -> Answer {
+    /// If there is none.
+    pub async fn login_page(&self, target: &str) -> Answer {
         let challenge = self.get(target).await;
         assert_eq!(
             challenge.status,
@@ -292,14 +312,35 @@ impl Client {
             "{target} does not ask for a login: {}",
             challenge.text()
         );
-        let login = challenge.location().to_owned();
-        let page = self.get(&login).await;
-        let state = page
-            .hidden_field("state")
-            .unwrap_or_else(|| panic!("no form at {login}: {}", page.text()));
-        let fields = [("USER", user), ("PASSWORD", password), ("state", &state)];
-        self.post_form(login.split('?').next().unwrap_or_default(), &fields)
-            .await
+        let page = self.get(challenge.location()).await;
+        assert!(
+            !page.hidden_fields().is_empty(),
+            "no form at {}: {}",
+            challenge.location(),
+            page.text()
+        );
+        page
+    }
+
+    /// Sends the form of a login page.
+    pub async fn fill_login(&self, page: &Answer, user: &str, password: &str) -> Answer {
+        let hidden = page.hidden_fields();
+        let mut fields = vec![("USER", user), ("PASSWORD", password)];
+        fields.extend(
+            hidden
+                .iter()
+                .map(|(name, value)| (name.as_str(), value.as_str())),
+        );
+        self.post_form("/doorward/login", &fields).await
+    }
+
+    /// Goes through the login form that stands before `target`; returns the answer to the form.
+    ///
+    /// # Panics
+    /// If `target` does not lead to a login form.
+    pub async fn submit_login(&self, target: &str, user: &str, password: &str) -> Answer {
+        let page = self.login_page(target).await;
+        self.fill_login(&page, user, password).await
     }
 
     /// Logs in and returns the SMSESSION cookie.

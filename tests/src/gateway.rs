@@ -254,6 +254,11 @@ impl Gateway {
         Arc::clone(&self.world)
     }
 
+    /// What it shares with others.
+    pub const fn world(&self) -> &Arc<World> {
+        &self.world
+    }
+
     fn running(&self) -> &RunningAgent {
         self.agent.as_ref().expect("running")
     }
