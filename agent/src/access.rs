@@ -1,10 +1,98 @@
 //! What a request must show before it may pass.
+//!
+//! [`protection`] finds the realm, [`authenticate`] the session, [`authorize`] decides, and only then is
+//! there a [`Grant`]. Everything else is a [`Denial`].
 
+pub mod assertion;
 pub mod authenticate;
 pub mod authorize;
 pub mod denial;
 pub mod grant;
+pub mod identity;
 pub mod protection;
+
+use http::HeaderMap;
+use policy_protocol::{RealmContext, ResourceContext, Timestamp};
 
 pub use denial::Denial;
 pub use grant::Grant;
+
+use crate::config::Realm;
+use crate::http::ConnectionInfo;
+use crate::http::headers::ClientOrigin;
+use crate::http::target::RequestTarget;
+use crate::http::transaction::TransactionId;
+use crate::site::Site;
+use crate::telemetry::metrics::WorkerMetrics;
+
+/// What is known of a request apart from its headers.
+#[derive(Clone, Debug)]
+pub struct Facts<'r> {
+    /// The configuration in force.
+    pub site: &'r Site,
+    /// How the client is connected.
+    pub conn: &'r ConnectionInfo,
+    /// What it wants.
+    pub target: &'r RequestTarget,
+    /// Where it is.
+    pub origin: &'r ClientOrigin,
+    /// When.
+    pub now: Timestamp,
+    /// Joins the records of this request across systems.
+    pub transaction_id: TransactionId,
+    /// The counters of the worker that serves it.
+    pub metrics: &'r WorkerMetrics,
+    /// Whether a script asks, which can do nothing with a page.
+    pub from_script: bool,
+}
+
+/// One request, as far as decisions about it are concerned.
+#[derive(Clone, Copy, Debug)]
+pub struct Visit<'r> {
+    /// Everything but the headers.
+    facts: &'r Facts<'r>,
+    /// What the client sent, without managed headers.
+    pub headers: &'r HeaderMap,
+}
+
+impl<'r> std::ops::Deref for Visit<'r> {
+    type Target = Facts<'r>;
+
+    fn deref(&self) -> &Facts<'r> {
+        self.facts
+    }
+}
+
+impl<'r> Facts<'r> {
+    /// The same with the headers.
+    pub const fn with(&'r self, headers: &'r HeaderMap) -> Visit<'r> {
+        Visit { facts: self, headers }
+    }
+
+    /// The resource as the policy server wants it.
+    pub fn resource_context(&self) -> ResourceContext {
+        ResourceContext {
+            agent: self.site.config.agent_name.clone(),
+            server: self.target.host().to_owned(),
+            resource: self.target.resource().to_owned(),
+            action: self.target.method().as_str().to_owned(),
+        }
+    }
+
+    /// The client's address, if sessions are bound to it.
+    pub fn bound_address(&self) -> Option<std::net::IpAddr> {
+        self.site.config.session.check_client_address.then_some(self.origin.address)
+    }
+}
+
+/// A realm as the policy server wants it.
+pub fn realm_context(realm: &Realm) -> RealmContext {
+    RealmContext {
+        name: realm.name.clone(),
+        protection_level: realm.level,
+        auth_scheme: realm.scheme,
+        idle_timeout: realm.idle_timeout,
+        max_timeout: realm.max_timeout,
+        persistent: realm.persistent,
+    }
+}

@@ -176,6 +176,8 @@ pub struct IdentitySettings {
     pub hyphens: bool,
     /// Names (in the underscore form) that are not sent.
     pub omit: Vec<String>,
+    /// Further headers that policies of the policy server may set, and so no client.
+    pub managed: Vec<HeaderName>,
     /// A signed assertion, if wanted.
     pub assertion: Option<AssertionSettings>,
 }

@@ -6,5 +6,6 @@ pub mod cookies;
 pub mod framing;
 pub mod headers;
 pub mod target;
+pub mod transaction;
 
 pub use connection_info::{ClientCertificate, ConnectionInfo};

@@ -7,7 +7,7 @@
 //!   [`Grant`](access::Grant), and nothing is forwarded without one.
 //! * [`session`] knows SMSESSION cookies, agent keys and the session cache.
 //! * [`login`] asks for credentials: form, Basic, client certificate; and logs out.
-//! * [`upstream`] forwards to the protected application.
+//! * [`outbound`] writes what the application is told, [`upstream`] forwards to the protected application.
 //! * [`server`] accepts connections, ends TLS and drains.
 //! * [`config`] turns TOML into values that cannot be wrong.
 //! * [`telemetry`] and [`admin`] tell operators what happens.
@@ -17,7 +17,9 @@ pub mod admin;
 pub mod config;
 pub mod http;
 pub mod login;
+pub mod outbound;
 pub mod pipeline;
+pub mod record;
 pub mod server;
 pub mod session;
 pub mod site;

@@ -52,8 +52,6 @@ pub enum TokenType {
     SessionSpec = 2,
     /// What a login page remembers until the form comes back.
     LoginState = 3,
-    /// Where a preserved request waits.
-    PreservedRequest = 4,
 }
 
 /// The token cannot be opened. Deliberately without detail.
@@ -152,8 +150,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const TYPES: [TokenType; 4] =
-        [TokenType::Session, TokenType::SessionSpec, TokenType::LoginState, TokenType::PreservedRequest];
+    const TYPES: [TokenType; 3] =
+        [TokenType::Session, TokenType::SessionSpec, TokenType::LoginState];
 
     fn key(id: u32) -> SealingKey {
         SealingKey::new(KeyId(id), &[u8::try_from(id).unwrap(); KEY_LENGTH])

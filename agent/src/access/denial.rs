@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use http::StatusCode;
 use policy_protocol::Reason;
 
 use crate::config::Realm;
@@ -38,4 +39,23 @@ pub enum Denial {
     UpstreamTimedOut,
     /// A fault of ours.
     Internal,
+}
+
+impl Denial {
+    /// The one table from refusals to statuses.
+    pub const fn status(&self) -> StatusCode {
+        match self {
+        Self::BadRequest(_) => StatusCode::BAD_REQUEST,
+        Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
+        Self::NotFound => StatusCode::NOT_FOUND,
+        Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+        Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        Self::Challenge { .. } => StatusCode::UNAUTHORIZED,
+        Self::Forbidden => StatusCode::FORBIDDEN,
+        Self::PolicyUnavailable | Self::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
+        Self::UpstreamUnavailable => StatusCode::BAD_GATEWAY,
+        Self::UpstreamTimedOut => StatusCode::GATEWAY_TIMEOUT,
+        Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
 }

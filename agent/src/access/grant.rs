@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue};
-use policy_protocol::Timestamp;
 
 use crate::config::Realm;
-use crate::session::cache::CachedSession;
+use crate::session::cache::{CachedSession, RealmHeaders};
 
 /// Permission to forward one request. [`Upstreams::forward`](crate::upstream::Upstreams::forward) needs
 /// one, and only [`access`](crate::access) can make it, so a skipped check does not compile.
@@ -20,19 +19,17 @@ pub struct Grant {
     identity: Option<GrantedIdentity>,
 }
 
-/// Who was let in, and what the application is told.
+/// Who was let in, and what application and browser are told.
 #[derive(Debug)]
 pub struct GrantedIdentity {
     /// The session.
     pub session: Arc<CachedSession>,
-    /// Headers that are the same for every request of this session in this realm.
-    pub headers: Arc<[(HeaderName, HeaderValue)]>,
-    /// Further headers from the policy server's decision.
-    pub decision_headers: Arc<[(HeaderName, HeaderValue)]>,
-    /// `Set-Cookie` values from responses.
-    pub cookies: Arc<[HeaderValue]>,
-    /// When this was decided.
-    pub now: Timestamp,
+    /// What is the same for every request of this session in this realm.
+    pub ready: Arc<RealmHeaders>,
+    /// Headers for the application from the policy server's decision.
+    pub decision_headers: Option<Arc<[(HeaderName, HeaderValue)]>>,
+    /// `Set-Cookie` values from the policy server's decision.
+    pub decision_cookies: Option<Arc<[HeaderValue]>>,
 }
 
 impl Grant {

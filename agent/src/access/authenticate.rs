@@ -1,0 +1,261 @@
+//! From credentials to a live session: SMSESSION, session cache, Validate().
+
+use std::sync::Arc;
+
+use http::HeaderValue;
+use policy_protocol::message::{SessionTicket, ValidateRequest};
+use policy_protocol::{Reason, SessionSpec};
+
+use crate::access::{Denial, Visit, realm_context};
+use crate::config::Realm;
+use crate::http::cookies;
+use crate::login::direct;
+use crate::session::Sessions;
+use crate::session::cache::{Alias, CachedSession, Known};
+use crate::session::cookie::{LOGGED_OFF, SessionClaims};
+use crate::session::reissue::Writer;
+use crate::session::validate::NotValidated;
+
+/// Cookies of our name that are tried, over all zones. More are not sent by accident.
+const MAX_COOKIES: usize = 4;
+
+/// A live session that satisfies the realm.
+#[derive(Debug)]
+pub struct Admitted {
+    /// The session.
+    pub session: Arc<CachedSession>,
+    /// A new SMSESSION, if one is due.
+    pub set_cookie: Option<HeaderValue>,
+}
+
+/// Why a credential does not do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unfit {
+    /// It is not good, or not good enough.
+    Refused(Reason),
+    /// The policy server cannot be asked, and what is known does not suffice.
+    Unavailable,
+}
+
+impl From<Reason> for Unfit {
+    fn from(reason: Reason) -> Self {
+        Self::Refused(reason)
+    }
+}
+
+impl From<NotValidated> for Unfit {
+    fn from(error: NotValidated) -> Self {
+        match error {
+            NotValidated::Refused(reason) => Self::Refused(reason),
+            NotValidated::Unavailable => Self::Unavailable,
+        }
+    }
+}
+
+/// Finds the session of a request for a realm.
+///
+/// Order matters: bounds and seal first (garbage costs next to nothing), then the clock, then the cache,
+/// and only then the network.
+///
+/// # Errors
+/// [`Denial::Challenge`] with the reason why the first credential did not do, or
+/// [`Denial::PolicyUnavailable`] if one might have done.
+pub async fn authenticate(sessions: &Arc<Sessions>, visit: &Visit<'_>, realm: &Arc<Realm>) -> Result<Admitted, Denial> {
+    let mut first_unfit = None;
+    for (zone, value) in session_cookies(visit).take(MAX_COOKIES) {
+        match from_cookie(sessions, visit, realm, zone, value).await {
+            Ok(admitted) => return Ok(admitted),
+            Err(unfit) => first_unfit.get_or_insert(unfit),
+        };
+    }
+    match direct::from_credentials(sessions, visit, realm).await {
+        Some(Ok(alias)) => match admit(sessions, visit, realm, &alias).await {
+            Ok(admitted) => return Ok(admitted),
+            Err(unfit) => first_unfit.get_or_insert(unfit),
+        },
+        Some(Err(unfit)) => first_unfit.insert(unfit),
+        None => first_unfit.get_or_insert(Unfit::Refused(Reason::NONE)),
+    };
+    Err(match first_unfit {
+        Some(Unfit::Unavailable) => Denial::PolicyUnavailable,
+        Some(Unfit::Refused(reason)) => Denial::Challenge { realm: Arc::clone(realm), reason },
+        None => Denial::Challenge { realm: Arc::clone(realm), reason: Reason::NONE },
+    })
+}
+
+/// The session that a request has in any realm, for logout and step-up: the ticket as the policy server
+/// wants it. Looks at the seal and the clock only.
+pub fn ticket(sessions: &Sessions, visit: &Visit<'_>) -> Option<SessionTicket> {
+    let keys = sessions.keys.load().ok()?;
+    session_cookies(visit).take(MAX_COOKIES).find_map(|(zone, value)| {
+        let claims = SessionClaims::open(value, &keys.ring, zone).ok()?;
+        claims.check_times(visit.now).ok()?;
+        Some(SessionTicket { session_id: claims.session_id, session_spec: claims.session_spec() })
+    })
+}
+
+/// Session cookies with the zone they claim to be of: the agent's own zone first.
+fn session_cookies<'v>(visit: &Visit<'v>) -> impl Iterator<Item = (&'v Arc<str>, &'v [u8])> {
+    let headers = visit.headers;
+    visit.site.zones.iter().flat_map(move |zone| {
+        cookies::all(headers)
+            .filter(move |(name, value)| zone.owns(name) && *value != LOGGED_OFF.as_bytes())
+            .map(move |(_, value)| (&zone.name, value))
+    })
+}
+
+async fn from_cookie(
+    sessions: &Arc<Sessions>,
+    visit: &Visit<'_>,
+    realm: &Arc<Realm>,
+    zone: &Arc<str>,
+    value: &[u8],
+) -> Result<Admitted, Unfit> {
+    let alias = match sessions.cache.get(value) {
+        Some(Known::Live(alias)) if alias.zone == *zone => alias,
+        Some(Known::Dead(reason)) => return Err(reason.into()),
+        Some(Known::Live(_)) | None => open_cookie(sessions, visit, realm, zone, value).await?,
+    };
+    admit(sessions, visit, realm, &alias).await
+}
+
+/// The slow path: a cookie that was not seen before.
+async fn open_cookie(
+    sessions: &Arc<Sessions>,
+    visit: &Visit<'_>,
+    realm: &Arc<Realm>,
+    zone: &Arc<str>,
+    value: &[u8],
+) -> Result<Arc<Alias>, Unfit> {
+    let keys = sessions.keys.load().map_err(|_| Unfit::Unavailable)?;
+    let claims = SessionClaims::open(value, &keys.ring, zone)?;
+    claims.check_times(visit.now)?;
+    let session = match sessions.cache.find(claims.session_id) {
+        Some(session) => session,
+        None if claims.is_idle(visit.now) => return Err(Reason::IDLE_SESSION.into()),
+        None => {
+            visit.metrics.session_cache_miss();
+            let ticket = SessionTicket { session_id: claims.session_id, session_spec: claims.session_spec() };
+            let request = validate_request(visit, realm, ticket, claims.last_access);
+            match sessions.validate(request).await {
+                Ok(session) => session,
+                Err(NotValidated::Refused(reason)) => {
+                    // The address may be another one next time; everything else stays as it is.
+                    if reason != Reason::INVALID_SESSION_IP {
+                        sessions.cache.insert_dead(value, reason);
+                    }
+                    return Err(reason.into());
+                }
+                Err(NotValidated::Unavailable) => return Err(Unfit::Unavailable),
+            }
+        }
+    };
+    let alias = Alias {
+        zone: Arc::clone(zone),
+        last_access: claims.last_access,
+        client_ip: claims.client_ip(),
+        session,
+    };
+    Ok(sessions.cache.insert(value, alias))
+}
+
+/// Everything that is asked of a session at every request.
+async fn admit(
+    sessions: &Arc<Sessions>,
+    visit: &Visit<'_>,
+    realm: &Arc<Realm>,
+    alias: &Alias,
+) -> Result<Admitted, Unfit> {
+    let session = &alias.session;
+    let settings = &visit.site.config.session;
+    session.check_alive()?;
+    session.check_times(realm, alias.last_access, visit.now)?;
+    if settings.check_client_address && alias.client_ip != Some(visit.origin.address) {
+        return Err(Reason::INVALID_SESSION_IP.into());
+    }
+    let validated = keep_valid(sessions, visit, realm, alias).await?;
+    if session.state().protection_level < realm.level {
+        return Err(Reason::AUTH_LEVEL_TOO_LOW.into());
+    }
+    let mut set_cookie = None;
+    if !visit.site.overlooks(visit.target) {
+        session.touch(visit.now);
+        let grace = grace_period(settings.grace_period, session.state().idle_timeout);
+        if validated || visit.now.since(alias.last_access) >= grace {
+            set_cookie = cookie_due(sessions, visit, alias, grace);
+        }
+    }
+    Ok(Admitted { session: Arc::clone(session), set_cookie })
+}
+
+/// Asks Validate() if the last answer is too old. Returns whether it was asked.
+async fn keep_valid(
+    sessions: &Arc<Sessions>,
+    visit: &Visit<'_>,
+    realm: &Arc<Realm>,
+    alias: &Alias,
+) -> Result<bool, Unfit> {
+    let session = &alias.session;
+    let (validated_at, generation) = session.validated();
+    let age = visit.now.since(validated_at);
+    if age < sessions.trust.period(generation, realm.validation_period) {
+        visit.metrics.session_cache_hit();
+        return Ok(false);
+    }
+    visit.metrics.session_cache_miss();
+    let ticket = SessionTicket { session_id: session.id(), session_spec: session.state().spec.clone() };
+    let last_access = session.last_access().max(alias.last_access);
+    match sessions.validate(validate_request(visit, realm, ticket, last_access)).await {
+        Ok(_) => {
+            session.check_times(realm, alias.last_access, visit.now)?;
+            Ok(true)
+        }
+        // The only thing an outage may stretch is how long ago the policy server said yes.
+        Err(NotValidated::Unavailable) if age < realm.validation_period + visit.site.config.policy_server.outage_grace => {
+            session.check_alive()?;
+            Ok(false)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn validate_request(
+    visit: &Visit<'_>,
+    realm: &Realm,
+    session: SessionTicket,
+    last_access: policy_protocol::Timestamp,
+) -> ValidateRequest {
+    debug_assert!(session.session_spec.as_str().len() <= SessionSpec::MAX_LENGTH);
+    ValidateRequest {
+        session,
+        resource: visit.resource_context(),
+        realm: realm_context(realm),
+        client_address: visit.bound_address(),
+        last_access,
+        transaction_id: visit.transaction_id.as_str().to_owned(),
+    }
+}
+
+/// A cookie must be renewed well before its idle timeout, however long the grace period.
+fn grace_period(grace: std::time::Duration, idle_timeout: std::time::Duration) -> std::time::Duration {
+    if idle_timeout.is_zero() { grace } else { grace.min(idle_timeout / 4) }
+}
+
+fn cookie_due(
+    sessions: &Sessions,
+    visit: &Visit<'_>,
+    alias: &Alias,
+    grace: std::time::Duration,
+) -> Option<HeaderValue> {
+    if let Some(recent) = alias.session.recent_cookie(visit.now, grace) {
+        return Some(recent);
+    }
+    let keys = sessions.keys.load().ok()?;
+    let writer = Writer {
+        jar: &visit.site.cookies,
+        ring: &keys.ring,
+        agent_name: &visit.site.config.agent_name,
+        client_ip: alias.client_ip,
+    };
+    sessions.issue_cookie(&alias.session, visit.now, writer)
+}

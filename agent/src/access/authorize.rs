@@ -1,0 +1,208 @@
+//! May this user do this? The realm's own rules first, then, where the realm asks for it, the policy
+//! server's Authorize().
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderName, HeaderValue, Method};
+use policy_protocol::message::{AuthorizeAnswer, AuthorizeRequest, ResponseAttribute, SessionTicket};
+use policy_protocol::{Identity, Reason, SessionId};
+
+use crate::access::authenticate::Admitted;
+use crate::access::grant::GrantedIdentity;
+use crate::access::protection::covers;
+use crate::access::{Denial, Grant, Visit, identity, realm_context};
+use crate::config::{Realm, Rule};
+use crate::http::headers::is_listed;
+use crate::session::Sessions;
+use crate::session::cache::CachedSession;
+use crate::record::audit_context;
+use crate::site::Site;
+use crate::telemetry::audit::{self, AuditEvent};
+use crate::telemetry::metrics::{PolicyAnswer, PolicyCall};
+
+/// The longest a decision of the policy server is kept, whatever it says.
+const MAX_DECISION_AGE: Duration = Duration::from_secs(600);
+
+/// Everything that a decision of the policy server depended on (R5).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct DecisionKey {
+    session: SessionId,
+    realm: String,
+    server: String,
+    resource: String,
+    action: Method,
+    client: IpAddr,
+    /// A cache flush makes every older decision unfindable.
+    generation: u64,
+}
+
+/// A decision of the policy server.
+#[derive(Clone, Debug)]
+pub enum Decision {
+    /// Allowed, with these additions.
+    Yes {
+        /// Headers for the application.
+        headers: Arc<[(HeaderName, HeaderValue)]>,
+        /// `Set-Cookie` values for the browser.
+        cookies: Arc<[HeaderValue]>,
+    },
+    /// Not allowed.
+    No,
+}
+
+/// What the rules of a realm say.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RuleVerdict<'r> {
+    /// Whether the request may pass.
+    pub allowed: bool,
+    /// The rule that decided, if one did.
+    pub rule: Option<&'r Rule>,
+}
+
+/// What a request looks like to a rule.
+#[derive(Clone, Copy, Debug)]
+pub struct Subject<'s> {
+    /// Who.
+    pub identity: &'s Identity,
+    /// From where.
+    pub client: IpAddr,
+    /// Which resource.
+    pub resource: &'s str,
+    /// Doing what.
+    pub method: &'s Method,
+}
+
+/// Decides, and lets the request pass.
+///
+/// # Errors
+/// [`Denial::Forbidden`] if a rule or the policy server says no, [`Denial::PolicyUnavailable`] if the
+/// policy server must be asked and cannot.
+pub async fn authorize(
+    sessions: &Arc<Sessions>,
+    visit: &Visit<'_>,
+    realm: &Arc<Realm>,
+    admitted: &Admitted,
+) -> Result<Grant, Denial> {
+    let session = &admitted.session;
+    let allowed = {
+        let state = session.state();
+        let subject = Subject {
+            identity: &state.identity,
+            client: visit.origin.address,
+            resource: visit.target.resource(),
+            method: visit.target.method(),
+        };
+        evaluate(&realm.rules, subject).allowed
+    };
+    if !allowed {
+        let user = session.state().identity.user_name.clone();
+        audit::record(AuditEvent::AzReject, &audit_context(visit, realm, Some(&user)), Reason::NONE);
+        return Err(Denial::Forbidden);
+    }
+    let (decision_headers, decision_cookies) = if realm.authorize {
+        match decide(sessions, visit, realm, session).await? {
+            Decision::Yes { headers, cookies } => (Some(headers), Some(cookies)),
+            Decision::No => return Err(Denial::Forbidden),
+        }
+    } else {
+        (None, None)
+    };
+    let ready = identity::headers(sessions, visit, realm, session)?;
+    Ok(Grant::user(
+        Arc::clone(realm),
+        GrantedIdentity { session: Arc::clone(session), ready, decision_headers, decision_cookies },
+    ))
+}
+
+/// What a realm's rules say: a matching `deny` refuses; otherwise, if there are `allow` rules, one must
+/// match.
+pub fn evaluate<'r>(rules: &'r [Rule], subject: Subject<'_>) -> RuleVerdict<'r> {
+    let matching = |deny: bool| rules.iter().find(move |rule| rule.deny == deny && matches(rule, subject));
+    if let Some(rule) = matching(true) {
+        return RuleVerdict { allowed: false, rule: Some(rule) };
+    }
+    match matching(false) {
+        Some(rule) => RuleVerdict { allowed: true, rule: Some(rule) },
+        None => RuleVerdict { allowed: rules.iter().all(|rule| rule.deny), rule: None },
+    }
+}
+
+fn matches(rule: &Rule, subject: Subject<'_>) -> bool {
+    let any = |empty: bool, found: bool| empty || found;
+    let identity = subject.identity;
+    rule.resource.as_deref().is_none_or(|prefix| covers(prefix, subject.resource))
+        && any(rule.methods.is_empty(), rule.methods.contains(subject.method))
+        && any(rule.networks.is_empty(), is_listed(&rule.networks, subject.client))
+        && any(rule.users.is_empty(), rule.users.iter().any(|user| user.eq_ignore_ascii_case(&identity.user_name)))
+        && any(rule.groups.is_empty(), rule.groups.iter().any(|group| identity.groups.contains(group)))
+        && rule.attributes.iter().all(|(name, wanted)| {
+            identity.attributes.get(name).is_some_and(|values| values.iter().any(|value| wanted.contains(value)))
+        })
+}
+
+async fn decide(
+    sessions: &Sessions,
+    visit: &Visit<'_>,
+    realm: &Arc<Realm>,
+    session: &CachedSession,
+) -> Result<Decision, Denial> {
+    let key = DecisionKey {
+        session: session.id(),
+        realm: realm.name.clone(),
+        server: visit.target.host().to_owned(),
+        resource: visit.target.resource().to_owned(),
+        action: visit.target.method().clone(),
+        client: visit.origin.address,
+        generation: sessions.trust.generation(),
+    };
+    if let Some(decision) = visit.site.decisions.get(&key) {
+        return Ok(decision);
+    }
+    let request = AuthorizeRequest {
+        session: SessionTicket { session_id: session.id(), session_spec: session.state().spec.clone() },
+        resource: visit.resource_context(),
+        realm: realm_context(realm),
+        client_address: Some(visit.origin.address),
+        transaction_id: visit.transaction_id.as_str().to_owned(),
+    };
+    let answer = sessions.policy.authorize(request).await;
+    sessions.metrics.policy_calls.count(PolicyCall::Authorize, match &answer {
+        Ok(AuthorizeAnswer::Yes { .. }) => PolicyAnswer::Yes,
+        Ok(AuthorizeAnswer::No { .. }) => PolicyAnswer::No,
+        Err(_) => PolicyAnswer::Error,
+    });
+    let (decision, ttl) = match answer.map_err(|_| Denial::PolicyUnavailable)? {
+        AuthorizeAnswer::Yes { ttl, responses } => (translate(visit.site, responses), ttl),
+        AuthorizeAnswer::No { ttl, .. } => (Decision::No, ttl),
+    };
+    visit.site.decisions.insert(key, decision.clone(), ttl.min(MAX_DECISION_AGE));
+    Ok(decision)
+}
+
+/// Only managed headers are passed on: of any other, the client's own copy would stand wherever a policy
+/// does not set it (R1). Attributes that cannot be a header or a cookie are left out.
+fn translate(site: &Site, responses: Vec<ResponseAttribute>) -> Decision {
+    let mut headers = Vec::new();
+    let mut cookies = Vec::new();
+    for response in responses {
+        match response {
+            ResponseAttribute::Header { name, value } => {
+                let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) else {
+                    continue;
+                };
+                if site.managed.is_managed(&name) {
+                    headers.push((name, value));
+                } else {
+                    tracing::warn!(%name, "a policy sets a header that is not listed in identity.managed_headers");
+                }
+            }
+            ResponseAttribute::Cookie { name, value } => cookies.extend(identity::response_cookie(&name, &value)),
+        }
+    }
+    Decision::Yes { headers: headers.into(), cookies: cookies.into() }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,183 @@
+//! Asking for credentials, and ending sessions.
+//!
+//! | below `login.path` | is |
+//! |---|---|
+//! | `login` | the form: [`form`] |
+//! | `logout` | the end: [`logout`] |
+//! | `resume` | the request that waited for the login: [`preserve`] |
+//! | `jwks.json` | the keys that identity assertions are checked with |
+//! | `style.css`, `logo` | what the [`pages`] look like |
+//!
+//! Basic and client certificates need no page: [`direct`].
+
+pub mod challenge;
+pub mod direct;
+pub mod form;
+pub mod logout;
+pub mod pages;
+pub mod preserve;
+pub mod refusal;
+pub mod state;
+pub mod targets;
+
+use std::sync::Arc;
+
+use http::{Method, Response, StatusCode, header};
+use policy_client::PolicyError;
+use policy_protocol::{Reason, Timestamp};
+use policy_protocol::message::{Credentials, LoginAnswer, LoginRequest, SessionTicket};
+
+use crate::access::{Denial, Visit, realm_context};
+use crate::config::Realm;
+use crate::http::body::{Body, RequestBody};
+use crate::http::target::RequestTarget;
+use crate::record::Record;
+use crate::session::Sessions;
+use crate::session::cache::CachedSession;
+use crate::telemetry::Outcome;
+use crate::telemetry::metrics::{PolicyAnswer, PolicyCall};
+
+pub use challenge::{challenge, is_script};
+pub use preserve::Resumed;
+pub use refusal::refuse;
+
+/// What the paths below `login.path` make of a request.
+#[derive(Debug)]
+pub enum Portal {
+    /// Nothing: the request goes on.
+    NotOurs(RequestBody),
+    /// An answer of our own.
+    Answered(Response<Body>),
+    /// The request that waited for a login takes this one's place.
+    Resumed(Resumed),
+}
+
+/// Answers what is asked below `login.path` and at the logout paths.
+///
+/// # Errors
+/// If it is nothing that is there.
+pub async fn portal(sessions: &Arc<Sessions>, visit: &Visit<'_>, body: RequestBody) -> Result<Portal, Denial> {
+    let settings = &visit.site.config.login;
+    let resource = visit.target.resource();
+    if settings.logout_paths.iter().any(|path| path == resource) {
+        return logout::logout(sessions, visit).await.map(Portal::Answered);
+    }
+    let Some(below) = resource.strip_prefix(settings.path.as_str()).and_then(|rest| rest.strip_prefix('/')) else {
+        return Ok(Portal::NotOurs(body));
+    };
+    if !visit.site.realms.knows_host(visit.target.host()) {
+        return Err(Denial::NotFound);
+    }
+    let response = match (below, visit.target.method()) {
+        ("login", &Method::GET | &Method::HEAD) => form::show(sessions, visit),
+        ("login", &Method::POST) => form::submit(sessions, visit, body).await,
+        ("logout", &Method::GET | &Method::POST) => logout::logout(sessions, visit).await,
+        ("resume", &Method::GET) => return preserve::resume(sessions, visit),
+        ("jwks.json", &Method::GET) => jwks(sessions),
+        (pages::STYLESHEET, &Method::GET) => Ok(asset("text/css; charset=utf-8", visit.site.pages.stylesheet().clone())),
+        (pages::LOGO, &Method::GET) => {
+            let (picture, content_type) = visit.site.pages.logo();
+            Ok(asset(content_type.to_str().unwrap_or("application/octet-stream"), picture.clone()))
+        }
+        ("login" | "logout" | "resume" | "jwks.json" | pages::STYLESHEET | pages::LOGO, _) => Err(Denial::MethodNotAllowed),
+        _ => Err(Denial::NotFound),
+    };
+    response.map(Portal::Answered)
+}
+
+/// One call of Login(), free of the request that caused it: others may wait for its answer, too.
+#[derive(Debug)]
+struct LoginCall {
+    request: LoginRequest,
+    now: Timestamp,
+}
+
+impl LoginCall {
+    fn new(visit: &Visit<'_>, realm: &Realm, credentials: Credentials, previous: Option<SessionTicket>) -> Self {
+        let request = LoginRequest {
+            resource: visit.resource_context(),
+            realm: realm_context(realm),
+            credentials,
+            client_address: Some(visit.origin.address),
+            previous,
+            transaction_id: visit.transaction_id.as_str().to_owned(),
+        };
+        Self { request, now: visit.now }
+    }
+
+    /// A session, or the reason why not. A success ends the session that it replaces, here at once.
+    ///
+    /// # Errors
+    /// If the policy server gives no answer.
+    async fn run(self, sessions: &Sessions) -> Result<Result<Arc<CachedSession>, Reason>, PolicyError> {
+        let replaced = self.request.previous.as_ref().map(|ticket| ticket.session_id);
+        let generation = sessions.trust.generation();
+        let answer = sessions.policy.login(self.request).await;
+        let counted = match &answer {
+            Ok(LoginAnswer::Yes { .. }) => PolicyAnswer::Yes,
+            Ok(LoginAnswer::No { .. }) => PolicyAnswer::No,
+            Ok(LoginAnswer::Challenge { .. }) => PolicyAnswer::Challenge,
+            Err(_) => PolicyAnswer::Error,
+        };
+        sessions.metrics.policy_calls.count(PolicyCall::Login, counted);
+        match answer? {
+            LoginAnswer::Yes { session } => {
+                if let Some(id) = replaced {
+                    sessions.cache.end(id, Reason::REVOKED_SESSION);
+                }
+                Ok(sessions.cache.adopt(*session, generation, self.now))
+            }
+            LoginAnswer::No { reason } | LoginAnswer::Challenge { reason } => Ok(Err(reason)),
+        }
+    }
+}
+
+/// From a plain listener to the same place over TLS.
+///
+/// # Errors
+/// If the address cannot be written.
+pub fn to_https(target: &RequestTarget, port: u16, record: &mut Record<'_>) -> Result<Response<Body>, Denial> {
+    let port = if port == 443 { String::new() } else { format!(":{port}") };
+    let mut response = see_other(&format!("https://{}{port}{}", target.host(), target.path_and_query()))?;
+    // 308 keeps the method: nothing is lost but a round trip.
+    *response.status_mut() = StatusCode::PERMANENT_REDIRECT;
+    Ok(record.answered(Outcome::Redirected, response))
+}
+
+fn jwks(sessions: &Sessions) -> Result<Response<Body>, Denial> {
+    let keys = sessions.keys.load().map_err(|_| Denial::PolicyUnavailable)?;
+    let mut response = Response::new(Body::text(keys.assertion.jwks().to_owned()));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/jwk-set+json"));
+    headers.insert(header::CACHE_CONTROL, header::HeaderValue::from_static("public, max-age=300"));
+    Ok(response)
+}
+
+fn asset(content_type: &str, bytes: bytes::Bytes) -> Response<Body> {
+    let mut response = Response::new(Body::text(bytes));
+    let headers = response.headers_mut();
+    headers.extend(header::HeaderValue::from_str(content_type).map(|value| (header::CONTENT_TYPE, value)));
+    headers.insert(header::CACHE_CONTROL, header::HeaderValue::from_static("public, max-age=86400"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, header::HeaderValue::from_static("nosniff"));
+    response
+}
+
+/// A page of ours.
+fn page(visit: &Visit<'_>, status: StatusCode, html: String) -> Response<Body> {
+    let mut response = Response::new(Body::text(html));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.extend(pages::PAGE_HEADERS);
+    headers.insert(header::CONTENT_SECURITY_POLICY, visit.site.content_security_policy.clone());
+    response
+}
+
+/// A redirect after which the browser asks with GET.
+fn see_other(location: &str) -> Result<Response<Body>, Denial> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::SEE_OTHER;
+    let location = header::HeaderValue::try_from(location).map_err(|_| Denial::Internal)?;
+    response.headers_mut().insert(header::LOCATION, location);
+    response.headers_mut().insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
+    Ok(response)
+}

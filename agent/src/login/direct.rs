@@ -1,0 +1,182 @@
+//! Credentials that come with every request: Basic and client certificates.
+//!
+//! Checking a password costs tens of milliseconds, so a session that a credential led to is found again
+//! by a keyed digest of the credential, as it would be by its cookie.
+
+use std::sync::Arc;
+
+use aws_lc_rs::hmac;
+use base64::Engine as _;
+use base64::alphabet::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use http::header;
+use policy_protocol::message::Credentials;
+use policy_protocol::{AuthScheme, Reason, Secret};
+use zeroize::Zeroizing;
+
+use crate::access::Visit;
+use crate::access::authenticate::{self, Unfit};
+use crate::config::Realm;
+use crate::session::Sessions;
+use crate::session::cache::{Alias, CachedSession, Known};
+
+/// The longest `Authorization` that is looked at, in bytes: a name and a password of generous size.
+const MAX_AUTHORIZATION: usize = 8192;
+/// The longest user name, as in the systems this one works beside.
+pub const MAX_USER_NAME: usize = 256;
+/// The longest password.
+pub const MAX_PASSWORD: usize = 4096;
+
+/// Clients differ in whether they pad.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// What those who wait for one login get.
+pub type LoggedIn = Result<Arc<CachedSession>, Unfit>;
+
+/// Turns credentials into keys of the cache that tell nothing about them. The key is new in each process.
+#[derive(Debug)]
+pub struct CredentialDigest(hmac::Key);
+
+impl CredentialDigest {
+    /// A digest with a random key.
+    pub fn random() -> Self {
+        let mut key = Zeroizing::new([0; 32]);
+        // Without randomness nothing else works either: no session could be made, no cookie sealed.
+        let _ = getrandom::fill(key.as_mut_slice());
+        Self(hmac::Key::new(hmac::HMAC_SHA256, key.as_slice()))
+    }
+
+    /// Everything that a login with this credential depends on (R5).
+    fn of(&self, realm: &Realm, credential: &[u8], visit: &Visit<'_>) -> Box<[u8]> {
+        let mut context = hmac::Context::with_key(&self.0);
+        let address = visit.bound_address().map(|address| address.to_string()).unwrap_or_default();
+        for part in [realm.name.as_bytes(), address.as_bytes(), credential] {
+            context.update(&(part.len() as u64).to_be_bytes());
+            context.update(part);
+        }
+        // No cookie starts with a zero byte, so the two kinds of keys never meet.
+        [&[0], context.sign().as_ref()].concat().into()
+    }
+}
+
+/// The session that the request's own credentials lead to, if the realm takes such.
+pub async fn from_credentials(
+    sessions: &Arc<Sessions>,
+    visit: &Visit<'_>,
+    realm: &Arc<Realm>,
+) -> Option<Result<Arc<Alias>, Unfit>> {
+    let (credential, credentials) = match realm.scheme {
+        AuthScheme::Basic => {
+            let value = visit.headers.get(header::AUTHORIZATION)?.as_bytes();
+            (value.to_vec(), basic(value)?)
+        }
+        AuthScheme::Certificate => {
+            let certificate = visit.conn.client_certificate.as_ref()?;
+            let credentials = Credentials::Certificate {
+                subject: certificate.subject.clone(),
+                issuer: certificate.issuer.clone(),
+                fingerprint: certificate.fingerprint.clone(),
+            };
+            (certificate.fingerprint.clone().into_bytes(), credentials)
+        }
+        AuthScheme::Form | AuthScheme::None => return None,
+    };
+    let key = sessions.credential_digest.of(realm, &credential, visit);
+    drop(Zeroizing::new(credential));
+    if let Some(Known::Live(alias)) = sessions.cache.get(&key) {
+        let session = &alias.session;
+        if session.check_alive().and_then(|()| session.check_times(realm, alias.last_access, visit.now)).is_ok() {
+            return Some(Ok(alias));
+        }
+    }
+    Some(log_in(sessions, visit, realm, key, credentials).await)
+}
+
+/// Logs in, once for however many requests bring the same credentials at once.
+async fn log_in(
+    sessions: &Arc<Sessions>,
+    visit: &Visit<'_>,
+    realm: &Arc<Realm>,
+    key: Box<[u8]>,
+    credentials: Credentials,
+) -> Result<Arc<Alias>, Unfit> {
+    let previous = authenticate::ticket(sessions, visit);
+    let call = super::LoginCall::new(visit, realm, credentials, previous);
+    let sessions_of_call = Arc::clone(sessions);
+    let outcome = sessions.logins.run(key.clone(), || async move {
+        match call.run(&sessions_of_call).await {
+            Ok(Ok(session)) => Ok(session),
+            Ok(Err(reason)) => Err(Unfit::Refused(reason)),
+            Err(_) => Err(Unfit::Unavailable),
+        }
+    });
+    let session = outcome.await.unwrap_or(Err(Unfit::Unavailable))?;
+    let alias = Alias {
+        zone: Arc::clone(visit.site.cookies.zone()),
+        // The beginning of time: a cookie is due at once.
+        last_access: policy_protocol::Timestamp(0),
+        client_ip: visit.bound_address(),
+        session,
+    };
+    Ok(sessions.cache.insert(&key, alias))
+}
+
+/// User name and password of a Basic `Authorization`.
+fn basic(value: &[u8]) -> Option<Credentials> {
+    if value.len() > MAX_AUTHORIZATION {
+        return None;
+    }
+    let (scheme, encoded) = value.split_at_checked(6)?;
+    if !scheme.eq_ignore_ascii_case(b"basic ") {
+        return None;
+    }
+    let decoded = Zeroizing::new(BASE64.decode(encoded.trim_ascii()).ok()?);
+    let (user_name, password) = std::str::from_utf8(&decoded).ok()?.split_once(':')?;
+    credentials(user_name, password)
+}
+
+/// A name and a password within bounds.
+pub(super) fn credentials(user_name: &str, password: &str) -> Option<Credentials> {
+    let in_bounds = !user_name.is_empty() && user_name.len() <= MAX_USER_NAME && password.len() <= MAX_PASSWORD;
+    (in_bounds && !user_name.contains(char::is_control)).then(|| Credentials::Password {
+        user_name: user_name.to_owned(),
+        password: Secret::new(password.to_owned()),
+    })
+}
+
+/// What a realm that takes credentials directly says to a client that has none.
+pub(super) fn is_wrong_password(reason: Reason) -> bool {
+    reason == Reason::NONE || reason == Reason::UNKNOWN_USER
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(value: &str) -> Option<(String, String)> {
+        match basic(value.as_bytes())? {
+            Credentials::Password { user_name, password } => Some((user_name, password.expose().clone())),
+            Credentials::Certificate { .. } => None,
+        }
+    }
+
+    #[test]
+    fn basic_credentials_are_read_with_and_without_padding() {
+        let pair = Some((String::from("alice"), String::from("a:b")));
+        assert_eq!(parsed("Basic YWxpY2U6YTpi"), pair);
+        let other = Some((String::from("alice"), String::from("pw")));
+        assert_eq!(parsed("basic YWxpY2U6cHc="), other);
+        assert_eq!(parsed("BASIC YWxpY2U6cHc"), other);
+    }
+
+    #[test]
+    fn anything_else_is_no_credential() {
+        let long = format!("Basic {}", "A".repeat(MAX_AUTHORIZATION));
+        for value in ["", "Basic", "Basic ", "Bearer abc", "Basic !!!!", "Basic YWxpY2U=", "Basic OnB3", "Basic /////w==", &long] {
+            assert_eq!(parsed(value), None, "{value:.20}");
+        }
+    }
+}

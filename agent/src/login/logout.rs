@@ -1,0 +1,102 @@
+//! Logout: at once, and everywhere.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderValue, Response, StatusCode, header};
+use policy_client::PolicyError;
+use policy_protocol::Reason;
+use policy_protocol::message::{LogoutAnswer, LogoutRequest, SessionTicket};
+use url::form_urlencoded;
+
+use super::{form, page, see_other};
+use crate::access::{Denial, Visit, authenticate};
+use crate::http::body::Body;
+use crate::session::Sessions;
+use crate::telemetry::Outcome;
+use crate::telemetry::metrics::{PolicyAnswer, PolicyCall};
+
+/// Between attempts to tell the policy server of a logout that it has not heard of.
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
+/// After this many seconds the session would have ended by itself under any sensible max timeout.
+const MAX_RETRIES: u32 = 24 * 3600;
+
+/// Makes browsers forget the pages they keep for their Back button.
+static CLEAR_CACHE: HeaderValue = HeaderValue::from_static("\"cache\"");
+
+/// Ends the session of whoever asks, and says so.
+///
+/// # Errors
+/// If the answer cannot be written.
+pub async fn logout(sessions: &Arc<Sessions>, visit: &Visit<'_>) -> Result<Response<Body>, Denial> {
+    let told = match authenticate::ticket(sessions, visit) {
+        Some(ticket) => end(sessions, visit, ticket).await,
+        None => Ok(()),
+    };
+    let mut response = match told {
+        Ok(()) => farewell(visit)?,
+        // It is over here, and the policy server will be told; but it is not over everywhere yet.
+        Err(_) => page(
+            visit,
+            StatusCode::SERVICE_UNAVAILABLE,
+            visit.site.pages.error(Outcome::PolicyUnavailable, StatusCode::SERVICE_UNAVAILABLE.as_u16(), visit.transaction_id.as_str()),
+        ),
+    };
+    let headers = response.headers_mut();
+    headers.extend(visit.site.cookies.logged_off().map(|cookie| (header::SET_COOKIE, cookie)));
+    headers.insert("clear-site-data", CLEAR_CACHE.clone());
+    Ok(response)
+}
+
+async fn end(sessions: &Arc<Sessions>, visit: &Visit<'_>, ticket: SessionTicket) -> Result<(), PolicyError> {
+    sessions.cache.end(ticket.session_id, Reason::USER_LOGOUT);
+    let request = LogoutRequest { session: ticket, transaction_id: visit.transaction_id.as_str().to_owned() };
+    let told = tell(sessions, request.clone()).await;
+    if told.is_err() {
+        sessions.insist(request);
+    }
+    told
+}
+
+async fn tell(sessions: &Sessions, request: LogoutRequest) -> Result<(), PolicyError> {
+    let answer = sessions.policy.logout(request).await;
+    let counted = match &answer {
+        Ok(LogoutAnswer::Yes) => PolicyAnswer::Yes,
+        Ok(LogoutAnswer::No { .. }) => PolicyAnswer::No,
+        Err(_) => PolicyAnswer::Error,
+    };
+    sessions.metrics.policy_calls.count(PolicyCall::Logout, counted);
+    answer.map(|_| ())
+}
+
+impl Sessions {
+    /// Tells the policy server of a logout as soon as it can be reached. Until then the session is held in
+    /// the cache as over.
+    fn insist(self: &Arc<Self>, request: LogoutRequest) {
+        let sessions = Arc::clone(self);
+        self.background.spawn(async move {
+            let held = sessions.cache.find(request.session.session_id);
+            for _ in 0..MAX_RETRIES {
+                tokio::time::sleep(RETRY_PAUSE).await;
+                if tell(&sessions, request.clone()).await.is_ok() {
+                    break;
+                }
+                sessions.cache.end(request.session.session_id, Reason::USER_LOGOUT);
+            }
+            drop(held);
+        });
+    }
+}
+
+/// Where a logout leads: where the configuration says, or the address asked for if it is allowed, or a
+/// page of our own.
+fn farewell(visit: &Visit<'_>) -> Result<Response<Body>, Denial> {
+    let query = visit.target.query().unwrap_or_default();
+    let asked = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "TARGET").map(|(_, value)| value.into_owned());
+    let settings = &visit.site.config.login;
+    let target = asked.as_deref().or(settings.logout_target.as_deref()).and_then(|target| form::resolve(visit, target));
+    match target {
+        Some(target) => see_other(&target.location),
+        None => Ok(page(visit, StatusCode::OK, visit.site.pages.logged_out("/"))),
+    }
+}

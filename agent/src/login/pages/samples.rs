@@ -1,0 +1,33 @@
+//! Every page in every state, to find a template's mistakes when it is loaded.
+
+use super::{LoginPage, Message, Pages, RequestKeptPage, request_kept_context};
+use crate::telemetry::Outcome;
+use minijinja::context;
+
+/// Renders everything once; the first page that fails is the error.
+pub(super) fn render_all(pages: &Pages) -> Result<(), minijinja::Error> {
+    for message in Message::ALL.into_iter().map(Some).chain([None]) {
+        for user_name in ["", "alice"] {
+            for request_kept in [false, true] {
+                let page = LoginPage {
+                    user_name,
+                    message,
+                    request_kept,
+                    ..LoginPage::default()
+                };
+                pages.render("login.html", pages.login_context(&page))?;
+            }
+        }
+    }
+    for outcome in Outcome::ALL {
+        pages.render("error.html", pages.error_context(outcome, 403, "sample"))?;
+    }
+    pages.render("logged_out.html", context! { continue_to => "/" })?;
+    pages.render(
+        "request_kept.html",
+        request_kept_context(&RequestKeptPage::default()),
+    )?;
+    pages.render("request_not_kept.html", context! { login => "/" })?;
+    pages.render("already_sent.html", context! { continue_to => "/" })?;
+    Ok(())
+}

@@ -1,0 +1,119 @@
+//! A POST that meets a login is not lost: it waits here, and takes its place in the pipeline again once
+//! the user has logged in.
+//!
+//! Only requests from pages of the same origin wait. Others would let a foreign site have a request sent
+//! with the user's session, which the cookie's SameSite is there to prevent.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
+use http_body_util::{BodyExt as _, Limited};
+
+use super::state::{browser_nonce, new_nonce};
+use super::{Portal, page};
+use crate::access::{Denial, Visit};
+use crate::http::body::{Body, RequestBody};
+use crate::http::target::RequestTarget;
+use crate::session::Sessions;
+use crate::session::cache::BoundedMap;
+
+/// Memory for all waiting requests, in bytes.
+const MAX_BYTES: u64 = 16 * 1024 * 1024;
+/// How long a request waits: time to find a password, not time for lunch.
+const WAITS_FOR: Duration = Duration::from_secs(600);
+
+/// A request that waits for a login.
+#[derive(Debug)]
+struct Waiting {
+    /// The browser that it came from.
+    nonce: String,
+    target: RequestTarget,
+    content_type: Option<HeaderValue>,
+    body: Bytes,
+}
+
+/// All requests that wait, by a random id.
+#[derive(Debug)]
+pub struct PreservedRequests(BoundedMap<String, Arc<Waiting>>);
+
+impl Default for PreservedRequests {
+    fn default() -> Self {
+        Self(BoundedMap::new(MAX_BYTES, |id, waiting: &Arc<Waiting>| {
+            u32::try_from(id.len() + waiting.body.len() + 1024).unwrap_or(u32::MAX)
+        }))
+    }
+}
+
+impl PreservedRequests {
+    /// Whether a request of this id waits.
+    pub fn knows(&self, id: &str) -> bool {
+        self.0.get(&id.to_owned()).is_some()
+    }
+}
+
+/// A waiting request whose time has come.
+#[derive(Debug)]
+pub struct Resumed(Arc<Waiting>);
+
+impl Resumed {
+    /// Turns the headers of the request that brought the user back into those of the one that waited, and
+    /// returns what that one was for and what it said.
+    pub fn restore(self, headers: &mut HeaderMap) -> (RequestTarget, RequestBody) {
+        headers.extend(self.0.content_type.clone().map(|value| (header::CONTENT_TYPE, value)));
+        headers.insert(header::CONTENT_LENGTH, self.0.body.len().into());
+        (self.0.target.clone(), RequestBody::full(self.0.body.clone()))
+    }
+}
+
+/// Keeps a request, if it may be kept. Returns its id and, for a browser that has none yet, the nonce
+/// that ties the request to it.
+pub(super) async fn keep(sessions: &Sessions, visit: &Visit<'_>, body: RequestBody) -> Option<(String, Option<HeaderValue>)> {
+    let limit = visit.site.config.login.preserve_bytes;
+    // A browser says where a request comes from; what says nothing cannot be told from a foreign site.
+    let says_origin = visit.headers.contains_key(header::ORIGIN) || visit.headers.contains_key("sec-fetch-site");
+    if limit == 0 || !says_origin || !super::form::is_same_origin(visit) {
+        return None;
+    }
+    let body = Limited::new(body, limit).collect().await.ok()?.to_bytes();
+    let known = browser_nonce(visit.headers, &visit.site.cookies).map(str::to_owned);
+    let is_new = known.is_none();
+    let nonce = known.or_else(new_nonce)?;
+    let cookie = if is_new { Some(visit.site.cookies.login(nonce.clone())?) } else { None };
+    let id = new_nonce()?;
+    let waiting = Waiting {
+        nonce,
+        target: visit.target.clone(),
+        content_type: visit.headers.get(header::CONTENT_TYPE).cloned(),
+        body,
+    };
+    sessions.preserved.0.insert(id.clone(), Arc::new(waiting), WAITS_FOR);
+    Some((id, cookie))
+}
+
+/// `GET resume`: the request that waited takes this one's place, once, in the browser that it came from.
+///
+/// # Errors
+/// If the address is none of ours.
+pub fn resume(sessions: &Sessions, visit: &Visit<'_>) -> Result<Portal, Denial> {
+    let query = visit.target.query().unwrap_or_default();
+    let id = query.strip_prefix("ID=").ok_or(Denial::NotFound)?.to_owned();
+    let nonce = browser_nonce(visit.headers, &visit.site.cookies);
+    let is_theirs = sessions.preserved.0.get(&id).is_some_and(|waiting| {
+        Some(waiting.nonce.as_str()) == nonce && waiting.target.authority() == visit.target.authority()
+    });
+    match is_theirs.then(|| sessions.preserved.0.take(&id)).flatten() {
+        Some(waiting) => Ok(Portal::Resumed(Resumed(waiting))),
+        None => Ok(Portal::Answered(already_sent(visit))),
+    }
+}
+
+fn already_sent(visit: &Visit<'_>) -> Response<Body> {
+    page(visit, StatusCode::CONFLICT, visit.site.pages.already_sent("/"))
+}
+
+/// Whether a request of this method loses something on the way through a redirect.
+pub(super) fn loses_its_body(method: &Method) -> bool {
+    !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
+}

@@ -1,0 +1,128 @@
+//! The life of one request. Start reading here.
+//!
+//! Every early exit is a [`Denial`]. The only way to an upstream is to hold a [`Grant`], and only
+//! [`access`](crate::access) makes one.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use http::request::Parts;
+use http::{HeaderValue, Request, Response};
+use hyper::body::Incoming;
+
+use crate::access::authenticate::authenticate;
+use crate::access::authorize::authorize;
+use crate::access::protection::Protection;
+use crate::access::{Denial, Facts, Grant, Visit};
+use crate::http::ConnectionInfo;
+use crate::http::body::{Body, RequestBody};
+use crate::http::headers::ClientOrigin;
+use crate::http::target::RequestTarget;
+use crate::login::{self, Portal};
+use crate::outbound;
+use crate::record::Record;
+use crate::session::Sessions;
+use crate::site::Site;
+use crate::telemetry::{AccessLog, Outcome};
+
+/// Everything that requests share.
+#[derive(Debug)]
+pub struct Pipeline {
+    site: ArcSwap<Site>,
+    sessions: Arc<Sessions>,
+    access_log: Option<AccessLog>,
+}
+
+impl Pipeline {
+    /// A pipeline over a configuration and what is known of sessions.
+    pub fn new(site: Site, sessions: Arc<Sessions>, access_log: Option<AccessLog>) -> Self {
+        Self { site: ArcSwap::from_pointee(site), sessions, access_log }
+    }
+
+    /// The configuration in force.
+    pub fn site(&self) -> Arc<Site> {
+        self.site.load_full()
+    }
+
+    /// Puts another configuration in force. Requests in progress keep theirs.
+    pub fn replace_site(&self, site: Site) {
+        self.site.store(Arc::new(site));
+    }
+
+    /// What is known of sessions.
+    pub const fn sessions(&self) -> &Arc<Sessions> {
+        &self.sessions
+    }
+
+    /// Answers one request. Never fails: a refusal is a response, too.
+    pub async fn respond(&self, conn: &ConnectionInfo, request: Request<Incoming>) -> Response<Body> {
+        let site = self.site.load_full();
+        let (mut parts, body) = request.into_parts();
+        let mut record = Record::new(&self.sessions, conn, &parts);
+        let response = match self.handle(&site, conn, &mut parts, body, &mut record).await {
+            Ok(response) => response,
+            Err(denial) => {
+                record.outcome = Outcome::from(&denial);
+                login::refuse(&site, &record, &denial)
+            }
+        };
+        record.finish(self.access_log.as_ref(), &parts, response)
+    }
+
+    /// The story itself. If swapping two steps could change who gets in, they stand here.
+    async fn handle(
+        &self,
+        site: &Site,
+        conn: &ConnectionInfo,
+        parts: &mut Parts,
+        body: Incoming,
+        record: &mut Record<'_>,
+    ) -> Result<Response<Body>, Denial> {
+        let target = RequestTarget::parse(conn, parts)?;
+        let origin = ClientOrigin::read(conn, &parts.headers, &site.config.trusted_proxies);
+        record.client = origin.address;
+        site.managed.strip(&mut parts.headers);
+        if let Some(port) = conn.redirect_to_https {
+            return login::to_https(&target, port, record);
+        }
+        let mut facts = record.facts(site, conn, &target, &origin);
+        let body = RequestBody::streamed(body, site.config.limits.body_bytes);
+        let waited_for_login;
+        let body = match login::portal(&self.sessions, &facts.with(&parts.headers), body).await? {
+            Portal::NotOurs(body) => body,
+            Portal::Answered(response) => return Ok(record.answered(Outcome::Served, response)),
+            Portal::Resumed(waiting) => {
+                let (target, body) = waiting.restore(&mut parts.headers);
+                waited_for_login = target;
+                facts.target = &waited_for_login;
+                body
+            }
+        };
+        let visit = facts.with(&parts.headers);
+        let (grant, set_cookie) = match self.admit(&visit).await {
+            Ok(passed) => passed,
+            Err(Denial::Challenge { realm, reason }) => {
+                let response = login::challenge(&self.sessions, &visit, &realm, reason, body).await?;
+                return Ok(record.answered(Outcome::Challenged, response));
+            }
+            Err(denial) => return Err(denial),
+        };
+        let request = outbound::prepare(&facts, parts, body, &grant);
+        let response = site.upstreams.forward(&grant, request, conn.worker).await?;
+        record.granted(&grant);
+        let response = outbound::finish(response, site, &grant, set_cookie);
+        Ok(record.answered(Outcome::Forwarded, response))
+    }
+
+    /// Protection, authentication, authorization: a grant, and the cookie that is due with the answer.
+    async fn admit(&self, visit: &Visit<'_>) -> Result<(Grant, Option<HeaderValue>), Denial> {
+        match visit.site.realms.find(visit.target)? {
+            Protection::Open(open) => Ok((open.grant(), None)),
+            Protection::Protected(realm) => {
+                let admitted = authenticate(&self.sessions, visit, &realm).await?;
+                let grant = authorize(&self.sessions, visit, &realm, &admitted).await?;
+                Ok((grant, admitted.set_cookie))
+            }
+        }
+    }
+}

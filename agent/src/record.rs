@@ -1,0 +1,138 @@
+//! What is learned about one request on its way, for the access log, the metrics and the audit.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use http::request::Parts;
+use http::{HeaderName, HeaderValue, Response, header};
+use policy_protocol::Timestamp;
+
+use crate::access::{Facts, Grant};
+use crate::config::Realm;
+use crate::http::ConnectionInfo;
+use crate::http::body::Body;
+use crate::http::headers::ClientOrigin;
+use crate::http::target::RequestTarget;
+use crate::http::transaction::TransactionId;
+use crate::login::is_script;
+use crate::session::Sessions;
+use crate::session::cache::CachedSession;
+use crate::site::Site;
+use crate::telemetry::metrics::{RequestTimer, WorkerMetrics};
+use crate::telemetry::{AccessLog, AccessRecord, AuditContext, Outcome};
+
+/// Tells the client which request to name when it complains.
+static TRANSACTION_HEADER: HeaderName = HeaderName::from_static("x-doorward-transaction-id");
+
+/// See the module.
+#[derive(Debug)]
+pub struct Record<'m> {
+    /// Where the client is, as far as trusted peers say.
+    pub client: IpAddr,
+    /// What becomes of the request.
+    pub outcome: Outcome,
+    /// Whether a script asks.
+    pub from_script: bool,
+    /// The request's id.
+    pub transaction_id: TransactionId,
+    now: Timestamp,
+    worker: usize,
+    metrics: &'m WorkerMetrics,
+    timer: RequestTimer<'m>,
+    host: Option<HeaderValue>,
+    realm: Option<Arc<Realm>>,
+    session: Option<Arc<CachedSession>>,
+}
+
+impl<'m> Record<'m> {
+    /// A request has come.
+    pub fn new(sessions: &'m Sessions, conn: &ConnectionInfo, parts: &Parts) -> Self {
+        let metrics = sessions.metrics.worker(conn.worker);
+        Self {
+            client: conn.peer.ip().to_canonical(),
+            outcome: Outcome::Internal,
+            from_script: is_script(&parts.headers),
+            transaction_id: TransactionId::next(),
+            now: sessions.now(),
+            worker: conn.worker,
+            metrics,
+            timer: metrics.request(),
+            host: parts.headers.get(header::HOST).cloned(),
+            realm: None,
+            session: None,
+        }
+    }
+
+    /// What is known once target and origin are read.
+    pub fn facts<'r>(
+        &self,
+        site: &'r Site,
+        conn: &'r ConnectionInfo,
+        target: &'r RequestTarget,
+        origin: &'r ClientOrigin,
+    ) -> Facts<'r>
+    where
+        'm: 'r,
+    {
+        Facts {
+            site,
+            conn,
+            target,
+            origin,
+            now: self.now,
+            transaction_id: self.transaction_id.clone(),
+            metrics: self.metrics,
+            from_script: self.from_script,
+        }
+    }
+
+    /// Who was let in, and where to.
+    pub fn granted(&mut self, grant: &Grant) {
+        self.realm = Some(Arc::clone(grant.realm()));
+        self.session = grant.identity().map(|identity| Arc::clone(&identity.session));
+    }
+
+    /// What became of the request.
+    pub const fn answered(&mut self, outcome: Outcome, response: Response<Body>) -> Response<Body> {
+        self.outcome = outcome;
+        response
+    }
+
+    /// The response's head is ready.
+    pub fn finish(self, log: Option<&AccessLog>, parts: &Parts, mut response: Response<Body>) -> Response<Body> {
+        response.headers_mut().insert(TRANSACTION_HEADER.clone(), self.transaction_id.header().clone());
+        let duration = self.timer.finish(self.outcome);
+        if let Some(log) = log {
+            let state = self.session.as_ref().map(|session| session.state());
+            let host = parts.uri.host().or_else(|| self.host.as_ref()?.to_str().ok());
+            let line = AccessRecord {
+                transaction_id: self.transaction_id.as_str(),
+                client: self.client,
+                method: parts.method.as_str(),
+                host: host.unwrap_or_default(),
+                path: parts.uri.path(),
+                version: parts.version,
+                status: response.status().as_u16(),
+                user: state.as_ref().map(|state| state.identity.user_name.as_str()),
+                realm: self.realm.as_ref().map(|realm| realm.name.as_str()),
+                outcome: self.outcome,
+                duration,
+            };
+            log.record(self.worker, &line);
+        }
+        response
+    }
+}
+
+/// What an audit record says of a request.
+pub fn audit_context<'v>(visit: &'v Facts<'v>, realm: &'v Realm, user: Option<&'v str>) -> AuditContext<'v> {
+    AuditContext {
+        transaction_id: visit.transaction_id.as_str(),
+        client: visit.origin.address,
+        user,
+        realm: &realm.name,
+        host: visit.target.host(),
+        resource: visit.target.resource(),
+        action: visit.target.method().as_str(),
+    }
+}

@@ -1,0 +1,76 @@
+//! SMSESSION cookies, agent keys and the session cache.
+//!
+//! [`Sessions`] is what the rest of the agent uses; it outlives every reload of the configuration.
+
+pub mod cache;
+mod cached_session;
+pub mod cookie;
+pub mod keys;
+pub mod link;
+pub mod reissue;
+pub mod single_flight;
+pub mod trust;
+pub mod validate;
+
+use std::sync::Arc;
+
+use policy_client::PolicyCalls;
+use policy_protocol::{Clock, Timestamp};
+
+use self::single_flight::SingleFlight;
+use crate::telemetry::metrics::Metrics;
+
+/// Everything that is known about sessions, for the life of the process.
+pub struct Sessions {
+    /// What has been opened and validated.
+    pub cache: cache::SessionCache,
+    /// What opens and seals cookies.
+    pub keys: keys::AgentKeys,
+    /// Whether the cache may be believed.
+    pub trust: trust::Trust,
+    /// Who is asked on a miss.
+    pub policy: Arc<dyn PolicyCalls>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Requests that wait for a login.
+    pub preserved: crate::login::preserve::PreservedRequests,
+    /// Turns credentials that come with every request into keys of the cache.
+    pub credential_digest: crate::login::direct::CredentialDigest,
+    /// Where calls that outlive their request run.
+    pub background: tokio::runtime::Handle,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+    validations: SingleFlight<validate::FlightKey, validate::Validated>,
+    /// Logins with credentials that come with every request, by a digest of them.
+    pub logins: SingleFlight<Box<[u8]>, crate::login::direct::LoggedIn>,
+}
+
+impl std::fmt::Debug for Sessions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sessions").field("cache", &self.cache).field("keys", &self.keys).finish_non_exhaustive()
+    }
+}
+
+impl Sessions {
+    /// Nothing known yet. Must be made on the runtime that is to make the calls to the policy server.
+    pub fn new(policy: Arc<dyn PolicyCalls>, clock: Arc<dyn Clock>, metrics: Arc<Metrics>, cache_bytes: u64) -> Self {
+        Self {
+            cache: cache::SessionCache::new(cache_bytes),
+            keys: keys::AgentKeys::default(),
+            trust: trust::Trust::default(),
+            validations: SingleFlight::on(tokio::runtime::Handle::current()),
+            logins: SingleFlight::on(tokio::runtime::Handle::current()),
+            preserved: crate::login::preserve::PreservedRequests::default(),
+            credential_digest: crate::login::direct::CredentialDigest::random(),
+            background: tokio::runtime::Handle::current(),
+            policy,
+            clock,
+            metrics,
+        }
+    }
+
+    /// The current time.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+}

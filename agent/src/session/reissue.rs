@@ -1,0 +1,109 @@
+//! Writing SMSESSION: at login, when a session was validated, and when the cookie's last access is older
+//! than the session grace period. In between a busy session writes no cookie at all.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use cookie::Cookie;
+use http::HeaderValue;
+use policy_protocol::{AgentKeyRing, Timestamp};
+
+use super::Sessions;
+use super::cache::{Alias, CachedSession};
+use super::cached_session::IssuedCookie;
+use super::cookie::{LOGGED_OFF, SessionClaims};
+use crate::config::{SameSite, SessionSettings};
+
+/// The cookies of an SSO zone: their names, and the attributes that all of them carry.
+#[derive(Debug)]
+pub struct CookieJar {
+    zone: Arc<str>,
+    session_name: String,
+    login_name: String,
+    same_site: SameSite,
+    domain: Option<String>,
+}
+
+impl CookieJar {
+    /// The cookies that a configuration asks for.
+    pub fn new(settings: &SessionSettings) -> Self {
+        Self {
+            zone: settings.zone.as_str().into(),
+            session_name: format!("{}SESSION", settings.zone),
+            login_name: format!("{}LOGIN", settings.zone),
+            same_site: settings.same_site,
+            domain: settings.cookie_domain.clone(),
+        }
+    }
+
+    /// The agent's own zone.
+    pub const fn zone(&self) -> &Arc<str> {
+        &self.zone
+    }
+
+    /// The name of the cookie that ties a login page to the browser it was shown in.
+    pub fn login_name(&self) -> &str {
+        &self.login_name
+    }
+
+    /// The session cookie with a sealed value.
+    pub fn session(&self, sealed: String) -> Option<HeaderValue> {
+        self.set_cookie(&self.session_name, sealed, self.domain.clone())
+    }
+
+    /// The session cookie after logout.
+    pub fn logged_off(&self) -> Option<HeaderValue> {
+        self.set_cookie(&self.session_name, LOGGED_OFF.to_owned(), self.domain.clone())
+    }
+
+    /// The login cookie. Host-only whatever the domain: it belongs to one page on one host.
+    pub fn login(&self, value: String) -> Option<HeaderValue> {
+        self.set_cookie(&self.login_name, value, None)
+    }
+
+    fn set_cookie(&self, name: &str, value: String, domain: Option<String>) -> Option<HeaderValue> {
+        let mut cookie = Cookie::build((name, value)).path("/").secure(true).http_only(true).build();
+        cookie.set_same_site(match self.same_site {
+            SameSite::Lax => cookie::SameSite::Lax,
+            SameSite::Strict => cookie::SameSite::Strict,
+            SameSite::None => cookie::SameSite::None,
+        });
+        if let Some(domain) = domain {
+            cookie.set_domain(domain);
+        }
+        HeaderValue::try_from(cookie.to_string()).ok()
+    }
+}
+
+/// Who writes a cookie, and for whom.
+#[derive(Clone, Copy, Debug)]
+pub struct Writer<'a> {
+    /// Names and attributes.
+    pub jar: &'a CookieJar,
+    /// What seals.
+    pub ring: &'a AgentKeyRing,
+    /// The agent's name.
+    pub agent_name: &'a str,
+    /// The address the session is bound to, if it is bound.
+    pub client_ip: Option<IpAddr>,
+}
+
+impl Sessions {
+    /// A new SMSESSION for a session that is in use now. `None` if it does not fit into a cookie.
+    pub fn issue_cookie(&self, session: &Arc<CachedSession>, now: Timestamp, writer: Writer<'_>) -> Option<HeaderValue> {
+        session.touch(now);
+        let claims = SessionClaims::new(&session.state(), writer.agent_name, writer.client_ip, now);
+        let sealed = claims.seal(writer.ring, writer.jar.zone()).ok()?;
+        // Known at once, so that the next request finds its session without opening anything.
+        let alias = Alias {
+            zone: Arc::clone(writer.jar.zone()),
+            last_access: now,
+            client_ip: writer.client_ip,
+            session: Arc::clone(session),
+        };
+        self.cache.insert(sealed.as_bytes(), alias);
+        let set_cookie = writer.jar.session(sealed)?;
+        session.remember_cookie(IssuedCookie { set_cookie: set_cookie.clone(), last_access: now });
+        Some(set_cookie)
+    }
+}

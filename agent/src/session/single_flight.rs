@@ -1,0 +1,123 @@
+//! One call for however many wait for its answer.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::watch;
+
+type Pending<K, V> = Arc<Mutex<HashMap<K, watch::Receiver<Option<V>>>>>;
+
+/// Calls under way, by what they are about. Each runs as a task of its own on one runtime: a client that
+/// goes away neither stops the call nor holds up the others who wait.
+#[derive(Debug)]
+pub struct SingleFlight<K, V> {
+    runtime: tokio::runtime::Handle,
+    pending: Pending<K, V>,
+}
+
+/// Takes a call off the list when it is over, also if it panicked.
+struct Landing<K: Eq + Hash, V> {
+    pending: Pending<K, V>,
+    key: K,
+}
+
+impl<K: Eq + Hash, V> Drop for Landing<K, V> {
+    fn drop(&mut self) {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.key);
+    }
+}
+
+impl<K, V> SingleFlight<K, V>
+where
+    K: Clone + Eq + Hash + Send + 'static,
+    V: Clone + Send + Sync + 'static,
+{
+    /// Calls will run on `runtime`.
+    pub fn on(runtime: tokio::runtime::Handle) -> Self {
+        Self { runtime, pending: Pending::default() }
+    }
+
+    /// Joins the call for `key` that is under way, or starts it. `None` if it panicked.
+    pub async fn run<F>(&self, key: K, start: impl FnOnce() -> F) -> Option<V>
+    where
+        F: Future<Output = V> + Send + 'static,
+    {
+        let mut waiting = self.join_or_start(key, start);
+        let answer = waiting.wait_for(Option::is_some).await.ok()?;
+        answer.clone()
+    }
+
+    fn join_or_start<F>(&self, key: K, start: impl FnOnce() -> F) -> watch::Receiver<Option<V>>
+    where
+        F: Future<Output = V> + Send + 'static,
+    {
+        let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(waiting) = pending.get(&key) {
+            return waiting.clone();
+        }
+        let (done, waiting) = watch::channel(None);
+        pending.insert(key.clone(), waiting.clone());
+        let landing = Landing { pending: Arc::clone(&self.pending), key };
+        let call = start();
+        self.runtime.spawn(async move {
+            let answer = call.await;
+            // Off the list first: who comes later must see what the call has changed, not its answer.
+            drop(landing);
+            done.send_replace(Some(answer));
+        });
+        waiting
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    #[tokio::test]
+    async fn many_who_wait_cause_one_call() {
+        let flights = SingleFlight::on(tokio::runtime::Handle::current());
+        let calls = Arc::new(AtomicUsize::new(0));
+        let gate = Arc::new(tokio::sync::Notify::new());
+        let waiting = (0..50).map(|_| {
+            flights.run("key", || {
+                let (calls, gate) = (Arc::clone(&calls), Arc::clone(&gate));
+                async move {
+                    calls.fetch_add(1, Ordering::SeqCst);
+                    gate.notified().await;
+                    7
+                }
+            })
+        });
+        let all = futures_util::future::join_all(waiting);
+        let (answers, ()) = tokio::join!(all, async { gate.notify_one() });
+        assert!(answers.iter().all(|answer| *answer == Some(7)));
+        assert_eq!(calls.load(Ordering::SeqCst), 1);
+    }
+
+    #[tokio::test]
+    async fn a_caller_that_goes_away_does_not_stop_the_others() {
+        let flights = Arc::new(SingleFlight::on(tokio::runtime::Handle::current()));
+        let gate = Arc::new(tokio::sync::Notify::new());
+        let start = || {
+            let gate = Arc::clone(&gate);
+            move || async move { gate.notified().await }
+        };
+        {
+            let mut first = std::pin::pin!(flights.run((), start()));
+            assert!(futures_util::poll!(first.as_mut()).is_pending());
+        }
+        let second = flights.run((), || async { panic!("a second call") });
+        let (answer, ()) = tokio::join!(second, async { gate.notify_one() });
+        assert_eq!(answer, Some(()));
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_no_answer_and_blocks_nobody() {
+        let flights: SingleFlight<(), u8> = SingleFlight::on(tokio::runtime::Handle::current());
+        assert_eq!(flights.run((), || async { panic!("expected by the test") }).await, None);
+        assert_eq!(flights.run((), || async { 1 }).await, Some(1));
+    }
+}

@@ -1,0 +1,64 @@
+//! Validate(): asked once for however many requests wait.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use policy_protocol::message::{ValidateAnswer, ValidateRequest};
+use policy_protocol::{Reason, SessionId};
+
+use super::Sessions;
+use super::cache::CachedSession;
+use crate::telemetry::metrics::{PolicyAnswer, PolicyCall};
+
+/// Why there is no session to go on with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotValidated {
+    /// The policy server says no.
+    Refused(Reason),
+    /// The policy server could not be asked.
+    Unavailable,
+}
+
+/// What waits for one call of Validate() gets.
+pub type Validated = Result<Arc<CachedSession>, NotValidated>;
+
+/// What an answer depends on besides the session: requests that differ here must not share one (R5).
+pub(super) type FlightKey = (SessionId, Option<IpAddr>);
+
+impl Sessions {
+    /// Asks the policy server whether a session is alive, or joins a call that does.
+    ///
+    /// # Errors
+    /// See [`NotValidated`].
+    pub async fn validate(self: &Arc<Self>, request: ValidateRequest) -> Validated {
+        let key = (request.session.session_id, request.client_address);
+        let sessions = Arc::clone(self);
+        let answer = self.validations.run(key, || async move { sessions.ask(request).await }).await;
+        answer.unwrap_or(Err(NotValidated::Unavailable))
+    }
+
+    async fn ask(&self, request: ValidateRequest) -> Validated {
+        let id = request.session.session_id;
+        let generation = self.trust.generation();
+        let asked_at = self.now();
+        let answer = self.policy.validate(request).await;
+        self.metrics.policy_calls.count(PolicyCall::Validate, match &answer {
+            Ok(ValidateAnswer::Yes { .. }) => PolicyAnswer::Yes,
+            Ok(ValidateAnswer::No { .. }) => PolicyAnswer::No,
+            Err(_) => PolicyAnswer::Error,
+        });
+        match answer {
+            Ok(ValidateAnswer::Yes { session }) if session.id == id => {
+                self.cache.adopt(*session, generation, asked_at).map_err(NotValidated::Refused)
+            }
+            Ok(ValidateAnswer::No { reason }) => {
+                // A wrong client address says nothing of the session itself.
+                if reason != Reason::INVALID_SESSION_IP {
+                    self.cache.end(id, reason);
+                }
+                Err(NotValidated::Refused(reason))
+            }
+            Ok(ValidateAnswer::Yes { .. }) | Err(_) => Err(NotValidated::Unavailable),
+        }
+    }
+}

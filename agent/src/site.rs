@@ -1,0 +1,139 @@
+//! One configuration, made ready for requests: everything that can be computed before the first request
+//! is computed here. A reload makes a new [`Site`] and swaps it in as a whole.
+
+use std::sync::Arc;
+
+use http::HeaderValue;
+use http::header::InvalidHeaderValue;
+use policy_protocol::AuthScheme;
+
+use crate::access::authorize::{Decision, DecisionKey};
+use crate::access::identity::IdentityHeaders;
+use crate::access::protection::{RealmTable, covers};
+use crate::config::{Config, Realm, ResponseKind};
+use crate::http::headers::ManagedHeaders;
+use crate::http::target::RequestTarget;
+use crate::login::pages::{self, PageError, Pages};
+use crate::login::targets::AllowedTargets;
+use crate::session::cache::BoundedMap;
+use crate::session::reissue::CookieJar;
+use crate::upstream::{UpstreamError, Upstreams};
+
+/// Decisions of the policy server that are kept.
+const MAX_DECISIONS: u64 = 100_000;
+
+/// A configuration in force.
+#[derive(Debug)]
+pub struct Site {
+    /// The configuration itself.
+    pub config: Config,
+    /// What is protected.
+    pub realms: RealmTable,
+    /// Headers that no client may set.
+    pub managed: Arc<ManagedHeaders>,
+    /// What applications are told.
+    pub identity: IdentityHeaders,
+    /// The cookies we write.
+    pub cookies: CookieJar,
+    /// The cookies we accept, in order.
+    pub zones: Vec<Zone>,
+    /// Decisions of the policy server.
+    pub decisions: BoundedMap<DecisionKey, Decision>,
+    /// Login and error pages.
+    pub pages: Pages,
+    /// The content security policy of the pages.
+    pub content_security_policy: HeaderValue,
+    /// Where a login may lead.
+    pub allowed_targets: AllowedTargets,
+    /// The applications.
+    pub upstreams: Upstreams,
+}
+
+/// An SSO zone whose cookies are accepted.
+#[derive(Debug)]
+pub struct Zone {
+    /// Its name, the prefix of its cookies.
+    pub name: Arc<str>,
+    cookie_name: String,
+}
+
+impl Zone {
+    fn new(name: &str) -> Self {
+        Self { name: name.into(), cookie_name: format!("{name}SESSION") }
+    }
+
+    /// Whether a cookie is this zone's session cookie.
+    pub fn owns(&self, cookie_name: &[u8]) -> bool {
+        cookie_name == self.cookie_name.as_bytes()
+    }
+}
+
+/// Why a valid configuration cannot be put in force.
+#[derive(Debug, thiserror::Error)]
+pub enum SiteError {
+    /// A page template does not work.
+    #[error(transparent)]
+    Pages(#[from] PageError),
+    /// An upstream cannot be set up.
+    #[error(transparent)]
+    Upstream(#[from] UpstreamError),
+    /// An allowed target cannot stand in a header.
+    #[error("login.allowed_targets: {0}")]
+    AllowedTarget(#[from] InvalidHeaderValue),
+}
+
+impl Site {
+    /// Makes a configuration ready. Upstreams that `previous` has too keep their connections and health.
+    ///
+    /// # Errors
+    /// If a file that the configuration names is not what it should be.
+    pub fn build(config: Config, previous: Option<&Self>) -> Result<Self, SiteError> {
+        let identity = IdentityHeaders::new(&config.identity);
+        let responses = config.realms.iter().flat_map(|realm| &realm.responses);
+        let response_names = responses.filter_map(|response| match &response.kind {
+            ResponseKind::Header(name) => Some(name),
+            ResponseKind::Cookie(_) => None,
+        });
+        let configured = response_names.chain(&config.identity.managed).chain(identity.configured_name());
+        let managed = Arc::new(ManagedHeaders::new(configured));
+        let zones = [&config.session.zone].into_iter().chain(&config.session.trusted_zones);
+        let previous = previous.map(|site| &site.upstreams);
+        Ok(Self {
+            realms: RealmTable::new(&config.realms),
+            managed,
+            identity,
+            cookies: CookieJar::new(&config.session),
+            zones: zones.map(|zone| Zone::new(zone)).collect(),
+            decisions: BoundedMap::new(MAX_DECISIONS, |_, _| 1),
+            pages: Pages::load(&config.login.pages, &config.login.path)?,
+            content_security_policy: pages::content_security_policy(&config.login.allowed_targets)?,
+            allowed_targets: AllowedTargets::new(&config.login),
+            upstreams: Upstreams::build(&config.upstreams, config.workers.get(), previous)?,
+            config,
+        })
+    }
+
+    /// Whether a request neither creates nor keeps alive a session.
+    pub fn overlooks(&self, target: &RequestTarget) -> bool {
+        self.config.session.overlook.iter().any(|rule| {
+            (rule.methods.is_empty() || rule.methods.contains(target.method()))
+                && covers(&rule.resource, target.resource())
+        })
+    }
+
+    /// Whether a cookie's name is one of ours.
+    pub fn owns_cookie(&self, name: &[u8]) -> bool {
+        name == self.cookies.login_name().as_bytes() || self.zones.iter().any(|zone| zone.owns(name))
+    }
+
+    /// Whether a cookie is kept from applications: all of ours, unless they are to see the session cookie.
+    pub fn keeps_cookie(&self, name: &[u8]) -> bool {
+        self.owns_cookie(name) && (!self.config.session.pass_cookie || name == self.cookies.login_name().as_bytes())
+    }
+
+    /// The first realm on a host that a login form leads into, for a visitor who named none.
+    pub fn any_form_realm(&self, host: &str) -> Option<&Arc<Realm>> {
+        let on_host = |realm: &&Arc<Realm>| realm.hosts.iter().any(|name| name == host || name == "*");
+        self.config.realms.iter().filter(on_host).find(|realm| realm.scheme == AuthScheme::Form)
+    }
+}
