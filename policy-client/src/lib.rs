@@ -7,17 +7,21 @@
 //! never be read as either.
 
 pub mod admin;
+mod event_lines;
 pub mod native;
+mod transport;
 
 use std::pin::Pin;
 
 use futures_util::Stream;
 use futures_util::future::BoxFuture;
 use policy_protocol::message::{
-    AuthorizeAnswer, AuthorizeRequest, IsProtectedAnswer, IsProtectedRequest, LoginAnswer, LoginRequest,
-    LogoutAnswer, LogoutRequest, ValidateAnswer, ValidateRequest,
+    AuthorizeAnswer, AuthorizeRequest, IsProtectedAnswer, IsProtectedRequest, LoginAnswer,
+    LoginRequest, LogoutAnswer, LogoutRequest, ValidateAnswer, ValidateRequest,
 };
 use policy_protocol::{AgentKeySet, Event, EventPosition};
+
+pub use transport::ClientError;
 
 /// Why a policy server gave no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -46,17 +50,29 @@ pub type EventStream = Pin<Box<dyn Stream<Item = Result<Event, PolicyError>> + S
 /// Implementations set their own deadlines.
 pub trait PolicyCalls: Send + Sync + 'static {
     /// Does a policy cover this resource?
-    fn is_protected(&self, request: IsProtectedRequest) -> BoxFuture<'_, Result<IsProtectedAnswer, PolicyError>>;
+    fn is_protected(
+        &self,
+        request: IsProtectedRequest,
+    ) -> BoxFuture<'_, Result<IsProtectedAnswer, PolicyError>>;
     /// Exchanges credentials for a session.
     fn login(&self, request: LoginRequest) -> BoxFuture<'_, Result<LoginAnswer, PolicyError>>;
     /// Is this session alive? Returns it with a newly sealed spec.
-    fn validate(&self, request: ValidateRequest) -> BoxFuture<'_, Result<ValidateAnswer, PolicyError>>;
+    fn validate(
+        &self,
+        request: ValidateRequest,
+    ) -> BoxFuture<'_, Result<ValidateAnswer, PolicyError>>;
     /// May this session do this?
-    fn authorize(&self, request: AuthorizeRequest) -> BoxFuture<'_, Result<AuthorizeAnswer, PolicyError>>;
+    fn authorize(
+        &self,
+        request: AuthorizeRequest,
+    ) -> BoxFuture<'_, Result<AuthorizeAnswer, PolicyError>>;
     /// Ends a session everywhere.
     fn logout(&self, request: LogoutRequest) -> BoxFuture<'_, Result<LogoutAnswer, PolicyError>>;
     /// The agent keys in force.
     fn agent_keys(&self) -> BoxFuture<'_, Result<AgentKeySet, PolicyError>>;
     /// Events after `position`; the first one is always a `Hello`.
-    fn events(&self, position: Option<EventPosition>) -> BoxFuture<'_, Result<EventStream, PolicyError>>;
+    fn events(
+        &self,
+        position: Option<EventPosition>,
+    ) -> BoxFuture<'_, Result<EventStream, PolicyError>>;
 }

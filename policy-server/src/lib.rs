@@ -1,1 +1,43 @@
-//! Placeholder.
+//! Answers agents: user directories, sessions, keys and policies.
+//!
+//! A [`PolicyServer`] is a library. An agent in the same process asks it through
+//! [`PolicyServer::as_agent`]; agents elsewhere ask over HTTPS, where [`serve`] puts the same handle
+//! behind a [router](PolicyServer::router). Either way it is one `PolicyCalls`, and the same code
+//! answers.
+//!
+//! | file | owns |
+//! |---|---|
+//! | [`server`] | the parts put together, and what runs in the background |
+//! | `calls` | Login, Validate, Authorize, IsProtected, Logout, one file each |
+//! | `spec` | the session spec and its twenty fields |
+//! | `keys` | agent keys and session ticket keys, their rollover |
+//! | [`directory`] | who the users are |
+//! | [`store`] | what survives a restart |
+//! | [`policy`] | who may do what |
+//! | `events` | what agents are told without asking |
+//! | `http`, [`serve`] | the same over HTTPS |
+
+mod admin;
+mod agent_keys;
+mod audit;
+mod calls;
+pub mod config;
+pub mod directory;
+mod events;
+mod http;
+mod keys;
+pub mod policy;
+pub mod serve;
+pub mod server;
+mod spec;
+pub mod store;
+mod ticket_keys;
+
+pub use config::file::schema;
+pub use config::{AgentCredentials, Limits, ListenConfig, PolicyServerConfig, Problem, Problems};
+pub use directory::password::{HashError, PasswordCost, hash_password, hash_password_at};
+pub use serve::{RunningPolicyServer, ServeError, serve};
+pub use server::{AgentHandle, OpenError, PolicyServer};
+
+#[cfg(test)]
+mod contract;

@@ -1,0 +1,85 @@
+//! Sessions administration at Doorward's own policy server.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use policy_protocol::message::SessionSummary;
+use policy_protocol::{Secret, SessionId};
+
+use crate::PolicyError;
+use crate::transport::{ClientError, Transport, TransportSettings};
+
+/// Where the policy server is, and the administrators' secret.
+#[derive(Clone, Debug)]
+pub struct AdminSettings {
+    /// `https://` addresses in order of preference.
+    pub urls: Vec<String>,
+    /// Trust anchors (PEM); the system's if absent.
+    pub ca_file: Option<PathBuf>,
+    /// The secret of `[admin]` in the policy server's configuration.
+    pub admin_secret: Secret<String>,
+    /// Deadline of each call, over all addresses.
+    pub timeout: Duration,
+}
+
+/// A client for administrators.
+pub struct AdminClient {
+    transport: Transport,
+}
+
+impl AdminClient {
+    /// Prepares a client. Nothing is connected yet.
+    ///
+    /// # Errors
+    /// If an address or the trust anchors are unusable.
+    pub fn new(settings: &AdminSettings) -> Result<Self, ClientError> {
+        let transport = Transport::new(&TransportSettings {
+            urls: settings.urls.clone(),
+            ca_file: settings.ca_file.clone(),
+            authorization: Secret::new(format!("Bearer {}", settings.admin_secret.expose())),
+            timeout: settings.timeout,
+        })?;
+        Ok(Self { transport })
+    }
+
+    /// Persistent sessions, the newest first, at most a thousand; of one user only if `user` is a
+    /// universal id or login name.
+    ///
+    /// # Errors
+    /// If the server gave no answer.
+    pub async fn sessions(&self, user: Option<&str>) -> Result<Vec<SessionSummary>, PolicyError> {
+        let query: Vec<_> = user.map(|user| ("user", user)).into_iter().collect();
+        self.transport
+            .get(&["sessions"], &query)
+            .await?
+            .ok_or(PolicyError::Protocol)
+    }
+
+    /// One persistent session, if it lives.
+    ///
+    /// # Errors
+    /// If the server gave no answer.
+    pub async fn session(&self, id: SessionId) -> Result<Option<SessionSummary>, PolicyError> {
+        self.transport
+            .get(&["sessions", &id.to_string()], &[])
+            .await
+    }
+
+    /// Ends one session everywhere, persistent or not.
+    ///
+    /// # Errors
+    /// If the server gave no answer; the session may then live on.
+    pub async fn revoke_session(&self, id: SessionId) -> Result<(), PolicyError> {
+        self.transport.delete(&["sessions", &id.to_string()]).await
+    }
+
+    /// Ends every session of a user everywhere, persistent or not.
+    ///
+    /// # Errors
+    /// If the server gave no answer; sessions may then live on.
+    pub async fn revoke_user(&self, universal_id: &str) -> Result<(), PolicyError> {
+        self.transport
+            .delete(&["users", universal_id, "sessions"])
+            .await
+    }
+}

@@ -1,0 +1,121 @@
+//! Events as newline-delimited JSON.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt};
+use policy_protocol::Event;
+use policy_protocol::event::HEARTBEAT_SECONDS;
+
+use crate::{EventStream, PolicyError};
+
+/// The longest line that is read, in bytes. The longest event holds one universal id.
+const MAX_LINE: usize = 16 * 1024;
+/// A stream that is silent for three heartbeats is dead, whatever TCP says.
+const SILENCE: Duration = Duration::from_secs(3 * HEARTBEAT_SECONDS);
+
+/// What has been read of a stream.
+struct Lines<S> {
+    chunks: S,
+    /// The bytes after the last newline.
+    rest: Vec<u8>,
+    /// Whole lines that have not been handed out.
+    ready: VecDeque<Result<Event, PolicyError>>,
+    /// Whether an error was seen: nothing after it counts.
+    lost: bool,
+}
+
+/// Reads events from chunks of bytes. The stream ends with its first error.
+pub(crate) fn decode<S>(chunks: S) -> EventStream
+where
+    S: Stream<Item = Result<Bytes, PolicyError>> + Send + 'static,
+{
+    let chunks = Box::pin(chunks);
+    let lines = Lines {
+        chunks,
+        rest: Vec::new(),
+        ready: VecDeque::new(),
+        lost: false,
+    };
+    Box::pin(futures_util::stream::unfold(
+        lines,
+        |mut lines| async move {
+            let event = lines.next().await?;
+            lines.lost = event.is_err();
+            Some((event, lines))
+        },
+    ))
+}
+
+impl<S: Stream<Item = Result<Bytes, PolicyError>> + Unpin> Lines<S> {
+    async fn next(&mut self) -> Option<Result<Event, PolicyError>> {
+        while !self.lost {
+            if let Some(event) = self.ready.pop_front() {
+                return Some(event);
+            }
+            match tokio::time::timeout(SILENCE, self.chunks.next()).await {
+                Err(_) => return Some(Err(PolicyError::TimedOut)),
+                Ok(None) => return None,
+                Ok(Some(Err(error))) => return Some(Err(error)),
+                Ok(Some(Ok(chunk))) => self.take(&chunk),
+            }
+        }
+        None
+    }
+
+    fn take(&mut self, chunk: &[u8]) {
+        self.rest.extend_from_slice(chunk);
+        while let Some(end) = self.rest.iter().position(|byte| *byte == b'\n') {
+            let line: Vec<u8> = self.rest.drain(..=end).collect();
+            self.ready
+                .push_back(serde_json::from_slice(&line).map_err(|_| PolicyError::Protocol));
+        }
+        if self.rest.len() > MAX_LINE {
+            self.ready.push_back(Err(PolicyError::Protocol));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::stream::iter;
+
+    const HELLO: &str =
+        "{\"position\":{\"instance\":\"a\",\"sequence\":1},\"event\":\"hello\",\"gap\":true}\n";
+
+    async fn read(chunks: Vec<Vec<u8>>) -> Vec<Result<Event, PolicyError>> {
+        let chunks = chunks.into_iter().map(|chunk| Ok(Bytes::from(chunk)));
+        decode(iter(chunks.collect::<Vec<_>>())).collect().await
+    }
+
+    #[tokio::test]
+    async fn events_are_read_however_the_bytes_are_cut() {
+        let whole = read(vec![[HELLO, HELLO].concat().into_bytes()]).await;
+        let bytewise = read(
+            [HELLO, HELLO]
+                .concat()
+                .bytes()
+                .map(|byte| vec![byte])
+                .collect(),
+        )
+        .await;
+        assert_eq!(whole.len(), 2);
+        assert!(whole.iter().all(Result::is_ok));
+        assert_eq!(whole, bytewise);
+    }
+
+    #[tokio::test]
+    async fn nothing_is_read_after_a_line_that_is_no_event() {
+        let events = read(vec![[HELLO, "nonsense\n", HELLO].concat().into_bytes()]).await;
+        assert_eq!(events.len(), 2);
+        assert_eq!(events[1], Err(PolicyError::Protocol));
+    }
+
+    #[tokio::test]
+    async fn an_endless_line_is_an_error_and_not_memory() {
+        let events = read(vec![vec![b'x'; MAX_LINE + 1], HELLO.as_bytes().to_vec()]).await;
+        assert_eq!(events, [Err(PolicyError::Protocol)]);
+    }
+}

@@ -1,0 +1,59 @@
+//! Sessions administration.
+
+use policy_client::PolicyError;
+use policy_protocol::SessionId;
+use policy_protocol::message::SessionSummary;
+
+use crate::audit::{AuditEvent, Record};
+use crate::server::{PolicyServer, failure};
+
+impl PolicyServer {
+    /// Persistent sessions, the newest first, at most [`crate::store::MAX_LISTED`]; of one user only
+    /// if `user` is a universal id or login name.
+    ///
+    /// # Errors
+    /// If the store failed.
+    pub async fn sessions(&self, user: Option<&str>) -> Result<Vec<SessionSummary>, PolicyError> {
+        record("list", user.unwrap_or_default(), None);
+        self.sessions.list(user, self.now()).await.map_err(failure)
+    }
+
+    /// One persistent session, if it lives.
+    ///
+    /// # Errors
+    /// If the store failed.
+    pub async fn session(&self, id: SessionId) -> Result<Option<SessionSummary>, PolicyError> {
+        record("show", "", Some(id));
+        self.sessions.get(id, self.now()).await.map_err(failure)
+    }
+
+    /// Ends one session everywhere, persistent or not. Ids that no session has are remembered too:
+    /// there is no telling.
+    ///
+    /// # Errors
+    /// If the store failed; the session may then live on.
+    pub async fn revoke_session(&self, id: SessionId) -> Result<(), PolicyError> {
+        record("revoke", "", Some(id));
+        self.end_session(id, self.longest_session_from(self.now()))
+            .await
+    }
+
+    /// Ends every session of a user everywhere, persistent or not.
+    ///
+    /// # Errors
+    /// If the store failed; sessions may then live on.
+    pub async fn revoke_user(&self, universal_id: &str) -> Result<(), PolicyError> {
+        record("revoke-user", universal_id, None);
+        self.end_sessions_of(universal_id).await
+    }
+}
+
+fn record(action: &str, user: &str, session: Option<SessionId>) {
+    Record {
+        action,
+        user,
+        session,
+        ..Record::new(AuditEvent::AdminLogin, "", "")
+    }
+    .write();
+}

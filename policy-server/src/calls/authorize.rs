@@ -1,0 +1,92 @@
+//! IsProtected() and Authorize(): what policies say.
+
+use std::time::Duration;
+
+use policy_client::PolicyError;
+use policy_protocol::Reason;
+use policy_protocol::message::{
+    AuthorizeAnswer, AuthorizeRequest, IsProtectedAnswer, IsProtectedRequest,
+};
+
+use super::check::NotAlive;
+use crate::audit::{AuditEvent, Record};
+use crate::policy::{Decision, decide, realm};
+use crate::server::PolicyServer;
+
+impl PolicyServer {
+    /// Does a policy cover this resource?
+    pub(super) fn is_protected(&self, request: &IsProtectedRequest) -> IsProtectedAnswer {
+        match realm(&self.policies, &request.resource) {
+            Some(realm) => IsProtectedAnswer::Yes {
+                realm: realm.to_owned(),
+            },
+            None => IsProtectedAnswer::No,
+        }
+    }
+
+    /// May this session do this?
+    ///
+    /// The idle timeout is not looked at: the agent has just found the session in use, and the spec
+    /// it holds may be as old as its validation period.
+    pub(super) async fn authorize(
+        &self,
+        request: AuthorizeRequest,
+    ) -> Result<AuthorizeAnswer, PolicyError> {
+        let AuthorizeRequest {
+            session: ticket,
+            resource,
+            realm,
+            client_address,
+            ..
+        } = &request;
+        let record = Record {
+            client: *client_address,
+            session: Some(ticket.session_id),
+            ..Record::new(
+                AuditEvent::AzReject,
+                &resource.agent,
+                &request.transaction_id,
+            )
+        }
+        .on(resource, &realm.name);
+        let no = |reason, user: &str, ttl| {
+            Record {
+                reason,
+                user,
+                ..record
+            }
+            .write();
+            AuthorizeAnswer::No { ttl, reason }
+        };
+        let alive = match self.check(ticket, *client_address, self.now()).await {
+            Ok(alive) => alive,
+            Err(NotAlive::Unknown(error)) => return Err(error),
+            Err(NotAlive::No { reason, user }) => {
+                return Ok(no(
+                    reason,
+                    user.as_deref().unwrap_or_default(),
+                    Duration::ZERO,
+                ));
+            }
+        };
+        let user = alive.spec.universal_id.as_str();
+        if alive.spec.level < realm.protection_level {
+            return Ok(no(Reason::AUTH_LEVEL_TOO_LOW, user, Duration::ZERO));
+        }
+        match decide(&self.policies, resource, &alive.user.identity) {
+            Decision::Allow { ttl, responses } => {
+                Record {
+                    event: AuditEvent::AzAccept,
+                    user,
+                    ..record
+                }
+                .write();
+                Ok(AuthorizeAnswer::Yes { ttl, responses })
+            }
+            Decision::Deny { ttl, policy } => {
+                tracing::debug!(policy, "denied");
+                Ok(no(Reason::NONE, user, ttl))
+            }
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! Is a session alive? What Validate and Authorize have in common.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use policy_client::PolicyError;
+use policy_protocol::message::SessionTicket;
+use policy_protocol::{Reason, Timestamp};
+
+use crate::config::Limits;
+use crate::directory::User;
+use crate::server::{CLOCK_SKEW, PolicyServer, failure};
+use crate::spec::Spec;
+
+/// A session that is alive.
+pub(super) struct Alive {
+    /// Its state, with the timeouts that are in force now.
+    pub(super) spec: Spec,
+    /// Its user, as the directory knows them now.
+    pub(super) user: Arc<User>,
+    /// When the store last recorded a use, if the session is in the store.
+    pub(super) stored_access: Option<Timestamp>,
+}
+
+/// Why a session is not known to be alive.
+pub(super) enum NotAlive {
+    /// It is dead, or none of ours.
+    No {
+        /// Why.
+        reason: Reason,
+        /// Whose it was, if it was ours.
+        user: Option<String>,
+    },
+    /// That cannot be told.
+    Unknown(PolicyError),
+}
+
+impl From<PolicyError> for NotAlive {
+    fn from(error: PolicyError) -> Self {
+        Self::Unknown(error)
+    }
+}
+
+impl Limits {
+    /// The idle timeout in force, in seconds; 0 for never.
+    pub(super) fn idle(&self, wanted: Duration) -> u64 {
+        let idle = match self.idle_timeout {
+            Some(cap) if wanted.is_zero() => cap,
+            Some(cap) => wanted.min(cap),
+            None => wanted,
+        };
+        idle.as_secs()
+    }
+
+    /// The max timeout in force, in seconds.
+    pub(super) fn max(&self, wanted: Duration) -> u64 {
+        wanted.min(self.max_timeout).as_secs()
+    }
+}
+
+impl PolicyServer {
+    /// Checks a session that was last used at `last_access` and is now used from `client_address`
+    /// (`None` if the agent does not bind sessions to addresses).
+    pub(super) async fn check(
+        &self,
+        ticket: &SessionTicket,
+        client_address: Option<IpAddr>,
+        last_access: Timestamp,
+    ) -> Result<Alive, NotAlive> {
+        let mut spec = Spec::open(ticket, &self.keys.ticket_keys())
+            .map_err(|reason| NotAlive::No { reason, user: None })?;
+        // The caps may be lower now than they were at login.
+        spec.max_timeout = self.limits.max(Duration::from_secs(spec.max_timeout));
+        spec.idle_timeout = self.limits.idle(Duration::from_secs(spec.idle_timeout));
+        let no = |reason| NotAlive::No {
+            reason,
+            user: Some(spec.universal_id.clone()),
+        };
+
+        let bound_to = spec
+            .address()
+            .filter(|bound| client_address.is_some_and(|address| address.to_canonical() != *bound));
+        if bound_to.is_some() {
+            return Err(no(Reason::INVALID_SESSION_IP));
+        }
+        let standing = self
+            .sessions
+            .standing(spec.id, &spec.universal_id, spec.start_time)
+            .await
+            .map_err(failure)?;
+        if standing.revoked || (spec.persistent && standing.last_access.is_none()) {
+            return Err(no(Reason::REVOKED_SESSION));
+        }
+        let now = self.now();
+        let stored = standing.last_access.unwrap_or_default();
+        let last_access = last_access.min(now).max(stored).max(spec.last_time);
+        check_times(&spec, last_access, now).map_err(no)?;
+        if spec.directory_oid != self.directory.description().oid {
+            return Err(no(Reason::INVALID_SESSION));
+        }
+        match self
+            .directory
+            .find(&spec.universal_id)
+            .await
+            .map_err(failure)?
+        {
+            Some(user) if !user.disabled => Ok(Alive {
+                spec,
+                user,
+                stored_access: standing.last_access,
+            }),
+            _ => Err(no(Reason::USER_DISABLED)),
+        }
+    }
+}
+
+fn check_times(spec: &Spec, last_access: Timestamp, now: Timestamp) -> Result<(), Reason> {
+    let latest = now.plus(CLOCK_SKEW);
+    if spec.start_time > latest || spec.last_time > latest {
+        return Err(Reason::INVALID_SESSION);
+    }
+    if now.since(spec.start_time).as_secs() >= spec.max_timeout {
+        return Err(Reason::EXPIRED_SESSION);
+    }
+    if spec.idle_timeout > 0 && now.since(last_access).as_secs() >= spec.idle_timeout {
+        return Err(Reason::IDLE_SESSION);
+    }
+    Ok(())
+}

@@ -1,0 +1,176 @@
+//! Login(): exchanges credentials for a session.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use policy_client::PolicyError;
+use policy_protocol::message::{Credentials, LoginAnswer, LoginRequest, SessionSummary};
+use policy_protocol::{AuthScheme, ProtectionLevel, Reason, SessionId};
+
+use crate::audit::{AuditEvent, Record};
+use crate::directory::{Authentication, User};
+use crate::server::{PolicyServer, failure};
+use crate::spec::{SessionType, Spec, address_bytes};
+
+/// The most that the store's time of last access lags behind, in seconds: saves a write to disk for
+/// most calls.
+const MAX_DRIFT: u64 = 30;
+
+/// Who came of the credentials.
+enum Outcome {
+    Accepted(Arc<User>),
+    /// A known user who may not come in.
+    Rejected(Arc<User>, Reason),
+    /// Nobody known. The same reason as for a wrong password: who asks must not learn the difference.
+    Unknown(Reason),
+}
+
+impl PolicyServer {
+    /// A success makes a new session id, always, and ends the session that it replaces.
+    pub(super) async fn login(&self, request: LoginRequest) -> Result<LoginAnswer, PolicyError> {
+        let LoginRequest {
+            resource,
+            realm,
+            credentials,
+            client_address,
+            previous,
+            transaction_id,
+        } = request;
+        let record = Record {
+            client: client_address,
+            ..Record::new(AuditEvent::AuthAccept, &resource.agent, &transaction_id)
+        }
+        .on(&resource, &realm.name);
+        let (user, reason) = match self.identify(realm.auth_scheme, credentials).await? {
+            Outcome::Accepted(user) => (Some(user), Reason::NONE),
+            Outcome::Rejected(user, reason) => {
+                let user = user.identity.universal_id.as_str();
+                Record {
+                    event: AuditEvent::AuthReject,
+                    user,
+                    reason,
+                    ..record
+                }
+                .write();
+                (None, reason)
+            }
+            Outcome::Unknown(reason) => {
+                Record {
+                    event: AuditEvent::AuthAttempt,
+                    reason,
+                    ..record
+                }
+                .write();
+                (None, reason)
+            }
+        };
+        let (Some(user), Some(session_type)) = (user, SessionType::of(realm.auth_scheme)) else {
+            return Ok(LoginAnswer::No { reason });
+        };
+        let identity = &user.identity;
+        let now = self.now();
+        let revoked = self
+            .sessions
+            .user_revoked_through(&identity.universal_id)
+            .await
+            .map_err(failure)?;
+        let idle_timeout = self.limits.idle(realm.idle_timeout);
+        let drift = if idle_timeout == 0 {
+            MAX_DRIFT
+        } else {
+            MAX_DRIFT.min(idle_timeout / 4)
+        };
+        // Times are whole seconds: what starts in the second of a revocation is dated after it, so
+        // that neither the sessions before it live on nor the one after it dies.
+        let start = revoked.map_or(now, |through| now.max(through.plus(Duration::from_secs(1))));
+        let spec = Spec {
+            version: Spec::CURRENT_VERSION,
+            start_time: start,
+            last_time: start,
+            max_timeout: self.limits.max(realm.max_timeout),
+            idle_timeout,
+            level: realm.protection_level.min(ProtectionLevel::MAX),
+            id: SessionId::random().map_err(failure)?,
+            ip: client_address.map(address_bytes),
+            dn: identity.user_dn.clone(),
+            directory_oid: identity.directory.oid.clone(),
+            directory_name: identity.directory.name.clone(),
+            universal_id: identity.universal_id.clone(),
+            session_type,
+            anonymous: false,
+            impersonator_name: None,
+            login_name: identity.user_name.clone(),
+            persistent: realm.persistent,
+            drift: if realm.persistent { drift } else { 0 },
+            impersonator_directory_name: None,
+            auth_context: realm.name.clone(),
+        };
+        let keys = self.keys.ticket_keys();
+        let sealed = spec.seal(&keys).map_err(failure)?;
+        if spec.persistent {
+            let summary = SessionSummary {
+                id: spec.id,
+                identity: identity.clone(),
+                protection_level: spec.level,
+                realm: realm.name.clone(),
+                agent: resource.agent.clone(),
+                client_address,
+                started: spec.start_time,
+                last_access: spec.last_time,
+                expires: spec.expires(),
+            };
+            self.sessions.insert(summary).await.map_err(failure)?;
+        }
+        if let Some(previous) = previous.and_then(|ticket| Spec::open(&ticket, &keys).ok()) {
+            self.end_session_of_spec(&previous).await?;
+        }
+        let user_id = identity.universal_id.as_str();
+        Record {
+            user: user_id,
+            session: Some(spec.id),
+            ..record
+        }
+        .write();
+        Ok(LoginAnswer::Yes {
+            session: Box::new(spec.session(sealed, &user)),
+        })
+    }
+
+    /// Who do these credentials belong to? Only those that the auth scheme asks for count.
+    async fn identify(
+        &self,
+        scheme: AuthScheme,
+        credentials: Credentials,
+    ) -> Result<Outcome, PolicyError> {
+        let authentication = match (scheme, credentials) {
+            (
+                AuthScheme::Form | AuthScheme::Basic,
+                Credentials::Password {
+                    user_name,
+                    password,
+                },
+            ) => self.directory.authenticate(&user_name, password).await,
+            (
+                AuthScheme::Certificate,
+                Credentials::Certificate {
+                    subject,
+                    fingerprint,
+                    ..
+                },
+            ) => self
+                .directory
+                .find_certificate(&fingerprint, &subject)
+                .await
+                .map(|user| user.map_or(Authentication::UnknownUser, Authentication::Accepted)),
+            _ => return Ok(Outcome::Unknown(Reason::UNSUPPORTED_SCHEME)),
+        };
+        Ok(match authentication.map_err(failure)? {
+            Authentication::Accepted(user) if user.disabled => {
+                Outcome::Rejected(user, Reason::USER_DISABLED)
+            }
+            Authentication::Accepted(user) => Outcome::Accepted(user),
+            Authentication::WrongPassword(user) => Outcome::Rejected(user, Reason::UNKNOWN_USER),
+            Authentication::UnknownUser => Outcome::Unknown(Reason::UNKNOWN_USER),
+        })
+    }
+}

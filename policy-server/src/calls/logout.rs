@@ -1,0 +1,83 @@
+//! Logout(): ends a session everywhere.
+
+use std::time::Duration;
+
+use policy_client::PolicyError;
+use policy_protocol::message::{LogoutAnswer, LogoutRequest};
+use policy_protocol::{EventKind, SessionId, Timestamp};
+
+use crate::audit::{AuditEvent, Record};
+use crate::server::{CLOCK_SKEW, PolicyServer, failure};
+use crate::spec::Spec;
+
+impl PolicyServer {
+    /// Any session of ours is dead afterwards, also one that was dead before.
+    pub(super) async fn logout(
+        &self,
+        agent: &str,
+        request: LogoutRequest,
+    ) -> Result<LogoutAnswer, PolicyError> {
+        let spec = match Spec::open(&request.session, &self.keys.ticket_keys()) {
+            Ok(spec) => spec,
+            Err(reason) => return Ok(LogoutAnswer::No { reason }),
+        };
+        self.end_session_of_spec(&spec).await?;
+        Record {
+            user: &spec.universal_id,
+            realm: &spec.auth_context,
+            session: Some(spec.id),
+            ..Record::new(AuditEvent::AuthLogout, agent, &request.transaction_id)
+        }
+        .write();
+        Ok(LogoutAnswer::Yes)
+    }
+
+    /// Ends the session of a spec; nothing is to be done if its time is over anyway.
+    pub(super) async fn end_session_of_spec(&self, spec: &Spec) -> Result<(), PolicyError> {
+        let end = spec.expires().plus(CLOCK_SKEW);
+        if end <= self.now() {
+            Ok(())
+        } else {
+            self.end_session(spec.id, end).await
+        }
+    }
+
+    /// Records that a session is dead, and tells the agents if that is news.
+    pub(crate) async fn end_session(
+        &self,
+        id: SessionId,
+        keep_until: Timestamp,
+    ) -> Result<(), PolicyError> {
+        if self
+            .sessions
+            .revoke_session(id, keep_until)
+            .await
+            .map_err(failure)?
+        {
+            self.events
+                .publish(EventKind::SessionRevoked { session_id: id });
+        }
+        Ok(())
+    }
+
+    /// Records that all sessions of a user are dead, and tells the agents.
+    pub(crate) async fn end_sessions_of(&self, universal_id: &str) -> Result<(), PolicyError> {
+        let now = self.now();
+        let keep_until = self.longest_session_from(now);
+        self.sessions
+            .revoke_user(universal_id, now, keep_until)
+            .await
+            .map_err(failure)?;
+        self.events.publish(EventKind::UserRevoked {
+            universal_id: universal_id.to_owned(),
+        });
+        Ok(())
+    }
+
+    /// When no session that exists `now` can be alive any more.
+    pub(crate) fn longest_session_from(&self, now: Timestamp) -> Timestamp {
+        // Sessions may have been dated ahead by as much as clocks may differ.
+        let margin: Duration = 2 * CLOCK_SKEW;
+        now.plus(self.limits.max_timeout).plus(margin)
+    }
+}

@@ -1,0 +1,234 @@
+//! The policy server's configuration, valid by construction.
+//!
+//! [`file`] is what an operator writes; [`PolicyServerConfig::load`] checks it and reports every
+//! problem at once.
+
+pub mod duration;
+pub mod file;
+mod validate;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use policy_protocol::Secret;
+
+use crate::policy::Policy;
+
+/// Everything a policy server needs to run.
+#[derive(Clone, Debug)]
+pub struct PolicyServerConfig {
+    /// Where keys, sessions and revocations are kept. Made if absent.
+    pub state_dir: PathBuf,
+    /// The users.
+    pub users_file: PathBuf,
+    /// Agents that may ask over HTTPS.
+    pub agents: Vec<AgentCredentials>,
+    /// What administrators prove themselves with; without it nobody administers over HTTPS.
+    pub admin_secret: Option<Secret<String>>,
+    /// Where to listen; nothing for an embedded policy server.
+    pub listen: Option<ListenConfig>,
+    /// Caps on what realms ask for.
+    pub limits: Limits,
+    /// How long agent keys and session ticket keys are current.
+    pub agent_key_rollover: Duration,
+    /// Who may do what.
+    pub policies: Vec<Policy>,
+}
+
+/// An agent that may ask over HTTPS.
+#[derive(Clone, Debug)]
+pub struct AgentCredentials {
+    /// Its name.
+    pub name: String,
+    /// What it proves itself with.
+    pub secret: Secret<String>,
+}
+
+/// Where a policy server listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListenConfig {
+    /// The address; port 0 for any free port.
+    pub address: SocketAddr,
+    /// The certificate chain (PEM), leaf first.
+    pub cert_file: PathBuf,
+    /// The private key (PEM).
+    pub key_file: PathBuf,
+}
+
+/// Caps on what realms ask for; they can only shorten timeouts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The longest life of any session. Keys and revocations are kept for as long.
+    pub max_timeout: Duration,
+    /// The longest idle timeout of any session, if capped.
+    pub idle_timeout: Option<Duration>,
+}
+
+impl Default for Limits {
+    /// A day: longer than a working day with its overtime, short enough that yesterday's laptop is
+    /// asked again.
+    fn default() -> Self {
+        Self {
+            max_timeout: Duration::from_secs(24 * 3600),
+            idle_timeout: None,
+        }
+    }
+}
+
+impl PolicyServerConfig {
+    /// How long keys are current unless the configuration says otherwise.
+    pub const DEFAULT_ROLLOVER: Duration = Duration::from_secs(7 * 24 * 3600);
+
+    /// A configuration without remote agents, administrators and policies: enough for a policy server
+    /// in the same process.
+    pub const fn embedded(state_dir: PathBuf, users_file: PathBuf) -> Self {
+        Self {
+            state_dir,
+            users_file,
+            agents: Vec::new(),
+            admin_secret: None,
+            listen: None,
+            limits: Limits {
+                max_timeout: Duration::from_secs(24 * 3600),
+                idle_timeout: None,
+            },
+            agent_key_rollover: Self::DEFAULT_ROLLOVER,
+            policies: Vec::new(),
+        }
+    }
+
+    /// Reads a configuration file and the secret files that it names. Relative paths are relative to
+    /// the file.
+    ///
+    /// # Errors
+    /// All problems at once.
+    pub fn load(path: &Path) -> Result<Self, Problems> {
+        let name = path.display().to_string();
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| Problems::one(Problem::unplaced(&name, "", &error.to_string())))?;
+        Self::parse(&text, &name, path.parent().unwrap_or_else(|| Path::new("")))
+    }
+
+    /// Reads a configuration called `name` in messages, whose relative paths are relative to `base`.
+    ///
+    /// # Errors
+    /// All problems at once.
+    pub fn parse(text: &str, name: &str, base: &Path) -> Result<Self, Problems> {
+        validate::validate(parse_toml(text, name)?, text, name, base)
+    }
+}
+
+/// One thing that is wrong with a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The file.
+    pub file: String,
+    /// Line and column, counted from 1, if the problem has a place.
+    pub place: Option<(usize, usize)>,
+    /// The key, such as `policies.allow-staff.ttl`; empty if it is not about one.
+    pub key: String,
+    /// What is wrong, and what would be right.
+    pub message: String,
+}
+
+impl Problem {
+    /// A problem of the file as a whole.
+    pub(crate) fn unplaced(file: &str, key: &str, message: &str) -> Self {
+        Self {
+            file: file.to_owned(),
+            place: None,
+            key: key.to_owned(),
+            message: message.to_owned(),
+        }
+    }
+
+    /// A problem at a byte range of the file's text.
+    pub(crate) fn at(
+        file: &str,
+        text: &str,
+        span: &Range<usize>,
+        key: &str,
+        message: &str,
+    ) -> Self {
+        let before = text.get(..span.start).unwrap_or(text);
+        let line = before.matches('\n').count() + 1;
+        let column = before
+            .chars()
+            .rev()
+            .take_while(|character| *character != '\n')
+            .count()
+            + 1;
+        Self {
+            place: Some((line, column)),
+            ..Self::unplaced(file, key, message)
+        }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.file)?;
+        if let Some((line, column)) = self.place {
+            write!(f, ":{line}:{column}")?;
+        }
+        if !self.key.is_empty() {
+            write!(f, ": {}", self.key)?;
+        }
+        write!(f, ": {}", self.message)
+    }
+}
+
+/// Everything that is wrong with a file, one line each. Never empty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problems(Vec<Problem>);
+
+impl Problems {
+    pub(crate) fn one(problem: Problem) -> Self {
+        Self(vec![problem])
+    }
+
+    /// `value` if there were no problems.
+    pub(crate) fn check<T>(problems: Vec<Problem>, value: T) -> Result<T, Self> {
+        if problems.is_empty() {
+            Ok(value)
+        } else {
+            Err(Self(problems))
+        }
+    }
+
+    /// The problems, in the order of the file as far as possible.
+    pub fn iter(&self) -> impl Iterator<Item = &Problem> {
+        self.0.iter()
+    }
+}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, problem) in self.0.iter().enumerate() {
+            let separator = if index == 0 { "" } else { "\n" };
+            write!(f, "{separator}{problem}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Problems {}
+
+/// Parses TOML with the parser's complaint at its place.
+pub(crate) fn parse_toml<T: serde::de::DeserializeOwned>(
+    text: &str,
+    name: &str,
+) -> Result<T, Problems> {
+    toml::from_str(text).map_err(|error| {
+        Problems::one(match error.span() {
+            Some(span) => Problem::at(name, text, &span, "", error.message()),
+            None => Problem::unplaced(name, "", error.message()),
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests;

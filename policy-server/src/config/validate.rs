@@ -1,0 +1,298 @@
+//! From what an operator wrote to what the policy server runs on.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::Duration;
+
+use http::{HeaderName, HeaderValue, Method};
+use policy_protocol::Secret;
+use toml::Spanned;
+
+use super::file::{
+    AgentSection, EffectValue, LimitsSection, ListenSection, PolicySection, PolicyServerFile,
+    ResponseSection,
+};
+use super::{
+    AgentCredentials, Limits, ListenConfig, PolicyServerConfig, Problem, Problems, duration,
+};
+use crate::policy::{HostPattern, Policy, Response, ResponseKind, ResponseValue};
+
+/// Shorter secrets can be guessed.
+const MIN_SECRET_LENGTH: usize = 16;
+/// More rollovers than this within the life of a session would only grow the key ring.
+const MIN_ROLLOVER: Duration = Duration::from_secs(3600);
+/// A month. Keys and revocations are kept for as long as the longest session.
+const MAX_MAX_TIMEOUT: Duration = Duration::from_secs(31 * 24 * 3600);
+/// How long agents keep decisions unless a policy says otherwise.
+const DEFAULT_TTL: Duration = Duration::from_secs(300);
+/// An hour. A change of groups takes at least this long to be seen at the latest.
+const MAX_TTL: Duration = Duration::from_secs(3600);
+
+/// Collects problems on the way.
+struct Checker<'a> {
+    text: &'a str,
+    name: &'a str,
+    base: &'a Path,
+    problems: Vec<Problem>,
+}
+
+pub(super) fn validate(
+    file: PolicyServerFile,
+    text: &str,
+    name: &str,
+    base: &Path,
+) -> Result<PolicyServerConfig, Problems> {
+    let mut checker = Checker {
+        text,
+        name,
+        base,
+        problems: Vec::new(),
+    };
+    let config = PolicyServerConfig {
+        state_dir: base.join(file.state_dir),
+        users_file: base.join(file.users_file),
+        agents: checker.agents(&file.agents),
+        admin_secret: file
+            .admin
+            .and_then(|admin| checker.secret("admin", &admin.secret_file)),
+        listen: file.listen.and_then(|listen| checker.listen(&listen)),
+        limits: checker.limits(&file.limits),
+        agent_key_rollover: checker.duration(
+            "agent_key_rollover",
+            file.agent_key_rollover.as_ref(),
+            PolicyServerConfig::DEFAULT_ROLLOVER,
+            MIN_ROLLOVER..=Duration::MAX,
+        ),
+        policies: checker.policies(file.policies),
+    };
+    Problems::check(checker.problems, config)
+}
+
+impl Checker<'_> {
+    fn report<T>(&mut self, place: &Spanned<T>, key: &str, message: &str) {
+        self.problems.push(Problem::at(
+            self.name,
+            self.text,
+            &place.span(),
+            key,
+            message,
+        ));
+    }
+
+    fn agents(&mut self, sections: &[AgentSection]) -> Vec<AgentCredentials> {
+        let mut names = BTreeSet::new();
+        let mut agents = Vec::new();
+        for section in sections {
+            let name = section.name.get_ref();
+            let key = format!("agents.{name}");
+            // The name is the user of HTTP Basic, which a colon would end.
+            let plain = name
+                .bytes()
+                .all(|byte| byte.is_ascii_graphic() && byte != b':');
+            if name.is_empty() || name.len() > 64 || !plain {
+                let rule = "must be 1 to 64 visible ASCII characters without a colon";
+                self.report(&section.name, &key, rule);
+            }
+            if !names.insert(name.clone()) {
+                self.report(&section.name, &key, "there is another agent of this name");
+            }
+            let secret = self.secret(&key, &section.secret_file);
+            agents.extend(secret.map(|secret| AgentCredentials {
+                name: name.clone(),
+                secret,
+            }));
+        }
+        agents
+    }
+
+    /// Reads a secret file. A newline at its end, which editors leave, is not part of the secret.
+    fn secret(&mut self, key: &str, file: &Spanned<String>) -> Option<Secret<String>> {
+        let key = format!("{key}.secret_file");
+        let path = self.base.join(file.get_ref());
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => Secret::new(text),
+            Err(error) => {
+                self.report(
+                    file,
+                    &key,
+                    &format!("cannot read {}: {error}", path.display()),
+                );
+                return None;
+            }
+        };
+        let secret = text.expose().trim_end_matches(['\r', '\n']);
+        if secret.len() < MIN_SECRET_LENGTH
+            || !secret.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+        {
+            let rule = format!(
+                "{} must hold one line of at least {MIN_SECRET_LENGTH} printable ASCII characters",
+                path.display()
+            );
+            self.report(file, &key, &rule);
+            return None;
+        }
+        Some(Secret::new(secret.to_owned()))
+    }
+
+    fn listen(&mut self, section: &ListenSection) -> Option<ListenConfig> {
+        let Ok(address) = section.address.get_ref().parse() else {
+            let rule = "must be an IP address and a port, such as 0.0.0.0:8444";
+            self.report(&section.address, "listen.address", rule);
+            return None;
+        };
+        let [cert_file, key_file] =
+            [&section.cert_file, &section.key_file].map(|file| self.base.join(file));
+        Some(ListenConfig {
+            address,
+            cert_file,
+            key_file,
+        })
+    }
+
+    fn limits(&mut self, section: &LimitsSection) -> Limits {
+        let default = Limits::default();
+        let second = Duration::from_secs(1);
+        Limits {
+            max_timeout: self.duration(
+                "limits.max_timeout",
+                section.max_timeout.as_ref(),
+                default.max_timeout,
+                second..=MAX_MAX_TIMEOUT,
+            ),
+            idle_timeout: section.idle_timeout.as_ref().map(|idle| {
+                let range = second..=MAX_MAX_TIMEOUT;
+                self.duration("limits.idle_timeout", Some(idle), MAX_MAX_TIMEOUT, range)
+            }),
+        }
+    }
+
+    fn duration(
+        &mut self,
+        key: &str,
+        value: Option<&Spanned<String>>,
+        default: Duration,
+        range: std::ops::RangeInclusive<Duration>,
+    ) -> Duration {
+        let Some(value) = value else { return default };
+        match duration::parse(value.get_ref()) {
+            Some(duration) if range.contains(&duration) => duration,
+            Some(duration) if duration < *range.start() => {
+                let least = range.start().as_secs();
+                self.report(value, key, &format!("must be at least {least} seconds"));
+                default
+            }
+            Some(_) => {
+                let most = range.end().as_secs();
+                self.report(value, key, &format!("must be at most {most} seconds"));
+                default
+            }
+            None => {
+                self.report(value, key, "must be a number and a unit: 30s, 5m, 2h or 7d");
+                default
+            }
+        }
+    }
+
+    fn policies(&mut self, sections: Vec<PolicySection>) -> Vec<Policy> {
+        let mut names = BTreeSet::new();
+        let mut policies = Vec::new();
+        for section in sections {
+            let key = format!("policies.{}", section.name.get_ref());
+            if !names.insert(section.name.get_ref().clone()) {
+                self.report(&section.name, &key, "there is another policy of this name");
+            }
+            policies.push(self.policy(&key, section));
+        }
+        policies
+    }
+
+    fn policy(&mut self, key: &str, section: PolicySection) -> Policy {
+        let resource = section.resource.get_ref();
+        if !resource.starts_with('/') || resource.contains(['?', '#', '*']) {
+            let rule = "must be a path that starts with / and has neither query nor wildcard";
+            self.report(&section.resource, &format!("{key}.resource"), rule);
+        }
+        let ttl_key = format!("{key}.ttl");
+        let range = Duration::ZERO..=MAX_TTL;
+        let ttl = self.duration(&ttl_key, section.ttl.as_ref(), DEFAULT_TTL, range);
+        for action in &section.actions {
+            // Methods are case-sensitive: "get" would never match and a denial would do nothing.
+            if Method::from_bytes(action.as_bytes()).is_err() || *action != action.to_uppercase() {
+                let rule = format!("{action:?} is not an HTTP method in capitals");
+                self.report(&section.name, &format!("{key}.actions"), &rule);
+            }
+        }
+        let mut hosts = Vec::new();
+        for host in &section.hosts {
+            match HostPattern::parse(host.get_ref()) {
+                Some(pattern) => hosts.push(pattern),
+                None => {
+                    let rule = "must be a host name without a port, *.name or *";
+                    self.report(host, &format!("{key}.hosts"), rule);
+                }
+            }
+        }
+        let responses = section
+            .responses
+            .iter()
+            .filter_map(|response| self.response(key, &section.name, response));
+        Policy {
+            responses: responses.collect(),
+            resource: section.resource.into_inner(),
+            name: section.name.into_inner(),
+            realm: section.realm,
+            hosts,
+            actions: section.actions,
+            users: section.users,
+            groups: section.groups,
+            attributes: section.attributes.into_iter().collect(),
+            deny: matches!(section.effect, EffectValue::Deny),
+            ttl,
+        }
+    }
+
+    fn response(
+        &mut self,
+        key: &str,
+        policy: &Spanned<String>,
+        section: &ResponseSection,
+    ) -> Option<Response> {
+        let key = format!("{key}.responses");
+        let kind = match (&section.header, &section.cookie) {
+            (Some(name), None) => match HeaderName::try_from(name.get_ref()) {
+                Ok(header) => ResponseKind::Header(header.as_str().to_owned()),
+                Err(_) => {
+                    self.report(name, &key, "this is not a header name");
+                    return None;
+                }
+            },
+            // A cookie's name is a token, as a header's is (RFC 6265, section 4.1.1).
+            (None, Some(name)) => match HeaderName::try_from(name.get_ref()) {
+                Ok(_) => ResponseKind::Cookie(name.get_ref().clone()),
+                Err(_) => {
+                    self.report(name, &key, "this is not a cookie name");
+                    return None;
+                }
+            },
+            _ => {
+                self.report(policy, &key, "each needs either a header or a cookie");
+                return None;
+            }
+        };
+        let value = match (&section.value, &section.attribute) {
+            (Some(value), None) if HeaderValue::from_str(value.get_ref()).is_ok() => {
+                ResponseValue::Static(value.get_ref().clone())
+            }
+            (Some(value), None) => {
+                self.report(value, &key, "a value cannot hold control characters");
+                return None;
+            }
+            (None, Some(attribute)) => ResponseValue::Attribute(attribute.get_ref().clone()),
+            _ => {
+                self.report(policy, &key, "each needs either a value or an attribute");
+                return None;
+            }
+        };
+        Some(Response { kind, value })
+    }
+}

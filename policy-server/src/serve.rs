@@ -1,0 +1,219 @@
+//! Serves the router over HTTPS: TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1 by ALPN.
+
+use std::fmt::Display;
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::server::conn::{http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::{JoinHandle, JoinSet};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+use crate::config::ListenConfig;
+use crate::http::router;
+use crate::server::PolicyServer;
+
+/// Connections at a time. Every worker of every agent holds one or a few.
+const MAX_CONNECTIONS: usize = 1024;
+/// Calls at a time on one HTTP/2 connection.
+const MAX_STREAMS: u32 = 256;
+/// How long a TLS handshake may take.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a request head may take, which is also how long an HTTP/1.1 connection may be idle.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(75);
+/// How often an HTTP/2 connection is checked for life, and how long its answer may take.
+const KEEP_ALIVE: Duration = Duration::from_secs(20);
+/// The longest request head, in bytes.
+const MAX_HEAD: u32 = 16 * 1024;
+/// How long calls in progress may run on after the server was told to stop.
+const STOP_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Why a policy server could not be served.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServeError {
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {error}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why not.
+        error: io::Error,
+    },
+    /// Certificate or key cannot be used.
+    #[error("{file}: {problem}")]
+    Certificate {
+        /// The file.
+        file: String,
+        /// What is wrong.
+        problem: String,
+    },
+}
+
+/// A policy server that is being served. Dropping it stops it, without waiting.
+pub struct RunningPolicyServer {
+    /// The address it listens on.
+    pub address: SocketAddr,
+    stopping: watch::Sender<bool>,
+    accepting: JoinHandle<()>,
+}
+
+impl RunningPolicyServer {
+    /// Accepts nothing more, ends event streams, lets calls in progress finish, and returns when all
+    /// connections are closed.
+    pub async fn stop(self) {
+        self.stopping.send_replace(true);
+        // An error means that it has stopped already.
+        _ = self.accepting.await;
+    }
+}
+
+/// Serves a policy server over HTTPS until it is told to stop.
+///
+/// # Errors
+/// If the certificate is unusable or the address is taken.
+pub async fn serve(
+    server: Arc<PolicyServer>,
+    listen: ListenConfig,
+) -> Result<RunningPolicyServer, ServeError> {
+    let acceptor = TlsAcceptor::from(Arc::new(tls(&listen)?));
+    let failed = |error| ServeError::Listen {
+        address: listen.address,
+        error,
+    };
+    let listener = TcpListener::bind(listen.address).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    let (stopping, stop) = watch::channel(false);
+    let router = router(&server, Some(stop.clone()));
+    let accepting = tokio::spawn(accept(listener, acceptor, router, stop));
+    Ok(RunningPolicyServer {
+        address,
+        stopping,
+        accepting,
+    })
+}
+
+async fn accept(
+    listener: TcpListener,
+    acceptor: TlsAcceptor,
+    router: Router,
+    mut stop: watch::Receiver<bool>,
+) {
+    let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let mut connections = JoinSet::new();
+    loop {
+        // A connection that cannot be served waits in the kernel's queue, which is bounded too.
+        let Ok(permit) = Arc::clone(&permits).acquire_owned().await else {
+            break;
+        };
+        let accepted = tokio::select! {
+            _ = stop.wait_for(|stopping| *stopping) => break,
+            accepted = listener.accept() => accepted,
+        };
+        while connections.try_join_next().is_some() {}
+        let stream = match accepted {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                // Out of file descriptors, most likely: trying again at once would only burn time.
+                tracing::warn!(%error, "cannot accept a connection");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                continue;
+            }
+        };
+        let connection = connection(stream, acceptor.clone(), router.clone(), stop.clone());
+        connections.spawn(async move {
+            let _permit = permit;
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "connection ended");
+            }
+        });
+    }
+    drop(listener);
+    while connections.join_next().await.is_some() {}
+}
+
+type ConnectionError = Box<dyn std::error::Error + Send + Sync>;
+
+async fn connection(
+    stream: TcpStream,
+    acceptor: TlsAcceptor,
+    router: Router,
+    stop: watch::Receiver<bool>,
+) -> Result<(), ConnectionError> {
+    stream.set_nodelay(true)?;
+    let stream = tokio::time::timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream)).await??;
+    let service = TowerToHyperService::new(router);
+    if is_http2(&stream) {
+        let mut builder = http2::Builder::new(TokioExecutor::new());
+        builder
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(MAX_STREAMS)
+            .max_header_list_size(MAX_HEAD)
+            .keep_alive_interval(KEEP_ALIVE)
+            .keep_alive_timeout(KEEP_ALIVE);
+        let mut connection =
+            std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service));
+        tokio::select! {
+            ended = connection.as_mut() => return Ok(ended?),
+            () = stopped(stop) => connection.as_mut().graceful_shutdown(),
+        }
+        Ok(tokio::time::timeout(STOP_TIMEOUT, connection).await??)
+    } else {
+        let mut builder = http1::Builder::new();
+        builder
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD_TIMEOUT)
+            .max_buf_size(MAX_HEAD as usize);
+        let mut connection =
+            std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service));
+        tokio::select! {
+            ended = connection.as_mut() => return Ok(ended?),
+            () = stopped(stop) => connection.as_mut().graceful_shutdown(),
+        }
+        Ok(tokio::time::timeout(STOP_TIMEOUT, connection).await??)
+    }
+}
+
+fn is_http2(stream: &TlsStream<TcpStream>) -> bool {
+    stream.get_ref().1.alpn_protocol() == Some(b"h2")
+}
+
+async fn stopped(mut stop: watch::Receiver<bool>) {
+    // An error means that whoever would have said so is gone.
+    _ = stop.wait_for(|stopping| *stopping).await;
+}
+
+fn tls(listen: &ListenConfig) -> Result<ServerConfig, ServeError> {
+    let chain = CertificateDer::pem_file_iter(&listen.cert_file)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|error| unusable(&listen.cert_file, &error))?;
+    let key = PrivateKeyDer::from_pem_file(&listen.key_file)
+        .map_err(|error| unusable(&listen.key_file, &error))?;
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| unusable(&listen.cert_file, &error))?
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .map_err(|error| unusable(&listen.cert_file, &error))?;
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+fn unusable(file: &Path, problem: &dyn Display) -> ServeError {
+    ServeError::Certificate {
+        file: file.display().to_string(),
+        problem: problem.to_string(),
+    }
+}
