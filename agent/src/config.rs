@@ -1,7 +1,13 @@
 //! The configuration, valid by construction.
 //!
-//! [`file`] is what an operator writes, [`validate`] turns it into the types below and reports every
-//! problem at once, [`defaults`] holds every number with its reason, [`reload`] watches for changes.
+//! [`load`] takes a file from text to the types below in steps that each report every problem they find:
+//!
+//! 1. a [tree](tree) that remembers where each value was written, with the [environment](env) over it;
+//! 2. fitted into the [schema], which is generated from the types of [`file`]: [`shape`];
+//! 3. checked for sense, and turned into values that cannot be wrong: [`validate`].
+//!
+//! [`defaults`] holds every number with its reason, [`reload`] watches for changes, and [`reference`] writes
+//! the documentation of every setting from the same schema.
 
 pub mod defaults;
 pub mod env;
@@ -12,7 +18,17 @@ pub mod reference;
 pub mod reload;
 pub mod schema;
 pub mod units;
-pub mod validate;
+
+mod load;
+mod report;
+mod shape;
+mod spelling;
+mod tree;
+mod validate;
+
+pub use env::Environment;
+pub use load::{load, load_text};
+pub use problem::{Problem, Problems};
 
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
@@ -386,3 +402,6 @@ pub struct LogSettings {
     /// Whether every request is logged.
     pub access_log: bool,
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,473 @@
+//! Each check for sense, one at a time: a change of a sound configuration, and the one key it is told of.
+
+use super::*;
+
+/// What is wrong with [`SMALL`] after `change`, as keys.
+fn keys(change: impl FnOnce(String) -> String) -> Vec<String> {
+    problems(&change(SMALL.to_owned()))
+        .into_iter()
+        .map(|(_, key, _)| key)
+        .collect()
+}
+
+/// Warnings about [`SMALL`] after `change`.
+fn warnings(change: impl FnOnce(String) -> String) -> Vec<String> {
+    sound(&change(SMALL.to_owned())).warnings
+}
+
+fn append(more: &str) -> impl FnOnce(String) -> String + '_ {
+    move |text| text + more
+}
+
+fn prepend(more: &str) -> impl FnOnce(String) -> String + '_ {
+    move |text| more.to_owned() + &text
+}
+
+fn swap<'a>(from: &'a str, to: &'a str) -> impl FnOnce(String) -> String + 'a {
+    move |text| {
+        assert!(text.contains(from), "{from}");
+        text.replacen(from, to, 1)
+    }
+}
+
+const TLS: &str = "tls.certificates = [{ cert_file = \"tls/app.example.com.pem\", key_file = \"tls/app.example.com.key\" }]";
+
+#[test]
+fn every_mistake_in_a_realm_is_told_of_its_key() {
+    for (more, key) in [
+        ("protection_level = 1001", "protection_level"),
+        ("idle_timeout = \"3h\"", "idle_timeout"),
+        ("idle_timeout = \"500ms\"", "idle_timeout"),
+        ("max_timeout = \"0s\"", "max_timeout"),
+        ("validation_period = \"0s\"", "validation_period"),
+        ("validation_period = \"3h\"", "validation_period"),
+        ("hosts = []", "hosts"),
+        ("hosts = [\"*.example.com\"]", "hosts[0]"),
+        ("hosts = [\"a.example\", \"A.example\"]", "hosts[1]"),
+        ("methods = [\"get\"]", "methods[0]"),
+        ("scheme = \"certificate\"", "scheme"),
+        ("scheme = \"digest\"", "scheme"),
+        ("scheme = \"none\"\npersistent = true", "persistent"),
+        ("scheme = \"none\"\nauthorize = true", "authorize"),
+        (
+            "scheme = \"none\"\nrules = [{ name = \"r\", users = [\"u\"] }]",
+            "rules[0]",
+        ),
+        ("ignore_paths = [\"/a/..\"]", "ignore_paths[0]"),
+        ("ignore_extensions = [\"css\"]", "ignore_extensions[0]"),
+        ("ignore_extensions = [\".tar.gz\"]", "ignore_extensions[0]"),
+        ("rules = [{ name = \"r\" }]", "rules[0]"),
+        (
+            "rules = [{ name = \"r\", users = [\"u\"] }, { name = \"r\", users = [\"u\"] }]",
+            "rules[1].name",
+        ),
+        (
+            "rules = [{ name = \"r\", attributes = { a = [] } }]",
+            "rules[0].attributes.a",
+        ),
+        (
+            "rules = [{ name = \"r\", networks = [\"10.0.0.0/33\"] }]",
+            "rules[0].networks[0]",
+        ),
+        (
+            "rules = [{ name = \"r\", resource = \"x\" }]",
+            "rules[0].resource",
+        ),
+        ("responses = [{ value = \"v\" }]", "responses[0]"),
+        (
+            "responses = [{ header = \"x-a\", cookie = \"a\", value = \"v\" }]",
+            "responses[0]",
+        ),
+        ("responses = [{ header = \"x-a\" }]", "responses[0]"),
+        (
+            "responses = [{ header = \"x-a\", value = \"v\", attribute = \"a\" }]",
+            "responses[0]",
+        ),
+        (
+            "responses = [{ header = \"x a\", value = \"v\" }]",
+            "responses[0].header",
+        ),
+        (
+            "responses = [{ header = \"Content_Length\", value = \"1\" }]",
+            "responses[0].header",
+        ),
+        (
+            "responses = [{ header = \"X-Forwarded-For\", value = \"1\" }]",
+            "responses[0].header",
+        ),
+        (
+            "responses = [{ header = \"x-a\", value = \"a\\nb\" }]",
+            "responses[0].value",
+        ),
+        (
+            "responses = [{ header = \"x-a\", attribute = \"\" }]",
+            "responses[0].attribute",
+        ),
+        (
+            "responses = [{ cookie = \"a\", value = \"a;b\" }]",
+            "responses[0].value",
+        ),
+        (
+            "responses = [{ cookie = \"a b\", value = \"a\" }]",
+            "responses[0].cookie",
+        ),
+        (
+            "responses = [{ cookie = \"SMSESSION\", value = \"a\" }]",
+            "responses[0].cookie",
+        ),
+        (
+            "responses = [{ header = \"x-a\", value = \"v\" }, { header = \"X-A\", value = \"w\" }]",
+            "responses[1]",
+        ),
+        (
+            "responses = [{ header = \"x-a\", value = \"v\" }, { header = \"X_A\", value = \"w\" }]",
+            "responses[1].header",
+        ),
+        (
+            "responses = [{ header = \"x_doorward_assertion\", value = \"v\" }]\n[identity.assertion]\nissuer = \"i\"",
+            "responses[0].header",
+        ),
+    ] {
+        assert_eq!(keys(append(more)), [format!("realms[0].{key}")], "{more}");
+    }
+}
+
+#[test]
+fn realms_are_told_apart() {
+    let second = |keys: &str| format!("[[realms]]\nname = \"b\"\n{keys}\n");
+    assert_eq!(
+        keys(append("[[realms]]\nname = \"all\"\nresource = \"/b\"")),
+        ["realms[1].name"]
+    );
+    assert_eq!(
+        keys(append(&second("resource = \"/\"\nupstream = \"app\""))),
+        ["realms[1].hosts[0]"]
+    );
+    let twice = second("resource = \"/B\"") + "[[realms]]\nname = \"c\"\nresource = \"/b\"";
+    assert_eq!(keys(append(&twice)), ["realms[2].hosts[0]"]);
+    assert_eq!(
+        keys(append(&second("resource = \"/doorward/x\""))),
+        ["realms[1].resource"]
+    );
+    assert_eq!(
+        keys(append(&second(
+            "resource = \"/b\"\nignore_paths = [\"/c\"]"
+        ))),
+        ["realms[1].ignore_paths[0]"]
+    );
+    let rule = "resource = \"/b\"\nrules = [{ name = \"r\", resource = \"/c\" }]";
+    assert_eq!(keys(append(&second(rule))), ["realms[1].rules[0].resource"]);
+}
+
+#[test]
+fn an_upstream_must_exist_be_set_or_be_inherited() {
+    assert_eq!(
+        keys(swap("upstream = \"app\"", "upstream = \"ap\"")),
+        ["realms[0].upstream"]
+    );
+    assert_eq!(keys(swap("upstream = \"app\"", "")), ["realms[0].upstream"]);
+    assert_eq!(
+        sound(&format!(
+            "{SMALL}[[realms]]\nname = \"b\"\nresource = \"/b\""
+        ))
+        .realms[1]
+            .upstream,
+        0
+    );
+}
+
+#[test]
+fn what_is_inherited_is_told_once() {
+    let more = "responses = [{ header = \"x a\", value = \"v\" }]\n[[realms]]\nname = \"b\"\nresource = \"/b\"";
+    assert_eq!(keys(append(more)), ["realms[0].responses[0].header"]);
+}
+
+#[test]
+fn every_mistake_elsewhere_is_told_of_its_key() {
+    for (section, key) in [
+        ("trusted_proxies = [\"::/0\"]\n", "trusted_proxies[0]"),
+        ("[agent]\nadmin = \"9090\"\n", "agent.admin"),
+        ("[agent]\nname = \"\"\n", "agent.name"),
+        ("[session]\nzone = \"A B\"\n", "session.zone"),
+        (
+            "[session]\ntrusted_zones = [\"SM\"]\n",
+            "session.trusted_zones[0]",
+        ),
+        (
+            "[session]\ncookie_domain = \"com\"\n",
+            "session.cookie_domain",
+        ),
+        (
+            "[session]\ngrace_period = \"1ms\"\n",
+            "session.grace_period",
+        ),
+        (
+            "[[session.overlook]]\nresource = \"x\"\n",
+            "session.overlook[0].resource",
+        ),
+        ("[identity]\nomit = [\"USER\"]\n", "identity.omit[0]"),
+        (
+            "[identity.assertion]\nheader = \"host\"\nissuer = \"i\"\n",
+            "identity.assertion.header",
+        ),
+        ("[identity.assertion]\n", "identity.assertion.issuer"),
+        (
+            "[identity.assertion]\nissuer = \"i\"\nlifetime = \"0s\"\n",
+            "identity.assertion.lifetime",
+        ),
+        ("[login]\npath = \"/\"\n", "login.path"),
+        ("[login]\npath = \"/a b\"\n", "login.path"),
+        ("[login]\nlogout_paths = [\"x\"]\n", "login.logout_paths[0]"),
+        (
+            "[login]\nlogout_target = \"//evil.example\"\n",
+            "login.logout_target",
+        ),
+        (
+            "[login]\nlogout_target = \"/\\\\evil.example\"\n",
+            "login.logout_target",
+        ),
+        (
+            "[login]\nlogout_target = \"https://evil.example/\"\n",
+            "login.logout_target",
+        ),
+        (
+            "[login]\nlogout_target = \"javascript:alert(1)\"\n",
+            "login.logout_target",
+        ),
+        (
+            "[login]\nallowed_targets = [\"https://a.example/path\"]\n",
+            "login.allowed_targets[0]",
+        ),
+        ("[login]\npreserve_size = \"2MiB\"\n", "login.preserve_size"),
+        (
+            "[login.pages]\nlogo_file = \"none.svg\"\n",
+            "login.pages.logo_file",
+        ),
+        (
+            "[login.pages]\ntemplate_dir = \"policy.toml\"\n",
+            "login.pages.template_dir",
+        ),
+        ("[limits]\nconnections = 0\n", "limits.connections"),
+        ("[limits]\nhead_size = \"1KiB\"\n", "limits.head_size"),
+        ("[limits]\nhead_timeout = \"0s\"\n", "limits.head_timeout"),
+        ("[log]\nfilter = \"inof\"\n", "log.filter"),
+    ] {
+        assert_eq!(keys(prepend(section)), [key], "{section}");
+    }
+}
+
+#[test]
+fn every_mistake_in_a_listener_is_told_of_its_key() {
+    let redirect = "redirect_to_https = 443";
+    for (listener, key) in [
+        ("redirect_to_https = 0", "redirect_to_https"),
+        ("redirect_to_https = 65536", "redirect_to_https"),
+        (
+            "redirect_to_https = 1\nproxy_protocol_from = [\"0.0.0.0/0\"]",
+            "proxy_protocol_from[0]",
+        ),
+        ("tls = { certificates = [] }", "tls.certificates"),
+        ("tls = {}", "tls.certificates"),
+        (
+            "tls = { certificates = [{ cert_file = \"tls/app.example.com.pem\" }] }",
+            "tls.certificates[0].key_file",
+        ),
+        (
+            "tls = { certificates = [{ cert_file = \"policy.toml\", key_file = \"tls/app.example.com.key\" }] }",
+            "tls.certificates[0].cert_file",
+        ),
+        (
+            &format!("{TLS}\ntls.client_certificate = \"required\""),
+            "tls.client_certificate",
+        ),
+        (
+            &format!("{TLS}\ntls.client_ca_file = \"none.pem\""),
+            "tls.client_ca_file",
+        ),
+        (
+            &format!("{TLS}\nredirect_to_https = 1"),
+            "redirect_to_https",
+        ),
+        (
+            &format!("{TLS}\ntls.min_version = \"1.1\""),
+            "tls.min_version",
+        ),
+    ] {
+        assert_eq!(
+            keys(swap(redirect, listener)),
+            [format!("listeners[0].{key}")],
+            "{listener}"
+        );
+    }
+    let second = "[[listeners]]\naddress = \"127.0.0.1:81\"\nredirect_to_https = 1\n";
+    assert_eq!(keys(append(&second.repeat(2))), ["listeners[2].address"]);
+    assert_eq!(
+        keys(append(&second.replace(":81", ":9090"))),
+        ["listeners[1].address"]
+    );
+}
+
+#[test]
+fn every_mistake_in_an_upstream_is_told_of_its_key() {
+    let servers = "servers = [\"http://127.0.0.1:3000\"]";
+    for (upstream, key) in [
+        ("servers = []", "servers"),
+        ("servers = [\"127.0.0.1:3000\"]", "servers[0]"),
+        ("servers = [\"ftp://127.0.0.1\"]", "servers[0]"),
+        ("servers = [\"http://127.0.0.1/app\"]", "servers[0]"),
+        ("servers = [\"http://a\", \"http://a\"]", "servers[1]"),
+        (
+            "servers = [\"http://a\"]\nca_file = \"tls/internal-ca.pem\"",
+            "ca_file",
+        ),
+        (
+            "servers = [\"http://a\"]\nconnect_timeout = \"0s\"",
+            "connect_timeout",
+        ),
+        (
+            "servers = [\"http://a\"]\nkeep_alive = \"0s\"",
+            "keep_alive",
+        ),
+        (
+            "servers = [\"http://a\"]\nhealth = { path = \"health\" }",
+            "health.path",
+        ),
+        ("servers = [\"http://a\"]\nhealth = {}", "health.path"),
+        ("servers = [\"http://a\"]\nbalance = \"random\"", "balance"),
+    ] {
+        assert_eq!(
+            keys(swap(servers, upstream)),
+            [format!("upstreams[0].{key}")],
+            "{upstream}"
+        );
+    }
+    assert_eq!(
+        keys(append(
+            "[[upstreams]]\nname = \"app\"\nservers = [\"http://a\"]"
+        )),
+        ["upstreams[1].name"]
+    );
+}
+
+#[test]
+fn every_mistake_about_the_policy_server_is_told_of_its_key() {
+    let embedded = "kind = \"embedded\"\nconfig_file = \"policy.toml\"";
+    let native = "kind = \"native\"\nagent_secret_file = \"secrets/agent\"\n";
+    for (server, expected) in [
+        ("kind = \"embedded\"".to_owned(), "config_file"),
+        (
+            "kind = \"embedded\"\nconfig_file = \"none.toml\"".to_owned(),
+            "config_file",
+        ),
+        (format!("{embedded}\nurls = [\"https://a\"]"), "urls"),
+        (native.to_owned(), "urls"),
+        (
+            format!("{native}urls = [\"http://policy.example.com\"]"),
+            "urls[0]",
+        ),
+        (
+            format!("{native}urls = [\"https://a\"]\ntimeout = \"0s\""),
+            "timeout",
+        ),
+        (
+            format!("{native}urls = [\"https://a\"]\nconfig_file = \"policy.toml\""),
+            "config_file",
+        ),
+        (
+            "kind = \"native\"\nurls = [\"https://a\"]".to_owned(),
+            "agent_secret_file",
+        ),
+        (
+            "kind = \"native\"\nurls = [\"https://a\"]\nagent_secret_file = \"policy.toml\""
+                .to_owned(),
+            "agent_secret_file",
+        ),
+    ] {
+        assert_eq!(
+            keys(swap(embedded, &server)),
+            [format!("policy_server.{expected}")],
+            "{server}"
+        );
+    }
+}
+
+#[test]
+fn the_agent_secret_is_read_without_its_line_break() {
+    let config = sound(&swap(
+        "kind = \"embedded\"\nconfig_file = \"policy.toml\"",
+        "kind = \"native\"\nurls = [\"https://a\"]\nagent_secret_file = \"secrets/agent\"",
+    )(SMALL.to_owned()));
+    let PolicyServerKind::Native { agent_secret, .. } = &config.policy_server.kind else {
+        panic!("native")
+    };
+    assert_eq!(agent_secret.expose(), "correct horse battery");
+}
+
+#[test]
+fn a_cookie_domain_must_cover_every_host_that_has_sessions() {
+    let domain = "[session]\ncookie_domain = \".Example.com\"\n";
+    let host = |host: &str| format!("{domain}{SMALL}hosts = [\"{host}\"]\n");
+    for name in ["example.com", "app.example.com", "*"] {
+        assert_eq!(
+            sound(&host(name)).session.cookie_domain.as_deref(),
+            Some("example.com")
+        );
+    }
+    for name in ["example.org", "badexample.com", "10.0.0.1"] {
+        let keys: Vec<_> = problems(&host(name))
+            .into_iter()
+            .map(|(_, key, _)| key)
+            .collect();
+        assert_eq!(keys, ["realms[0].hosts[0]"], "{name}");
+    }
+}
+
+#[test]
+fn logout_leads_to_a_path_or_an_allowed_origin() {
+    let login = |target: &str| {
+        sound(&format!("[login]\nlogout_target = \"{target}\"\nallowed_targets = [\"https://A.example:443\"]\n{SMALL}")).login
+    };
+    assert_eq!(login("/bye?x=1").logout_target.as_deref(), Some("/bye?x=1"));
+    assert_eq!(
+        login("https://a.example/bye").logout_target.as_deref(),
+        Some("https://a.example/bye")
+    );
+    assert_eq!(login("/").allowed_targets, ["https://a.example"]);
+}
+
+#[test]
+fn every_opt_out_of_a_safe_default_warns() {
+    for (section, key) in [
+        ("[agent]\nadmin = \"0.0.0.0:9090\"\n", "agent.admin"),
+        ("[session]\nsame_site = \"none\"\n", "session.same_site"),
+        ("[session]\npass_cookie = true\n", "session.pass_cookie"),
+        (
+            "[session]\ncookie_domain = \"example.com\"\n",
+            "session.cookie_domain",
+        ),
+        (
+            "[login]\nallowed_targets = [\"http://www.example.com\"]\n",
+            "login.allowed_targets[0]",
+        ),
+    ] {
+        let warnings = warnings(prepend(section));
+        assert!(
+            warnings.len() == 1 && warnings[0].starts_with(&format!("{key}: ")),
+            "{warnings:?}"
+        );
+    }
+    assert_eq!(warnings(swap("redirect_to_https = 443", "")).len(), 1);
+    let unmatched = format!("{TLS}\ntls.require_matching_host = false");
+    assert_eq!(
+        warnings(swap("redirect_to_https = 443", &unmatched)).len(),
+        1
+    );
+    assert_eq!(
+        warnings(swap(
+            "kind = \"embedded\"",
+            "kind = \"embedded\"\noutage_grace = \"1m\""
+        ))
+        .len(),
+        1
+    );
+}

@@ -1,0 +1,113 @@
+//! Files that the configuration refers to. Messages name the key, never what was written there: somebody
+//! will write a secret where its file's name belongs.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use policy_protocol::Secret;
+
+use crate::config::defaults;
+use crate::config::report::Spot;
+
+/// Finds files relative to the configuration file.
+pub(super) struct Files<'b> {
+    base: &'b Path,
+}
+
+impl<'b> Files<'b> {
+    /// Relative paths start at `base`.
+    pub(super) const fn new(base: &'b Path) -> Self {
+        Self { base }
+    }
+
+    /// A file that can be read.
+    pub(super) fn readable(&self, path: &Path, spot: &Spot<'_>) -> Option<PathBuf> {
+        let path = self.base.join(path);
+        reported(read(&path), spot).map(|_| path)
+    }
+
+    /// A PEM file with a block whose label ends in `label`, such as `PRIVATE KEY`.
+    pub(super) fn pem(&self, path: &Path, label: &str, spot: &Spot<'_>) -> Option<PathBuf> {
+        let path = self.base.join(path);
+        let content = Secret::new(reported(read(&path), spot)?);
+        let text = String::from_utf8_lossy(content.expose());
+        let is_block = |line: &str| {
+            line.starts_with("-----BEGIN ") && line.ends_with(&format!("{label}-----"))
+        };
+        if !text.lines().any(|line| is_block(line.trim_end())) {
+            spot.problem(format!("the file has no PEM block \"{label}\""));
+            return None;
+        }
+        Some(path)
+    }
+
+    /// A PEM file with certificates, if one is named.
+    ///
+    /// The outer None means that a problem was reported.
+    #[expect(clippy::option_option, reason = "absent and wrong are two things")]
+    pub(super) fn certificates(
+        &self,
+        path: Option<&PathBuf>,
+        spot: &Spot<'_>,
+    ) -> Option<Option<PathBuf>> {
+        path.map(|path| self.pem(path, "CERTIFICATE", spot))
+            .map_or(Some(None), |found| found.map(Some))
+    }
+
+    /// The secret in a file, without the line break at its end.
+    pub(super) fn secret(&self, path: &Path, spot: &Spot<'_>) -> Option<Secret<String>> {
+        let content = Secret::new(reported(read(&self.base.join(path)), spot)?);
+        let text =
+            std::str::from_utf8(content.expose()).map(|text| text.trim_end_matches(['\n', '\r']));
+        match text {
+            Ok(text) if text.chars().count() >= defaults::MIN_SECRET_CHARS => {
+                Some(Secret::new(text.to_owned()))
+            }
+            Ok(_) => {
+                let least = defaults::MIN_SECRET_CHARS;
+                spot.problem(format!(
+                    "the secret in the file has fewer than {least} characters"
+                ));
+                None
+            }
+            Err(_) => {
+                spot.problem("the file is not text");
+                None
+            }
+        }
+    }
+
+    /// A folder that can be listed.
+    pub(super) fn folder(&self, path: &Path, spot: &Spot<'_>) -> Option<PathBuf> {
+        let path = self.base.join(path);
+        reported(std::fs::read_dir(&path).map(drop), spot).map(|()| path)
+    }
+}
+
+fn reported<T>(outcome: io::Result<T>, spot: &Spot<'_>) -> Option<T> {
+    outcome
+        .map_err(|error| {
+            spot.problem_with_hint(
+                format!("cannot be read: {error}"),
+                "relative paths start at the folder of the configuration file",
+            );
+        })
+        .ok()
+}
+
+/// The content of a regular file of sane size.
+pub(in crate::config) fn read(path: &Path) -> io::Result<Vec<u8>> {
+    // A pipe or a device would be waited for, or would never end.
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("not a regular file"));
+    }
+    let mut content = Vec::new();
+    File::open(path)?
+        .take(defaults::MAX_FILE_BYTES + 1)
+        .read_to_end(&mut content)?;
+    if content.len() as u64 > defaults::MAX_FILE_BYTES {
+        return Err(io::Error::other("larger than 4 MiB"));
+    }
+    Ok(content)
+}
