@@ -174,7 +174,7 @@ impl Setup {
             None => Origin::start().await,
         };
         let clock = Arc::new(ManualClock::from_system());
-        let policy_server = PolicyHost::start(self.deployment, folder.path(), self.policy_patches, &clock).await;
+        let policy_server = PolicyHost::start_in(folder.path(), self.deployment, self.policy_patches, &clock).await;
         let mut config = parse(CONFIG);
         merge(&mut config, parse(&format!("[[upstreams]]\nname = \"origin\"\nservers = [{:?}]", origin.url())));
         merge(&mut config, policy_server.agent_section());

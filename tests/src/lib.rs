@@ -11,10 +11,16 @@
 pub mod browser;
 pub mod client;
 pub mod eventually;
+pub mod gateway;
+pub mod logs;
 pub mod origin;
 pub mod pki;
+pub mod policy_host;
+pub mod policy_watch;
 pub mod raw;
+pub mod toml_merge;
 
+pub use browser::Browser;
 pub use client::{Answer, Client, Protocol};
 pub use eventually::{eventually, within};
 pub use origin::{Origin, SeenRequest};

@@ -98,7 +98,7 @@ impl PolicyWatch {
 }
 
 /// A policy server that may be away: between stop and start there is none.
-pub type Slot = Arc<Mutex<Option<Arc<dyn PolicyCalls>>>>;
+pub type Slot = Arc<watch::Sender<Option<Arc<dyn PolicyCalls>>>>;
 
 /// One agent's way to its policy server.
 pub struct Watched {
@@ -114,7 +114,7 @@ impl Watched {
 
     async fn server(&self, call: Call) -> Result<Arc<dyn PolicyCalls>, PolicyError> {
         self.watch.pass(call).await?;
-        self.server.lock().unwrap().clone().ok_or(PolicyError::NoConnection)
+        self.server.borrow().clone().ok_or(PolicyError::NoConnection)
     }
 }
 
@@ -151,9 +151,15 @@ impl PolicyCalls for Watched {
         Box::pin(async move {
             let events = self.server(Call::Events).await?.events(position).await?;
             let watch = Arc::clone(&self.watch);
-            let cut = Box::pin(async move { watch.until_cut().await });
+            let mut server = self.server.subscribe();
+            let gone = Box::pin(async move {
+                tokio::select! {
+                    () = watch.until_cut() => {}
+                    _ = server.changed() => {}
+                }
+            });
             let broken = stream::iter([Err(PolicyError::NoConnection)]);
-            Ok(Box::pin(events.take_until(cut).chain(broken)) as EventStream)
+            Ok(Box::pin(events.take_until(gone).chain(broken)) as EventStream)
         })
     }
 }
