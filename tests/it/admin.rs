@@ -10,7 +10,14 @@ use crate::support::logged_in;
 /// Empties the session cache.
 pub async fn flush_cache(gateway: &Gateway) {
     let admin = gateway.admin();
-    let answer = admin.send(admin.request(Method::POST, "/cache/flush").body(empty()).unwrap()).await;
+    let answer = admin
+        .send(
+            admin
+                .request(Method::POST, "/cache/flush")
+                .body(empty())
+                .unwrap(),
+        )
+        .await;
     assert_eq!(answer.status, 200, "{}", answer.text());
 }
 
@@ -21,7 +28,10 @@ async fn live_ready_metrics_configuration_and_cache_are_shown() {
     client.get("/app/").await;
     let admin = gateway.admin();
     assert_eq!(admin.get("/live").await.status, 200);
-    eventually("ready", async || (admin.get("/ready").await.status == 200).then_some(())).await;
+    eventually("ready", async || {
+        (admin.get("/ready").await.status == 200).then_some(())
+    })
+    .await;
     let metrics = admin.get("/metrics").await.text();
     assert!(metrics.contains("doorward_"), "{metrics}");
     let config: serde_json::Value = admin.get("/config").await.json();
@@ -50,7 +60,10 @@ async fn an_agent_without_keys_is_live_but_not_ready() {
     assert_eq!(admin.get("/ready").await.status, 503);
     gateway.policy_server.start().await;
     gateway.policy.open();
-    eventually("ready", async || (admin.get("/ready").await.status == 200).then_some(())).await;
+    eventually("ready", async || {
+        (admin.get("/ready").await.status == 200).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -34,7 +34,9 @@ impl Random {
 
     /// Up to `longest` bytes, each made from a random number by `byte`.
     pub fn bytes(&mut self, longest: usize, byte: fn(u64) -> u8) -> Vec<u8> {
-        (0..self.below(longest)).map(|_| byte(self.next())).collect()
+        (0..self.below(longest))
+            .map(|_| byte(self.next()))
+            .collect()
     }
 
     /// One of several.
@@ -86,7 +88,9 @@ impl Attacker {
         };
         connection.send(request).await;
         let answer = connection.response().await?;
-        let keeps = answer.header("connection").is_none_or(|value| !value.eq_ignore_ascii_case("close"));
+        let keeps = answer
+            .header("connection")
+            .is_none_or(|value| !value.eq_ignore_ascii_case("close"));
         if keeps && answer.status != 400 {
             self.connection = Some(connection);
         }
@@ -98,13 +102,19 @@ impl Attacker {
 async fn attack(mut request: impl FnMut(&mut Random) -> Vec<u8>) {
     let gateway = gateway().await;
     let mut random = Random::new(0x00dd_b1a5_e5ba_d5ee);
-    let mut attacker = Attacker { gateway, connection: None };
+    let mut attacker = Attacker {
+        gateway,
+        connection: None,
+    };
     let mut memory = 0;
     for number in 0..COUNT {
         let sent = request(&mut random);
         if let Some(status) = attacker.send(&sent).await {
             let shown = String::from_utf8_lossy(&sent[..sent.len().min(300)]);
-            assert!((300..500).contains(&status), "{status} for number {number}: {shown}");
+            assert!(
+                (300..500).contains(&status),
+                "{status} for number {number}: {shown}"
+            );
         }
         if number == COUNT / 10 {
             memory = resident_memory();
@@ -112,11 +122,28 @@ async fn attack(mut request: impl FnMut(&mut Random) -> Vec<u8>) {
     }
     let growth = resident_memory().saturating_sub(memory);
     assert!(growth < MAX_GROWTH, "{growth} bytes more");
-    assert!(attacker.gateway.origin.requests().is_empty(), "the origin saw {:?}", attacker.gateway.origin.last());
-    assert_eq!(attacker.gateway.policy.count(harness::policy_watch::Call::Validate), 0);
+    assert!(
+        attacker.gateway.origin.requests().is_empty(),
+        "the origin saw {:?}",
+        attacker.gateway.origin.last()
+    );
+    assert_eq!(
+        attacker
+            .gateway
+            .policy
+            .count(harness::policy_watch::Call::Validate),
+        0
+    );
     // And it still works.
-    logged_in(&attacker.gateway, "alice", Protocol::Http1).await.0.get("/app/").await;
-    assert_eq!(attacker.gateway.origin.last().header("SM_USER"), Some("alice"));
+    logged_in(&attacker.gateway, "alice", Protocol::Http1)
+        .await
+        .0
+        .get("/app/")
+        .await;
+    assert_eq!(
+        attacker.gateway.origin.last().header("SM_USER"),
+        Some("alice")
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -124,14 +151,38 @@ async fn bad_cookies() {
     attack(|random| {
         let value = match random.below(6) {
             0 => random.bytes(5000, printable),
-            1 => random.bytes(300, any).into_iter().filter(|byte| !matches!(byte, b'\r' | b'\n' | 0)).collect(),
-            2 => random.bytes(2000, |number| b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"[(number % 64) as usize]),
-            3 => [b"AQEAAAAB".as_slice(), &random.bytes(900, |number| b'A' + (number % 26) as u8)].concat(),
+            1 => random
+                .bytes(300, any)
+                .into_iter()
+                .filter(|byte| !matches!(byte, b'\r' | b'\n' | 0))
+                .collect(),
+            2 => random.bytes(2000, |number| {
+                b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+                    [(number % 64) as usize]
+            }),
+            3 => [
+                b"AQEAAAAB".as_slice(),
+                &random.bytes(900, |number| b'A' + (number % 26) as u8),
+            ]
+            .concat(),
             4 => b"SMSESSION=;".repeat(random.below(400)),
             _ => b"LOGGEDOFF".repeat(random.below(3)),
         };
-        let name = random.pick(&["SMSESSION", "smsession", "SMSESSION ", "\"SMSESSION\"", "SMLOGIN", "=", ""]);
-        [format!("GET /app/ HTTP/1.1\r\nHost: app.test\r\nCookie: {name}=").as_bytes(), &value, b"\r\n\r\n"].concat()
+        let name = random.pick(&[
+            "SMSESSION",
+            "smsession",
+            "SMSESSION ",
+            "\"SMSESSION\"",
+            "SMLOGIN",
+            "=",
+            "",
+        ]);
+        [
+            format!("GET /app/ HTTP/1.1\r\nHost: app.test\r\nCookie: {name}=").as_bytes(),
+            &value,
+            b"\r\n\r\n",
+        ]
+        .concat()
     })
     .await;
 }
@@ -139,8 +190,10 @@ async fn bad_cookies() {
 #[tokio::test(flavor = "multi_thread")]
 async fn bad_targets() {
     attack(|random| {
-        let pieces =
-            ["/", "app", "..", ".", "%2e", "%2f", "%5c", "\\", ";", "?", "#", "%00", "%", "//", "%ff", "strong", "*", "http:", "@", ":"];
+        let pieces = [
+            "/", "app", "..", ".", "%2e", "%2f", "%5c", "\\", ";", "?", "#", "%00", "%", "//",
+            "%ff", "strong", "*", "http:", "@", ":",
+        ];
         let mut target = b"/app/../".to_vec();
         for _ in 0..random.below(12) {
             target.extend(random.pick(&pieces).as_bytes());
@@ -151,7 +204,12 @@ async fn bad_targets() {
         if random.below(50) == 0 {
             target.extend(b"x".repeat(random.below(200_000)));
         }
-        [b"GET ".as_slice(), &target, b" HTTP/1.1\r\nHost: app.test\r\n\r\n"].concat()
+        [
+            b"GET ".as_slice(),
+            &target,
+            b" HTTP/1.1\r\nHost: app.test\r\n\r\n",
+        ]
+        .concat()
     })
     .await;
 }
@@ -163,7 +221,14 @@ async fn bad_headers() {
         for _ in 0..=random.below(8) {
             match random.below(6) {
                 0 => head.extend(random.bytes(60, any)),
-                1 => head.extend([random.bytes(30, printable), b": ".to_vec(), random.bytes(60, printable)].concat()),
+                1 => head.extend(
+                    [
+                        random.bytes(30, printable),
+                        b": ".to_vec(),
+                        random.bytes(60, printable),
+                    ]
+                    .concat(),
+                ),
                 2 => head.extend(b"Content-Length: 1\r\nTransfer-Encoding: chunked"),
                 3 => head.extend([b"X".repeat(random.below(3000)), b": y".to_vec()].concat()),
                 4 => head.extend(b"Authorization: Basic ////"),
@@ -215,26 +280,42 @@ async fn bad_basic_credentials() {
 /// A head that is too large ends early, and a head that never ends ends, too.
 #[tokio::test(flavor = "multi_thread")]
 async fn heads_have_bounds() {
-    let gateway = Gateway::setup().with("limits.head_size = \"16KiB\"\nlimits.head_timeout = \"1s\"").start().await;
+    let gateway = Gateway::setup()
+        .with("limits.head_size = \"16KiB\"\nlimits.head_timeout = \"1s\"")
+        .start()
+        .await;
     let mut raw = gateway.raw().await;
-    raw.send(get("/open/", &[&format!("X: {}", "x".repeat(17_000))])).await;
+    raw.send(get("/open/", &[&format!("X: {}", "x".repeat(17_000))]))
+        .await;
     let status = raw.response().await.map(|answer| answer.status);
     assert!(matches!(status, None | Some(400 | 431)), "{status:?}");
     let mut slow = gateway.raw().await;
-    slow.send("GET /open/ HTTP/1.1\r\nHost: app.test\r\nX: ").await;
+    slow.send("GET /open/ HTTP/1.1\r\nHost: app.test\r\nX: ")
+        .await;
     let answer = String::from_utf8_lossy(&slow.rest().await).into_owned();
-    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 408"), "{answer}");
+    assert!(
+        answer.is_empty() || answer.starts_with("HTTP/1.1 408"),
+        "{answer}"
+    );
     assert!(gateway.origin.requests().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn bodies_have_bounds_if_asked() {
-    let gateway = Gateway::setup().with("limits.body_size = \"10KiB\"").start().await;
+    let gateway = Gateway::setup()
+        .with("limits.body_size = \"10KiB\"")
+        .start()
+        .await;
     for protocol in Protocol::BOTH {
         let client = gateway.client(protocol);
         for (length, fits) in [(10 * 1024, true), (10 * 1024 + 1, false)] {
-            let request = client.request(http::Method::POST, "/open/?do=sink").body(harness::client::full(vec![b'x'; length]));
-            let status = client.try_start(request.unwrap()).await.map(|response| response.status().as_u16());
+            let request = client
+                .request(http::Method::POST, "/open/?do=sink")
+                .body(harness::client::full(vec![b'x'; length]));
+            let status = client
+                .try_start(request.unwrap())
+                .await
+                .map(|response| response.status().as_u16());
             assert_eq!(matches!(status, Ok(200)), fits, "{length}: {status:?}");
         }
     }

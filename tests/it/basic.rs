@@ -9,8 +9,12 @@ use http::Method;
 
 async fn ask(client: &Client, target: &str, user: &str, password: &str) -> Answer {
     let credentials = format!("Basic {}", STANDARD.encode(format!("{user}:{password}")));
-    let request = client.request(Method::GET, target).header("authorization", credentials);
-    client.send(request.body(harness::client::empty()).unwrap()).await
+    let request = client
+        .request(Method::GET, target)
+        .header("authorization", credentials);
+    client
+        .send(request.body(harness::client::empty()).unwrap())
+        .await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -20,14 +24,24 @@ async fn credentials_open_the_realm_and_are_not_passed_on() {
         let client = gateway.client(protocol);
         let challenge = client.get("/basic/").await;
         assert_eq!(challenge.status, 401);
-        assert!(challenge.header("www-authenticate").starts_with("Basic realm="), "{:?}", challenge.headers);
+        assert!(
+            challenge
+                .header("www-authenticate")
+                .starts_with("Basic realm="),
+            "{:?}",
+            challenge.headers
+        );
         assert_eq!(challenge.location(), "");
         let answer = ask(&client, "/basic/x", "alice", PASSWORD).await;
         assert_eq!(answer.status, 200);
         let seen: SeenRequest = answer.json();
         assert_eq!(seen.header("SM_USER"), Some("alice"));
         assert_eq!(seen.header("SM_AUTHTYPE"), Some("Basic"));
-        assert_eq!(seen.header("authorization"), None, "a password is not the application's business");
+        assert_eq!(
+            seen.header("authorization"),
+            None,
+            "a password is not the application's business"
+        );
     }
 }
 
@@ -35,10 +49,19 @@ async fn credentials_open_the_realm_and_are_not_passed_on() {
 async fn wrong_credentials_do_not_and_all_answers_are_alike() {
     let gateway = Gateway::start().await;
     let client = gateway.client(Protocol::Http1);
-    for (user, password) in [("alice", "wrong"), ("nobody", PASSWORD), ("", ""), ("alice", "")] {
+    for (user, password) in [
+        ("alice", "wrong"),
+        ("nobody", PASSWORD),
+        ("", ""),
+        ("alice", ""),
+    ] {
         let answer = ask(&client, "/basic/", user, password).await;
         assert_eq!(answer.status, 401, "{user}");
-        assert!(answer.header("www-authenticate").starts_with("Basic realm="));
+        assert!(
+            answer
+                .header("www-authenticate")
+                .starts_with("Basic realm=")
+        );
         assert_eq!(client.cookie("SMSESSION"), None);
     }
     assert!(gateway.origin.requests().is_empty());
@@ -53,8 +76,24 @@ async fn repeated_credentials_use_the_session_cache() {
         assert_eq!(ask(&client, "/basic/", "alice", PASSWORD).await.status, 200);
     }
     assert_eq!(gateway.policy.count(Call::Login), 1);
-    assert_eq!(ask(&gateway.client(Protocol::Http1), "/basic/", "bob", PASSWORD).await.json::<SeenRequest>().header("SM_USER"), Some("bob"));
-    assert_eq!(ask(&gateway.client(Protocol::Http1), "/basic/", "alice", "wrong").await.status, 401);
+    assert_eq!(
+        ask(&gateway.client(Protocol::Http1), "/basic/", "bob", PASSWORD)
+            .await
+            .json::<SeenRequest>()
+            .header("SM_USER"),
+        Some("bob")
+    );
+    assert_eq!(
+        ask(
+            &gateway.client(Protocol::Http1),
+            "/basic/",
+            "alice",
+            "wrong"
+        )
+        .await
+        .status,
+        401
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

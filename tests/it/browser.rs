@@ -17,20 +17,32 @@ async fn fill(browser: &Browser, user: &str, password: &str) {
     browser.type_into(&name, user).await;
     let field = browser.find("input[name=PASSWORD]").await;
     browser.type_into(&field, password).await;
-    browser.click(&browser.find("button[type=submit]").await).await;
+    browser
+        .click(&browser.find("button[type=submit]").await)
+        .await;
 }
 
 async fn session_cookie(browser: &Browser) -> Option<serde_json::Value> {
-    browser.cookies().await.into_iter().find(|cookie| cookie["name"] == "SMSESSION")
+    browser
+        .cookies()
+        .await
+        .into_iter()
+        .find(|cookie| cookie["name"] == "SMSESSION")
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_person_logs_in_steps_up_and_logs_out() {
-    let Some(browser) = Browser::start().await else { return };
+    let Some(browser) = Browser::start().await else {
+        return;
+    };
     let gateway = Gateway::start().await;
 
     browser.open(&url(&gateway, "/app/hello?x=1")).await;
-    assert!(browser.url().await.contains("/doorward/login"), "{}", browser.url().await);
+    assert!(
+        browser.url().await.contains("/doorward/login"),
+        "{}",
+        browser.url().await
+    );
     fill(&browser, "alice", "wrong").await;
     let page = browser.wait_for("PASSWORD").await;
     assert!(!page.contains("SM_USER"), "a wrong password opens nothing");
@@ -40,15 +52,24 @@ async fn a_person_logs_in_steps_up_and_logs_out() {
     browser.wait_for("sm_user").await;
     assert_eq!(browser.url().await, url(&gateway, "/app/hello?x=1"));
     let cookie = session_cookie(&browser).await.expect("a session cookie");
-    assert_eq!((&cookie["httpOnly"], &cookie["secure"], &cookie["sameSite"]), (&json!(true), &json!(true), &json!("Lax")));
+    assert_eq!(
+        (&cookie["httpOnly"], &cookie["secure"], &cookie["sameSite"]),
+        (&json!(true), &json!(true), &json!("Lax"))
+    );
 
     browser.open(&url(&gateway, "/strong/vault")).await;
     fill(&browser, "alice", PASSWORD).await;
     browser.wait_for("/strong/vault").await;
-    assert_ne!(session_cookie(&browser).await.unwrap()["value"], cookie["value"]);
+    assert_ne!(
+        session_cookie(&browser).await.unwrap()["value"],
+        cookie["value"]
+    );
 
     browser.open(&url(&gateway, "/doorward/logout")).await;
-    assert_eq!(session_cookie(&browser).await.unwrap()["value"], "LOGGEDOFF");
+    assert_eq!(
+        session_cookie(&browser).await.unwrap()["value"],
+        "LOGGEDOFF"
+    );
     browser.back().await;
     browser.open(&url(&gateway, "/app/hello?x=1")).await;
     browser.find("input[name=PASSWORD]").await;
@@ -57,7 +78,9 @@ async fn a_person_logs_in_steps_up_and_logs_out() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_back_button_shows_nothing_that_needs_a_session() {
-    let Some(browser) = Browser::start().await else { return };
+    let Some(browser) = Browser::start().await else {
+        return;
+    };
     let gateway = Gateway::start().await;
     browser.open(&url(&gateway, "/app/private")).await;
     fill(&browser, "alice", PASSWORD).await;
@@ -70,22 +93,38 @@ async fn the_back_button_shows_nothing_that_needs_a_session() {
         (url.contains("/doorward/") || url.contains("/app/private")).then_some(())
     })
     .await;
-    assert_eq!(gateway.origin.count_of("/app"), seen, "going back asked the application for nothing");
+    assert_eq!(
+        gateway.origin.count_of("/app"),
+        seen,
+        "going back asked the application for nothing"
+    );
     let page = browser.source().await;
-    assert!(!page.contains("sm_user"), "the private page is shown again: {page}");
+    assert!(
+        !page.contains("sm_user"),
+        "the private page is shown again: {page}"
+    );
     browser.quit().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_keyboard_alone_is_enough() {
-    let Some(browser) = Browser::start().await else { return };
+    let Some(browser) = Browser::start().await else {
+        return;
+    };
     let gateway = Gateway::start().await;
     browser.open(&url(&gateway, "/app/keys")).await;
     let name = browser.find("input[name=USER]").await;
-    assert_eq!(browser.focused().await, name, "the first field has the focus");
+    assert_eq!(
+        browser.focused().await,
+        name,
+        "the first field has the focus"
+    );
     browser.press("alice").await;
     browser.press(TAB).await;
-    assert_eq!(browser.focused().await, browser.find("input[name=PASSWORD]").await);
+    assert_eq!(
+        browser.focused().await,
+        browser.find("input[name=PASSWORD]").await
+    );
     browser.press(PASSWORD).await;
     browser.press(ENTER).await;
     browser.wait_for("sm_user").await;
@@ -95,14 +134,27 @@ async fn the_keyboard_alone_is_enough() {
 /// What a screen reader needs: names for the fields, a language, a heading, an error that is announced.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_page_can_be_read_aloud_and_looked_at() {
-    let Some(browser) = Browser::start().await else { return };
+    let Some(browser) = Browser::start().await else {
+        return;
+    };
     let gateway = Gateway::start().await;
     browser.open(&url(&gateway, "/app/look")).await;
     for selector in ["input[name=USER]", "input[name=PASSWORD]"] {
         let field = browser.find(selector).await;
         let labels = browser.property(&field, "labels").await;
-        assert!(labels.as_object().is_some_and(|labels| !labels.is_empty()) || labels.as_array().is_some_and(|labels| !labels.is_empty()), "{selector} has no label: {labels}");
-        assert!(!browser.property(&field, "autocomplete").await.as_str().unwrap_or_default().is_empty());
+        assert!(
+            labels.as_object().is_some_and(|labels| !labels.is_empty())
+                || labels.as_array().is_some_and(|labels| !labels.is_empty()),
+            "{selector} has no label: {labels}"
+        );
+        assert!(
+            !browser
+                .property(&field, "autocomplete")
+                .await
+                .as_str()
+                .unwrap_or_default()
+                .is_empty()
+        );
     }
     browser.find("html[lang]").await;
     browser.find("h1").await;

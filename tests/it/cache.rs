@@ -26,7 +26,10 @@ async fn concurrent_requests_of_one_uncached_session_cause_one_validate() {
                 tokio::spawn(async move { client.get("/app/").await })
             })
             .collect();
-        eventually("the first Validate", async || (gateway.policy.count(Call::Validate) > before).then_some(())).await;
+        eventually("the first Validate", async || {
+            (gateway.policy.count(Call::Validate) > before).then_some(())
+        })
+        .await;
         gateway.policy.open();
         for answer in join_all(requests).await {
             let seen: SeenRequest = answer.unwrap().json();
@@ -45,7 +48,10 @@ async fn a_caller_that_gives_up_does_not_take_the_others_with_it() {
     gateway.policy.hold();
     let first = holding(&fresh, &cookie, Protocol::Http1);
     let giving_up = tokio::spawn(async move { first.get("/app/").await });
-    eventually("the first Validate", async || (gateway.policy.count(Call::Validate) > before).then_some(())).await;
+    eventually("the first Validate", async || {
+        (gateway.policy.count(Call::Validate) > before).then_some(())
+    })
+    .await;
     giving_up.abort();
     let client = holding(&fresh, &cookie, Protocol::Http1);
     let patient = tokio::spawn(async move { client.get("/app/").await });
@@ -56,7 +62,10 @@ async fn a_caller_that_gives_up_does_not_take_the_others_with_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn hits_cause_no_call_and_the_end_of_the_validation_period_causes_one() {
-    let gateway = Gateway::setup().with("[[realms]]\nname = \"app\"\nvalidation_period = \"5m\"").start().await;
+    let gateway = Gateway::setup()
+        .with("[[realms]]\nname = \"app\"\nvalidation_period = \"5m\"")
+        .start()
+        .await;
     let (client, _) = logged_in(&gateway, "alice", Protocol::Http1).await;
     for _ in 0..20 {
         assert_eq!(client.get("/app/").await.status, 200);
@@ -65,7 +74,11 @@ async fn hits_cause_no_call_and_the_end_of_the_validation_period_causes_one() {
     for expected in 1..=3 {
         gateway.clock.advance(Duration::from_secs(299));
         assert_eq!(client.get("/app/").await.status, 200);
-        assert_eq!(gateway.policy.count(Call::Validate), expected - 1, "a second before the end");
+        assert_eq!(
+            gateway.policy.count(Call::Validate),
+            expected - 1,
+            "a second before the end"
+        );
         gateway.clock.advance(Duration::from_secs(1));
         for _ in 0..3 {
             assert_eq!(client.get("/app/").await.status, 200);
@@ -76,7 +89,10 @@ async fn hits_cause_no_call_and_the_end_of_the_validation_period_causes_one() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn validate_changes_the_spec_and_never_the_id() {
-    let gateway = Gateway::setup().with("[[realms]]\nname = \"app\"\nvalidation_period = \"1m\"").start().await;
+    let gateway = Gateway::setup()
+        .with("[[realms]]\nname = \"app\"\nvalidation_period = \"1m\"")
+        .start()
+        .await;
     let (client, cookie) = logged_in(&gateway, "alice", Protocol::Http1).await;
     let mut cookies = vec![cookie];
     for _ in 0..3 {
@@ -87,7 +103,9 @@ async fn validate_changes_the_spec_and_never_the_id() {
     let validations = gateway.policy.validations();
     assert_eq!(validations.len(), 3);
     for (asked, answer) in &validations {
-        let ValidateAnswer::Yes { session } = answer else { panic!("{answer:?}") };
+        let ValidateAnswer::Yes { session } = answer else {
+            panic!("{answer:?}")
+        };
         assert_eq!(session.id, asked.session.session_id);
         assert_eq!(session.id, validations[0].0.session.session_id);
         assert_ne!(session.spec, asked.session.session_spec);
@@ -96,7 +114,13 @@ async fn validate_changes_the_spec_and_never_the_id() {
     assert_eq!(cookies.len(), 4, "each new spec is in a new cookie");
     // The oldest cookie is still one of this session, in every agent.
     let fresh = gateway.beside("").await;
-    assert_eq!(holding(&fresh, &cookies[0], Protocol::Http1).get("/app/").await.status, 200);
+    assert_eq!(
+        holding(&fresh, &cookies[0], Protocol::Http1)
+            .get("/app/")
+            .await
+            .status,
+        200
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -126,8 +150,10 @@ async fn users_are_never_mixed_up_under_concurrency_and_eviction() {
             sessions.push((user, client.login("/app/", user, PASSWORD).await));
         }
     }
-    let clients: Vec<_> =
-        Protocol::BOTH.iter().flat_map(|protocol| (0..4).map(|_| Arc::new(gateway.client(*protocol)))).collect();
+    let clients: Vec<_> = Protocol::BOTH
+        .iter()
+        .flat_map(|protocol| (0..4).map(|_| Arc::new(gateway.client(*protocol))))
+        .collect();
     let mut random = crate::bad_input::Random::new(7);
     let mut tasks = Vec::new();
     for round in 0..40 {
@@ -135,8 +161,13 @@ async fn users_are_never_mixed_up_under_concurrency_and_eviction() {
             let (user, cookie) = sessions[random.below(sessions.len())].clone();
             let client = Arc::clone(client);
             tasks.push(tokio::spawn(async move {
-                let request = client.request(http::Method::GET, "/app/").header("cookie", format!("SMSESSION={cookie}"));
-                let seen: SeenRequest = client.send(request.body(harness::client::empty()).unwrap()).await.json();
+                let request = client
+                    .request(http::Method::GET, "/app/")
+                    .header("cookie", format!("SMSESSION={cookie}"));
+                let seen: SeenRequest = client
+                    .send(request.body(harness::client::empty()).unwrap())
+                    .await
+                    .json();
                 assert_eq!(seen.header("SM_USER"), Some(user));
             }));
         }
@@ -148,7 +179,10 @@ async fn users_are_never_mixed_up_under_concurrency_and_eviction() {
             task.await.unwrap();
         }
     }
-    assert!(gateway.policy.count(Call::Validate) > 10, "there was eviction to survive");
+    assert!(
+        gateway.policy.count(Call::Validate) > 10,
+        "there was eviction to survive"
+    );
 }
 
 /// R5: what was decided for one realm says nothing about another.
@@ -159,7 +193,10 @@ async fn a_cached_session_opens_only_the_realms_it_satisfies() {
         let (client, _) = logged_in(&gateway, "bob", protocol).await;
         for _ in 0..3 {
             assert_eq!(client.get("/app/").await.status, 200);
-            assert_eq!(refused(&client.get("/strong/").await), policy_protocol::Reason::AUTH_LEVEL_TOO_LOW);
+            assert_eq!(
+                refused(&client.get("/strong/").await),
+                policy_protocol::Reason::AUTH_LEVEL_TOO_LOW
+            );
             assert_eq!(client.get("/staff/").await.status, 403);
         }
     }
@@ -178,9 +215,22 @@ async fn several_cookies_of_the_name_are_all_tried() {
         format!("SMSESSION=LOGGEDOFF; a=b; SMSESSION={cookie}"),
         format!("SMSESSION=; SMSESSION=\"\"; SMSESSION={cookie}"),
     ] {
-        let answer = raw.ask(crate::support::get("/app/", &[&format!("Cookie: {cookies}")])).await;
+        let answer = raw
+            .ask(crate::support::get(
+                "/app/",
+                &[&format!("Cookie: {cookies}")],
+            ))
+            .await;
         assert_eq!(answer.status, 200, "{cookies}");
     }
-    let answer = raw.ask(crate::support::get("/app/", &["Cookie: SMSESSION=x", &format!("Cookie: SMSESSION={cookie}")])).await;
+    let answer = raw
+        .ask(crate::support::get(
+            "/app/",
+            &[
+                "Cookie: SMSESSION=x",
+                &format!("Cookie: SMSESSION={cookie}"),
+            ],
+        ))
+        .await;
     assert_eq!(answer.status, 200, "two Cookie headers");
 }

@@ -10,11 +10,16 @@ fn repository() -> PathBuf {
 }
 
 fn toml_files(folder: &Path, found: &mut Vec<PathBuf>) {
-    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return;
+    };
     for path in entries.map(|entry| entry.unwrap().path()) {
         if path.is_dir() {
             toml_files(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "toml") {
+        } else if path
+            .extension()
+            .is_some_and(|extension| extension == "toml")
+        {
             found.push(path);
         }
     }
@@ -25,7 +30,11 @@ fn toml_files(folder: &Path, found: &mut Vec<PathBuf>) {
 #[track_caller]
 fn only_misses_files(problems: impl Iterator<Item = String>, name: &Path) {
     for problem in problems {
-        assert!(problem.contains("No such file"), "{}: {problem}", name.display());
+        assert!(
+            problem.contains("No such file"),
+            "{}: {problem}",
+            name.display()
+        );
     }
 }
 
@@ -42,7 +51,9 @@ fn the_examples_in_docs_and_deploy_parse() {
         let base = file.parent().unwrap();
         if text.contains("[[realms]]") {
             agents += 1;
-            if let Err(problems) = config::load_text(&text, "example", base, &Environment::default()) {
+            if let Err(problems) =
+                config::load_text(&text, "example", base, &Environment::default())
+            {
                 only_misses_files(problems.iter().map(ToString::to_string), &file);
             }
         } else if text.contains("users_file") {
@@ -52,7 +63,10 @@ fn the_examples_in_docs_and_deploy_parse() {
             }
         }
     }
-    assert!(agents > 0 && servers > 0, "{agents} examples of agents, {servers} of policy servers");
+    assert!(
+        agents > 0 && servers > 0,
+        "{agents} examples of agents, {servers} of policy servers"
+    );
 }
 
 #[test]
@@ -78,18 +92,25 @@ resource = "app"
 upstream = "missing"
 protection_level = 5000
 "#;
-    let problems = config::load_text(text, "bad.toml", Path::new("."), &Environment::default()).expect_err("ten mistakes");
+    let problems = config::load_text(text, "bad.toml", Path::new("."), &Environment::default())
+        .expect_err("ten mistakes");
     let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
     assert!(lines.len() >= 10, "{lines:#?}");
     for number in [2, 4, 5, 7, 9, 11, 12, 15, 18, 19, 20] {
         let place = format!("bad.toml:{number}:");
-        assert!(lines.iter().any(|line| line.contains(&place)), "nothing about line {number}: {lines:#?}");
+        assert!(
+            lines.iter().any(|line| line.contains(&place)),
+            "nothing about line {number}: {lines:#?}"
+        );
     }
 }
 
 #[test]
 fn bad_configuration_never_panics() {
-    let good = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus/configuration/whole.toml")).unwrap();
+    let good = std::fs::read_to_string(
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus/configuration/whole.toml"),
+    )
+    .unwrap();
     let mut random = crate::bad_input::Random::new(5);
     for _ in 0..10_000 {
         let mut bytes = good.clone().into_bytes();
@@ -105,6 +126,11 @@ fn bad_configuration_never_panics() {
             }
         }
         let text = String::from_utf8_lossy(&bytes);
-        let _ = config::load_text(&text, "random.toml", Path::new("."), &Environment::default());
+        let _ = config::load_text(
+            &text,
+            "random.toml",
+            Path::new("."),
+            &Environment::default(),
+        );
     }
 }

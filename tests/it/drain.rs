@@ -13,16 +13,37 @@ async fn requests_in_progress_run_to_their_end() {
     for protocol in Protocol::BOTH {
         let gateway = Gateway::start().await;
         let (client, _) = logged_in(&gateway, "alice", protocol).await;
-        let request = client.request(Method::GET, "/app/?do=slow-body").body(harness::client::empty()).unwrap();
+        let request = client
+            .request(Method::GET, "/app/?do=slow-body")
+            .body(harness::client::empty())
+            .unwrap();
         let mut streaming = client.start(request).await.into_body();
-        assert_eq!(within("the first part", streaming.frame()).await.unwrap().unwrap().into_data().unwrap(), "first");
+        assert_eq!(
+            within("the first part", streaming.frame())
+                .await
+                .unwrap()
+                .unwrap()
+                .into_data()
+                .unwrap(),
+            "first"
+        );
         let address = gateway.address();
         let world = std::sync::Arc::clone(gateway.world());
         let draining = tokio::spawn(gateway.drain());
-        eventually("nothing is accepted any more", async || TcpStream::connect(address).await.is_err().then_some(())).await;
+        eventually("nothing is accepted any more", async || {
+            TcpStream::connect(address).await.is_err().then_some(())
+        })
+        .await;
         assert!(!draining.is_finished());
         world.origin.release(1);
-        assert_eq!(within("the rest", streaming.collect()).await.unwrap().to_bytes(), "last", "{protocol:?}");
+        assert_eq!(
+            within("the rest", streaming.collect())
+                .await
+                .unwrap()
+                .to_bytes(),
+            "last",
+            "{protocol:?}"
+        );
         within("the end of the drain", draining).await.unwrap();
     }
 }
@@ -38,11 +59,17 @@ async fn idle_connections_are_closed_at_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_takes_too_long_is_cut_off() {
-    let gateway = Gateway::setup().with("agent.drain_timeout = \"1s\"").start().await;
+    let gateway = Gateway::setup()
+        .with("agent.drain_timeout = \"1s\"")
+        .start()
+        .await;
     let mut raw = gateway.raw().await;
     raw.send(get("/open/?do=slow-body", &[])).await;
     assert_eq!(raw.head().await.unwrap().status, 200);
     within("the drain", gateway.drain()).await;
     let rest = String::from_utf8_lossy(&raw.rest().await).into_owned();
-    assert!(!rest.contains("last") && !rest.ends_with("0\r\n\r\n"), "a whole answer it is not: {rest}");
+    assert!(
+        !rest.contains("last") && !rest.ends_with("0\r\n\r\n"),
+        "a whole answer it is not: {rest}"
+    );
 }

@@ -10,16 +10,31 @@ use crate::support::{get, logged_in};
 const ODD: &str = "!#$%&'*+.^_`|~";
 
 fn folded(name: &str) -> String {
-    name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect()
+    name.chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() {
+                c.to_ascii_lowercase()
+            } else {
+                '-'
+            }
+        })
+        .collect()
 }
 
 /// Asserts that no header whose name could be read as a managed one carries what the client said.
 #[track_caller]
 fn clean(seen: &SeenRequest, told: &str) {
     for (name, value) in &seen.headers {
-        assert!(!value.contains("evil"), "{told:?} got through as {name}: {value}");
+        assert!(
+            !value.contains("evil"),
+            "{told:?} got through as {name}: {value}"
+        );
     }
-    let users: Vec<_> = seen.headers.iter().filter(|(name, _)| folded(name) == "sm-user").collect();
+    let users: Vec<_> = seen
+        .headers
+        .iter()
+        .filter(|(name, _)| folded(name) == "sm-user")
+        .collect();
     assert!(users.len() <= 1, "{users:?}");
 }
 
@@ -72,7 +87,10 @@ async fn every_alias_of_a_managed_name_is_dropped_over_http1() {
     let mut raw = gateway.raw().await;
     for name in managed_names() {
         let evil = format!("{name}: evil");
-        for (target, lines) in [("/app/", vec![cookie.as_str(), &evil]), ("/open/", vec![evil.as_str(), &evil])] {
+        for (target, lines) in [
+            ("/app/", vec![cookie.as_str(), &evil]),
+            ("/open/", vec![evil.as_str(), &evil]),
+        ] {
             let answer = raw.ask(get(target, &lines)).await;
             assert_eq!(answer.status, 200, "{name}");
             let seen: SeenRequest = serde_json::from_slice(&answer.body).unwrap();
@@ -92,7 +110,9 @@ async fn every_alias_of_a_managed_name_is_dropped_over_http2() {
             for name in managed_names() {
                 request = request.header(name.to_lowercase(), "evil");
             }
-            let answer = client.send(request.body(harness::client::empty()).unwrap()).await;
+            let answer = client
+                .send(request.body(harness::client::empty()).unwrap())
+                .await;
             assert_eq!(answer.status, 200);
             clean(&answer.json(), "all of them");
         }
@@ -105,8 +125,13 @@ async fn an_attribute_that_a_user_has_is_sent_and_one_that_is_missing_is_absent(
     let (alice, _) = logged_in(&gateway, "alice", Protocol::Http1).await;
     let (bob, _) = logged_in(&gateway, "bob", Protocol::Http1).await;
     for (client, expected) in [(alice, Some("engineering")), (bob, None)] {
-        let request = client.request(Method::GET, "/app/").header("x-department", "evil");
-        let seen: SeenRequest = client.send(request.body(harness::client::empty()).unwrap()).await.json();
+        let request = client
+            .request(Method::GET, "/app/")
+            .header("x-department", "evil");
+        let seen: SeenRequest = client
+            .send(request.body(harness::client::empty()).unwrap())
+            .await
+            .json();
         assert_eq!(seen.header("X-Department"), expected);
     }
 }
@@ -127,11 +152,18 @@ async fn connection_cannot_name_our_headers_away() {
         assert_eq!(answer.status, 200, "{connection}");
         let seen: SeenRequest = serde_json::from_slice(&answer.body).unwrap();
         assert_eq!(seen.header("SM_USER"), Some("alice"), "{connection}");
-        assert_eq!(seen.header("X-Forwarded-For"), Some("127.0.0.1"), "{connection}");
+        assert_eq!(
+            seen.header("X-Forwarded-For"),
+            Some("127.0.0.1"),
+            "{connection}"
+        );
         assert_eq!(seen.header("Proxy-Connection"), None);
         assert_eq!(seen.header("Keep-Alive"), None);
         let named = seen.header("Connection").unwrap_or_default().to_lowercase();
-        assert!(!named.contains("sm_") && !named.contains("forwarded"), "{named}");
+        assert!(
+            !named.contains("sm_") && !named.contains("forwarded"),
+            "{named}"
+        );
     }
 }
 
@@ -148,22 +180,52 @@ async fn trailers_cannot_bring_our_headers_in() {
     if answer.status == 200 {
         let seen: SeenRequest = serde_json::from_slice(&answer.body).unwrap();
         assert_eq!(seen.body, "ab");
-        assert!(seen.trailers.iter().all(|(_, value)| value != "evil"), "{:?}", seen.trailers);
+        assert!(
+            seen.trailers.iter().all(|(_, value)| value != "evil"),
+            "{:?}",
+            seen.trailers
+        );
     } else {
         assert_eq!(answer.status, 400);
     }
 
     let trailers = http::HeaderMap::from_iter([
-        ("sm_user".parse().unwrap(), http::HeaderValue::from_static("evil")),
-        ("x-fine".parse().unwrap(), http::HeaderValue::from_static("yes")),
+        (
+            "sm_user".parse().unwrap(),
+            http::HeaderValue::from_static("evil"),
+        ),
+        (
+            "x-fine".parse().unwrap(),
+            http::HeaderValue::from_static("yes"),
+        ),
     ]);
-    let frames = [hyper::body::Frame::data("ab".into()), hyper::body::Frame::trailers(trailers)];
-    let body = http_body_util::StreamBody::new(futures_util::stream::iter(frames.map(Ok::<_, std::io::Error>)));
-    let http2 = crate::support::holding(&gateway, &client.cookie("SMSESSION").unwrap(), Protocol::Http2);
-    http2.send(http2.request(Method::POST, "/app/").body(harness::client::boxed(body)).unwrap()).await;
+    let frames = [
+        hyper::body::Frame::data("ab".into()),
+        hyper::body::Frame::trailers(trailers),
+    ];
+    let body = http_body_util::StreamBody::new(futures_util::stream::iter(
+        frames.map(Ok::<_, std::io::Error>),
+    ));
+    let http2 = crate::support::holding(
+        &gateway,
+        &client.cookie("SMSESSION").unwrap(),
+        Protocol::Http2,
+    );
+    http2
+        .send(
+            http2
+                .request(Method::POST, "/app/")
+                .body(harness::client::boxed(body))
+                .unwrap(),
+        )
+        .await;
     let seen = gateway.origin.last();
     assert_eq!(seen.body, "ab");
-    assert!(seen.trailers.iter().all(|(_, value)| value != "evil"), "{:?}", seen.trailers);
+    assert!(
+        seen.trailers.iter().all(|(_, value)| value != "evil"),
+        "{:?}",
+        seen.trailers
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -190,5 +252,8 @@ async fn other_cookies_pass_and_ours_does_only_if_asked() {
     let passing = gateway.beside("session.pass_cookie = true").await;
     let client = crate::support::holding(&passing, &cookie, Protocol::Http1);
     let seen: SeenRequest = client.get("/app/").await.json();
-    assert!(seen.header("cookie").is_some_and(|value| value.contains("SMSESSION=")));
+    assert!(
+        seen.header("cookie")
+            .is_some_and(|value| value.contains("SMSESSION="))
+    );
 }

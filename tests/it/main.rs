@@ -13,6 +13,7 @@ mod corpus;
 mod drain;
 mod framing;
 mod headers;
+mod keys;
 mod logout;
 mod outage;
 mod paths;

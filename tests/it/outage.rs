@@ -11,12 +11,17 @@ use policy_client::PolicyError;
 use crate::support::{holding, logged_in};
 
 const MINUTE: Duration = Duration::from_secs(60);
-const CONFIG: &str = "policy_server.outage_grace = \"10m\"\n[[realms]]\nname = \"app\"\nvalidation_period = \"5m\"";
+const CONFIG: &str =
+    "policy_server.outage_grace = \"10m\"\n[[realms]]\nname = \"app\"\nvalidation_period = \"5m\"";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn cached_sessions_go_on_for_validation_period_and_grace() {
     for deployment in Deployment::BOTH {
-        let gateway = Gateway::setup().deployment(deployment).with(CONFIG).start().await;
+        let gateway = Gateway::setup()
+            .deployment(deployment)
+            .with(CONFIG)
+            .start()
+            .await;
         let (client, cookie) = logged_in(&gateway, "alice", Protocol::Http1).await;
         gateway.policy_server.stop().await;
         for minutes in [0, 4, 5, 5] {
@@ -30,11 +35,20 @@ async fn cached_sessions_go_on_for_validation_period_and_grace() {
         assert_eq!(late.status, 503);
         assert!(late.header("retry-after").parse::<u32>().is_ok());
         let unknown = gateway.beside("").await;
-        assert_eq!(holding(&unknown, &cookie, Protocol::Http1).get("/app/").await.status, 503);
+        assert_eq!(
+            holding(&unknown, &cookie, Protocol::Http1)
+                .get("/app/")
+                .await
+                .status,
+            503
+        );
         assert_eq!(gateway.origin.requests().len(), seen);
 
         gateway.policy_server.start().await;
-        eventually("all is well again", async || (client.get("/app/").await.status == 200).then_some(())).await;
+        eventually("all is well again", async || {
+            (client.get("/app/").await.status == 200).then_some(())
+        })
+        .await;
         eventually("new logins work", async || {
             let client = gateway.client(Protocol::Http1);
             (client.submit_login("/app/", "bob", PASSWORD).await.status == 303).then_some(())
@@ -47,7 +61,12 @@ async fn cached_sessions_go_on_for_validation_period_and_grace() {
 async fn every_kind_of_failure_is_a_503_and_never_a_pass() {
     let gateway = Gateway::start().await;
     let (_, cookie) = logged_in(&gateway, "alice", Protocol::Http1).await;
-    for error in [PolicyError::NoConnection, PolicyError::TimedOut, PolicyError::Failure, PolicyError::Protocol] {
+    for error in [
+        PolicyError::NoConnection,
+        PolicyError::TimedOut,
+        PolicyError::Failure,
+        PolicyError::Protocol,
+    ] {
         for protocol in Protocol::BOTH {
             gateway.policy.open();
             let fresh = gateway.beside("").await;
@@ -89,13 +108,19 @@ async fn open_realms_do_not_care() {
 /// A gap in the events may have hidden a logout.
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_gap_in_the_events_sessions_are_validated_again() {
-    let gateway = Gateway::setup().with("[[realms]]\nname = \"app\"\nvalidation_period = \"1h\"").start().await;
+    let gateway = Gateway::setup()
+        .with("[[realms]]\nname = \"app\"\nvalidation_period = \"1h\"")
+        .start()
+        .await;
     let (client, _) = logged_in(&gateway, "alice", Protocol::Http1).await;
     client.get("/app/").await;
     assert_eq!(gateway.policy.count(Call::Validate), 0);
     let before = gateway.policy.count(Call::Events);
     gateway.policy_server.restart().await;
-    eventually("the agent listens again", async || (gateway.policy.count(Call::Events) > before).then_some(())).await;
+    eventually("the agent listens again", async || {
+        (gateway.policy.count(Call::Events) > before).then_some(())
+    })
+    .await;
     eventually("the session is validated", async || {
         assert_eq!(client.get("/app/").await.status, 200);
         (gateway.policy.count(Call::Validate) > 0).then_some(())

@@ -22,15 +22,19 @@ ignore_paths = ["/app/public"]
 fn most_lenient(target: &str) -> String {
     let mut path = target.split(['?', '#']).next().unwrap().to_owned();
     for _ in 0..3 {
-        let decoded: Vec<u8> = url::form_urlencoded::parse(format!("x={}", path.replace('+', "%2B")).as_bytes())
-            .next()
-            .map(|(_, value)| value.into_owned().into_bytes())
-            .unwrap_or_default();
+        let decoded: Vec<u8> =
+            url::form_urlencoded::parse(format!("x={}", path.replace('+', "%2B")).as_bytes())
+                .next()
+                .map(|(_, value)| value.into_owned().into_bytes())
+                .unwrap_or_default();
         path = String::from_utf8_lossy(&decoded).into_owned();
     }
     let path = path.replace('\\', "/").replace('\0', "");
     let mut segments: Vec<&str> = Vec::new();
-    for segment in path.split('/').map(|segment| segment.split(';').next().unwrap_or_default()) {
+    for segment in path
+        .split('/')
+        .map(|segment| segment.split(';').next().unwrap_or_default())
+    {
         match segment {
             "" | "." => {}
             ".." => {
@@ -44,7 +48,16 @@ fn most_lenient(target: &str) -> String {
 
 #[test]
 fn the_most_lenient_reading_sees_through_the_tricks() {
-    for trick in ["/app", "//app/", "/x/../app", "/%61pp", "/%2561pp", "/x/%2e%2e/app", "/.;/app;x=1/", "/x\\..\\app"] {
+    for trick in [
+        "/app",
+        "//app/",
+        "/x/../app",
+        "/%61pp",
+        "/%2561pp",
+        "/x/%2e%2e/app",
+        "/.;/app;x=1/",
+        "/x\\..\\app",
+    ] {
         assert_eq!(most_lenient(trick), "/app", "{trick}");
     }
 }
@@ -52,26 +65,106 @@ fn the_most_lenient_reading_sees_through_the_tricks() {
 /// Spellings of `/app/secret`, and ways to look like something else.
 fn tricks() -> Vec<String> {
     let mut tricks: Vec<String> = [
-        "/app/secret", "//app/secret", "/app//secret", "/./app/secret", "/app/./secret", "/x/../app/secret",
-        "/app/secret/.", "/app/x/../secret", "/%61pp/secret", "/%61%70%70/secret", "/a%70p/%73ecret",
-        "/%2561pp/secret", "/%2e/app/secret", "/x/%2e%2e/app/secret", "/x/.%2e/app/secret", "/x/%2E./app/secret",
-        "/x%2f..%2fapp/secret", "/app%2fsecret", "/app%2Fsecret", "/%2fapp/secret", "/app%5csecret", "/x\\..\\app\\secret",
-        "/x%5c..%5capp/secret", "/app\\secret", "/app;x=1/secret", "/app;/secret", "/;/app/secret", "/;x=1/app/secret",
-        "/x/..;/app/secret", "/x/..;a=b/app/secret", "/..;/app/secret", "/.;/app/secret", "/x;/../app/secret",
-        "/app%3bx=1/secret", "/app%3b/secret", "/x/%2e%2e;/app/secret", "/open/../app/secret", "/open/..;/app/secret",
-        "/open/%2e%2e/app/secret", "/open;/../app/secret", "/open../app/secret", "/app%00/secret", "/app/secret%00.gif",
-        "/app/secret%00", "/%00/app/secret", "/app%20/../app/secret", "/app/secret;.gif", "/app/secret;x.gif",
-        "/app/$/x.gif/../secret", "/app/secret/x.gif/..", "/app/secret?x.gif", "/app/secret?a=/x.gif",
-        "/app/secret#.gif", "/app/secret#/public", "/app/secret%23.gif", "/app/secret%3fx.gif", "/app/secret%2egif/..",
-        "/app/public/../secret", "/app/public/..;/secret", "/app/public%2f..%2fsecret", "/app/public/%2e%2e/secret",
-        "/app/public;/../secret", "/app/publicity/../secret", "/app/%2e%2e/app/secret", "/%c0%ae%c0%ae/app/secret",
-        "/x/%c0%ae%c0%ae/app/secret", "/x/%e0%80%ae%e0%80%ae/app/secret", "/app%c0%afsecret", "/%ff/../app/secret",
-        "/app/secret%", "/app/secret%2", "/app/secret%zz", "/app%", "/%u0061pp/secret", "/x/%252e%252e/app/secret",
-        "/x/%25%32%65%25%32%65/app/secret", "/app\t/secret", "/app/secret\u{b}", "app/secret", "*", "",
-        "http://app.test/app/secret", "http://app.test//app/secret", "http://other.test/app/secret", "https://app.test/x/../app/secret",
-        "http://app.test@evil.test/app/secret", "http://app.test", "//app.test/app/secret", "///app/secret",
-        "/http://app.test/app/secret", "?/app/secret", "/?x=/app/secret", "/app?/../open", "/app/secret/", "/app",
-        "/app/", "/app/secret/%2e", "/app/secret/%2E%2e/secret", "/app/secret/..%3b/secret", "/app/...;/secret",
+        "/app/secret",
+        "//app/secret",
+        "/app//secret",
+        "/./app/secret",
+        "/app/./secret",
+        "/x/../app/secret",
+        "/app/secret/.",
+        "/app/x/../secret",
+        "/%61pp/secret",
+        "/%61%70%70/secret",
+        "/a%70p/%73ecret",
+        "/%2561pp/secret",
+        "/%2e/app/secret",
+        "/x/%2e%2e/app/secret",
+        "/x/.%2e/app/secret",
+        "/x/%2E./app/secret",
+        "/x%2f..%2fapp/secret",
+        "/app%2fsecret",
+        "/app%2Fsecret",
+        "/%2fapp/secret",
+        "/app%5csecret",
+        "/x\\..\\app\\secret",
+        "/x%5c..%5capp/secret",
+        "/app\\secret",
+        "/app;x=1/secret",
+        "/app;/secret",
+        "/;/app/secret",
+        "/;x=1/app/secret",
+        "/x/..;/app/secret",
+        "/x/..;a=b/app/secret",
+        "/..;/app/secret",
+        "/.;/app/secret",
+        "/x;/../app/secret",
+        "/app%3bx=1/secret",
+        "/app%3b/secret",
+        "/x/%2e%2e;/app/secret",
+        "/open/../app/secret",
+        "/open/..;/app/secret",
+        "/open/%2e%2e/app/secret",
+        "/open;/../app/secret",
+        "/open../app/secret",
+        "/app%00/secret",
+        "/app/secret%00.gif",
+        "/app/secret%00",
+        "/%00/app/secret",
+        "/app%20/../app/secret",
+        "/app/secret;.gif",
+        "/app/secret;x.gif",
+        "/app/$/x.gif/../secret",
+        "/app/secret/x.gif/..",
+        "/app/secret?x.gif",
+        "/app/secret?a=/x.gif",
+        "/app/secret#.gif",
+        "/app/secret#/public",
+        "/app/secret%23.gif",
+        "/app/secret%3fx.gif",
+        "/app/secret%2egif/..",
+        "/app/public/../secret",
+        "/app/public/..;/secret",
+        "/app/public%2f..%2fsecret",
+        "/app/public/%2e%2e/secret",
+        "/app/public;/../secret",
+        "/app/publicity/../secret",
+        "/app/%2e%2e/app/secret",
+        "/%c0%ae%c0%ae/app/secret",
+        "/x/%c0%ae%c0%ae/app/secret",
+        "/x/%e0%80%ae%e0%80%ae/app/secret",
+        "/app%c0%afsecret",
+        "/%ff/../app/secret",
+        "/app/secret%",
+        "/app/secret%2",
+        "/app/secret%zz",
+        "/app%",
+        "/%u0061pp/secret",
+        "/x/%252e%252e/app/secret",
+        "/x/%25%32%65%25%32%65/app/secret",
+        "/app\t/secret",
+        "/app/secret\u{b}",
+        "app/secret",
+        "*",
+        "",
+        "http://app.test/app/secret",
+        "http://app.test//app/secret",
+        "http://other.test/app/secret",
+        "https://app.test/x/../app/secret",
+        "http://app.test@evil.test/app/secret",
+        "http://app.test",
+        "//app.test/app/secret",
+        "///app/secret",
+        "/http://app.test/app/secret",
+        "?/app/secret",
+        "/?x=/app/secret",
+        "/app?/../open",
+        "/app/secret/",
+        "/app",
+        "/app/",
+        "/app/secret/%2e",
+        "/app/secret/%2E%2e/secret",
+        "/app/secret/..%3b/secret",
+        "/app/...;/secret",
     ]
     .map(String::from)
     .into();
@@ -93,8 +186,13 @@ async fn no_spelling_reaches_the_protected_resource_without_a_session() {
         let status = raw.response().await.map(|answer| answer.status);
         for seen in &gateway.origin.requests()[before..] {
             let reached = most_lenient(&seen.target);
-            let is_open = !(reached == "/app" || reached.starts_with("/app/") && !reached.starts_with("/app/public"));
-            assert!(is_open, "{trick:?} reached {:?} with {status:?}", seen.target);
+            let is_open = !(reached == "/app"
+                || reached.starts_with("/app/") && !reached.starts_with("/app/public"));
+            assert!(
+                is_open,
+                "{trick:?} reached {:?} with {status:?}",
+                seen.target
+            );
             assert_eq!(seen.header("SM_USER"), None);
         }
     }
@@ -104,12 +202,26 @@ async fn no_spelling_reaches_the_protected_resource_without_a_session() {
 async fn ignored_paths_and_extensions_pass_without_a_session_and_only_they() {
     let gateway = Gateway::setup().with(MOSTLY_OPEN).start().await;
     let client = gateway.client(Protocol::Http2);
-    for open in ["/app/public", "/app/public/x", "/app/logo.gif", "/app/site.css?v=1", "/other"] {
+    for open in [
+        "/app/public",
+        "/app/public/x",
+        "/app/logo.gif",
+        "/app/site.css?v=1",
+        "/other",
+    ] {
         assert_eq!(client.get(open).await.status, 200, "{open}");
     }
     for protected in [
-        "/app/publicity", "/app/x?y=.gif", "/app/x?public", "/app/x.gif.php", "/app/x.php/y.gif", "/app/$/x.gif",
-        "/app/x.gif/", "/app/gif", "/app/x.gif;y", "/app/a.b.gif",
+        "/app/publicity",
+        "/app/x?y=.gif",
+        "/app/x?public",
+        "/app/x.gif.php",
+        "/app/x.php/y.gif",
+        "/app/$/x.gif",
+        "/app/x.gif/",
+        "/app/gif",
+        "/app/x.gif;y",
+        "/app/a.b.gif",
     ] {
         let status = client.get(protected).await.status;
         assert!(status == 302 || status == 400, "{protected}: {status}");
@@ -165,12 +277,26 @@ async fn hosts_have_one_reading_as_well() {
         let mut raw = gateway.raw().await;
         raw.send(head).await;
         let status = raw.response().await.map(|answer| answer.status);
-        assert!(matches!(status, None | Some(400 | 421)), "{head:?}: {status:?}");
+        assert!(
+            matches!(status, None | Some(400 | 421)),
+            "{head:?}: {status:?}"
+        );
     }
     assert!(gateway.origin.requests().is_empty());
     let mut raw = gateway.raw().await;
-    assert_eq!(raw.ask("GET /open/ HTTP/1.1\r\nHost: other.test\r\n\r\n").await.status, 421, "not the TLS server name");
-    assert_eq!(raw.ask("GET /open/ HTTP/1.1\r\nHost: APP.test:443\r\n\r\n").await.status, 200);
+    assert_eq!(
+        raw.ask("GET /open/ HTTP/1.1\r\nHost: other.test\r\n\r\n")
+            .await
+            .status,
+        421,
+        "not the TLS server name"
+    );
+    assert_eq!(
+        raw.ask("GET /open/ HTTP/1.1\r\nHost: APP.test:443\r\n\r\n")
+            .await
+            .status,
+        200
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -189,7 +315,10 @@ async fn methods_that_make_no_sense_are_refused() {
         let mut raw = gateway.raw().await;
         raw.send(head).await;
         let status = raw.response().await.map(|answer| answer.status);
-        assert!(status.is_none_or(|status| (400..600).contains(&status)), "{head:?}: {status:?}");
+        assert!(
+            status.is_none_or(|status| (400..600).contains(&status)),
+            "{head:?}: {status:?}"
+        );
     }
     assert!(gateway.origin.requests().is_empty());
 }

@@ -31,18 +31,38 @@ rules = [
         ("carol", Method::GET, "/app/", 403),
     ] {
         let client = gateway.client(Protocol::Http2);
-        client.login("/stored/", user, harness::gateway::PASSWORD).await;
-        let request = client.request(method.clone(), target).body(harness::client::empty()).unwrap();
-        assert_eq!(client.send(request).await.status, expected, "{user} {method} {target}");
+        client
+            .login("/stored/", user, harness::gateway::PASSWORD)
+            .await;
+        let request = client
+            .request(method.clone(), target)
+            .body(harness::client::empty())
+            .unwrap();
+        assert_eq!(
+            client.send(request).await.status,
+            expected,
+            "{user} {method} {target}"
+        );
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn methods_that_a_realm_does_not_list_are_not_allowed() {
-    let gateway = Gateway::setup().with("[[realms]]\nname = \"app\"\nmethods = [\"GET\", \"HEAD\"]").start().await;
+    let gateway = Gateway::setup()
+        .with("[[realms]]\nname = \"app\"\nmethods = [\"GET\", \"HEAD\"]")
+        .start()
+        .await;
     let (client, _) = logged_in(&gateway, "alice", Protocol::Http1).await;
-    for (method, expected) in [(Method::GET, 200), (Method::HEAD, 200), (Method::POST, 405), (Method::DELETE, 405)] {
-        let request = client.request(method.clone(), "/app/").body(harness::client::empty()).unwrap();
+    for (method, expected) in [
+        (Method::GET, 200),
+        (Method::HEAD, 200),
+        (Method::POST, 405),
+        (Method::DELETE, 405),
+    ] {
+        let request = client
+            .request(method.clone(), "/app/")
+            .body(harness::client::empty())
+            .unwrap();
         assert_eq!(client.send(request).await.status, expected, "{method}");
     }
 }
@@ -65,12 +85,19 @@ effect = "deny"
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_policy_server_is_asked_where_the_realm_says_so() {
-    let gateway = Gateway::setup().with(ASKING).with_policy(POLICIES).start().await;
+    let gateway = Gateway::setup()
+        .with(ASKING)
+        .with_policy(POLICIES)
+        .start()
+        .await;
     let (alice, _) = logged_in(&gateway, "alice", Protocol::Http1).await;
     let answer = alice.get("/app/").await;
     assert_eq!(answer.status, 200);
     assert!(answer.set_cookie("seen").is_some());
-    assert_eq!(answer.json::<SeenRequest>().header("X-Department"), Some("engineering"));
+    assert_eq!(
+        answer.json::<SeenRequest>().header("X-Department"),
+        Some("engineering")
+    );
     assert_eq!(alice.get("/app/closed").await.status, 403);
     let (bob, _) = logged_in(&gateway, "bob", Protocol::Http1).await;
     assert_eq!(bob.get("/app/").await.status, 403);
@@ -79,7 +106,11 @@ async fn the_policy_server_is_asked_where_the_realm_says_so() {
 /// R5: a decision is kept for the same session, resource and method, and for nothing else.
 #[tokio::test(flavor = "multi_thread")]
 async fn decisions_are_kept_for_what_they_were_about() {
-    let gateway = Gateway::setup().with(ASKING).with_policy(POLICIES).start().await;
+    let gateway = Gateway::setup()
+        .with(ASKING)
+        .with_policy(POLICIES)
+        .start()
+        .await;
     let (alice, _) = logged_in(&gateway, "alice", Protocol::Http1).await;
     for _ in 0..5 {
         assert_eq!(alice.get("/app/").await.status, 200);
@@ -87,7 +118,10 @@ async fn decisions_are_kept_for_what_they_were_about() {
     assert_eq!(gateway.policy.count(Call::Authorize), 1);
     alice.get("/app/other").await;
     assert_eq!(gateway.policy.count(Call::Authorize), 2);
-    let post = alice.request(Method::POST, "/app/").body(harness::client::empty()).unwrap();
+    let post = alice
+        .request(Method::POST, "/app/")
+        .body(harness::client::empty())
+        .unwrap();
     alice.send(post).await;
     assert_eq!(gateway.policy.count(Call::Authorize), 3);
     let (bob, _) = logged_in(&gateway, "bob", Protocol::Http1).await;
@@ -99,7 +133,11 @@ async fn decisions_are_kept_for_what_they_were_about() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_answer_is_no_permission() {
-    let gateway = Gateway::setup().with(ASKING).with_policy(POLICIES).start().await;
+    let gateway = Gateway::setup()
+        .with(ASKING)
+        .with_policy(POLICIES)
+        .start()
+        .await;
     let (alice, _) = logged_in(&gateway, "alice", Protocol::Http1).await;
     gateway.policy.cut(PolicyError::Failure);
     assert_eq!(alice.get("/app/new").await.status, 503);

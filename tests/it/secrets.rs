@@ -9,29 +9,57 @@ use crate::support::{holding, logged_in};
 #[tokio::test(flavor = "multi_thread")]
 async fn passwords_cookies_and_specs_are_in_no_log_line() {
     let gateway = Gateway::start().await;
-    for secret in [PASSWORD, "another odd password", harness::policy_host::AGENT_SECRET] {
+    for secret in [
+        PASSWORD,
+        "another odd password",
+        harness::policy_host::AGENT_SECRET,
+    ] {
         logs::watch_for(secret);
     }
     let (client, cookie) = logged_in(&gateway, "alice", Protocol::Http1).await;
     logs::watch_for(&cookie);
     client.get("/app/").await;
-    let spec = gateway.origin.last().header("SM_SERVERSESSIONSPEC").unwrap().to_owned();
+    let spec = gateway
+        .origin
+        .last()
+        .header("SM_SERVERSESSIONSPEC")
+        .unwrap()
+        .to_owned();
     logs::watch_for(&spec);
-    let state = gateway.client(Protocol::Http1).login_page("/app/").await.hidden_fields()[0].1.clone();
+    let state = gateway
+        .client(Protocol::Http1)
+        .login_page("/app/")
+        .await
+        .hidden_fields()[0]
+        .1
+        .clone();
     logs::watch_for(&state);
 
     let before = logs::lines();
     client.get("/app/").await;
-    holding(&gateway, &format!("{cookie}x"), Protocol::Http2).get("/app/").await;
-    gateway.client(Protocol::Http2).submit_login("/app/", "alice", "another odd password").await;
+    holding(&gateway, &format!("{cookie}x"), Protocol::Http2)
+        .get("/app/")
+        .await;
+    gateway
+        .client(Protocol::Http2)
+        .submit_login("/app/", "alice", "another odd password")
+        .await;
     gateway.policy.cut(PolicyError::Failure);
     let fresh = gateway.beside("").await;
     holding(&fresh, &cookie, Protocol::Http1).get("/app/").await;
     gateway.policy.open();
     client.get("/doorward/logout").await;
-    holding(&gateway, &cookie, Protocol::Http1).get("/app/").await;
-    assert!(logs::lines() > before, "nothing was logged, so nothing was tested");
-    assert_eq!(logs::leaks(&[PASSWORD, "another odd password", &cookie, &spec, &state]), [String::new(); 0]);
+    holding(&gateway, &cookie, Protocol::Http1)
+        .get("/app/")
+        .await;
+    assert!(
+        logs::lines() > before,
+        "nothing was logged, so nothing was tested"
+    );
+    assert_eq!(
+        logs::leaks(&[PASSWORD, "another odd password", &cookie, &spec, &state]),
+        [String::new(); 0]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -40,13 +68,22 @@ async fn no_address_and_no_page_carries_a_session_or_a_password() {
     let (client, cookie) = logged_in(&gateway, "alice", Protocol::Http1).await;
     let strong = client.get("/strong/").await;
     let page = client.get(strong.location()).await;
-    let wrong = client.fill_login(&page, "alice", "another odd password").await;
+    let wrong = client
+        .fill_login(&page, "alice", "another odd password")
+        .await;
     let logout = client.get("/doorward/logout").await;
     for answer in [strong, page, wrong, logout] {
         assert!(!answer.location().contains(&cookie));
         assert!(!answer.text().contains(&cookie));
-        assert!(!answer.text().contains("another odd password"), "the page does not repeat the password");
-        assert!(answer.header("cache-control").contains("no-store"), "{:?}", answer.headers);
+        assert!(
+            !answer.text().contains("another odd password"),
+            "the page does not repeat the password"
+        );
+        assert!(
+            answer.header("cache-control").contains("no-store"),
+            "{:?}",
+            answer.headers
+        );
     }
 }
 
@@ -76,8 +113,13 @@ async fn nothing_from_the_address_or_the_form_becomes_markup() {
         format!("/nowhere/{evil}"),
     ] {
         let text = client.get(&target).await.text().to_lowercase();
-        assert!(!text.contains("<script") && !text.contains("<img src=x"), "{target}: {text}");
+        assert!(
+            !text.contains("<script") && !text.contains("<img src=x"),
+            "{target}: {text}"
+        );
     }
-    let answer = client.submit_login("/app/", "\"><script>alert(1)</script>", "x").await;
+    let answer = client
+        .submit_login("/app/", "\"><script>alert(1)</script>", "x")
+        .await;
     assert!(!answer.text().contains("<script"), "{}", answer.text());
 }

@@ -13,12 +13,22 @@ async fn a_step_up_makes_a_new_session_and_revokes_the_old_one() {
     for protocol in Protocol::BOTH {
         let (client, weak) = logged_in(&gateway, "alice", protocol).await;
         let before: SeenRequest = client.get("/app/").await.json();
-        assert_eq!(refused(&client.get("/strong/").await), Reason::AUTH_LEVEL_TOO_LOW);
+        assert_eq!(
+            refused(&client.get("/strong/").await),
+            Reason::AUTH_LEVEL_TOO_LOW
+        );
         let strong = client.login("/strong/", "alice", PASSWORD).await;
         let after: SeenRequest = client.get("/strong/").await.json();
         assert_eq!(after.header("SM_USER"), Some("alice"));
-        assert_ne!(after.header("SM_SERVERSESSIONID"), before.header("SM_SERVERSESSIONID"));
-        assert_eq!(client.get("/app/").await.status, 200, "the stronger session opens the weaker realm");
+        assert_ne!(
+            after.header("SM_SERVERSESSIONID"),
+            before.header("SM_SERVERSESSIONID")
+        );
+        assert_eq!(
+            client.get("/app/").await.status,
+            200,
+            "the stronger session opens the weaker realm"
+        );
         assert_ne!(weak, strong);
         refused(&holding(&gateway, &weak, protocol).get("/app/").await);
         let fresh = gateway.beside("").await;
@@ -30,7 +40,23 @@ async fn a_step_up_makes_a_new_session_and_revokes_the_old_one() {
 async fn a_failed_step_up_leaves_the_session_as_it_was() {
     let gateway = Gateway::start().await;
     let (client, cookie) = logged_in(&gateway, "alice", Protocol::Http1).await;
-    assert_ne!(client.submit_login("/strong/", "alice", "wrong").await.status, 303);
-    assert_eq!(holding(&gateway, &cookie, Protocol::Http1).get("/app/").await.status, 200);
-    refused(&holding(&gateway, &cookie, Protocol::Http1).get("/strong/").await);
+    assert_ne!(
+        client
+            .submit_login("/strong/", "alice", "wrong")
+            .await
+            .status,
+        303
+    );
+    assert_eq!(
+        holding(&gateway, &cookie, Protocol::Http1)
+            .get("/app/")
+            .await
+            .status,
+        200
+    );
+    refused(
+        &holding(&gateway, &cookie, Protocol::Http1)
+            .get("/strong/")
+            .await,
+    );
 }

@@ -25,14 +25,30 @@ async fn play(gateway: &Gateway, protocol: Protocol) {
 
     let challenge = client.get("/app/page?a=1&b=2").await;
     assert_eq!(challenge_reason(&challenge), Some(Reason::NONE));
-    assert_eq!(gateway.origin.requests().len(), before, "nothing passes without a session");
+    assert_eq!(
+        gateway.origin.requests().len(),
+        before,
+        "nothing passes without a session"
+    );
 
-    let answer = client.submit_login("/app/page?a=1&b=2", "alice", PASSWORD).await;
+    let answer = client
+        .submit_login("/app/page?a=1&b=2", "alice", PASSWORD)
+        .await;
     assert_eq!(answer.status, StatusCode::SEE_OTHER);
-    assert_eq!(path_of(answer.location()), "/app/page?a=1&b=2", "back to where the user wanted to go");
-    let cookie = answer.set_cookie("SMSESSION").expect("a session").to_owned();
+    assert_eq!(
+        path_of(answer.location()),
+        "/app/page?a=1&b=2",
+        "back to where the user wanted to go"
+    );
+    let cookie = answer
+        .set_cookie("SMSESSION")
+        .expect("a session")
+        .to_owned();
     for attribute in ["Secure", "HttpOnly", "SameSite=Lax", "Path=/"] {
-        assert!(cookie.split("; ").any(|part| part == attribute), "{attribute} is missing: {cookie}");
+        assert!(
+            cookie.split("; ").any(|part| part == attribute),
+            "{attribute} is missing: {cookie}"
+        );
     }
     assert!(!cookie.contains("Domain="), "host-only unless configured");
     assert!(cookie.len() <= 4096);
@@ -42,17 +58,35 @@ async fn play(gateway: &Gateway, protocol: Protocol) {
     assert_eq!(seen.target, "/app/page?a=1&b=2");
     assert_eq!(seen.header("SM_USER"), Some("alice"));
     assert_eq!(seen.header("SM_AUTHTYPE"), Some("Form"));
-    assert!(seen.header("SM_USERDN").is_some_and(|dn| dn.contains("alice")));
+    assert!(
+        seen.header("SM_USERDN")
+            .is_some_and(|dn| dn.contains("alice"))
+    );
     assert!(seen.header("SM_SERVERSESSIONID").is_some());
     assert!(seen.header("SM_TRANSACTIONID").is_some());
-    assert_eq!(seen.header("cookie"), None, "the session cookie is not the application's business");
-    assert_eq!(gateway.policy.count(Call::Validate), validations, "the login filled the cache");
+    assert_eq!(
+        seen.header("cookie"),
+        None,
+        "the session cookie is not the application's business"
+    );
+    assert_eq!(
+        gateway.policy.count(Call::Validate),
+        validations,
+        "the login filled the cache"
+    );
 
     let replay = client.cookie("SMSESSION").unwrap();
     let logout = client.get("/doorward/logout").await;
-    assert!(logout.status.is_success() || logout.status.is_redirection(), "{}", logout.status);
+    assert!(
+        logout.status.is_success() || logout.status.is_redirection(),
+        "{}",
+        logout.status
+    );
     assert_eq!(client.cookie("SMSESSION").as_deref(), Some("LOGGEDOFF"));
-    assert_eq!(challenge_reason(&client.get("/app/page").await), Some(Reason::NONE));
+    assert_eq!(
+        challenge_reason(&client.get("/app/page").await),
+        Some(Reason::NONE)
+    );
 
     client.set_cookie("SMSESSION", &replay);
     let before = gateway.origin.requests().len();
@@ -64,7 +98,11 @@ async fn play(gateway: &Gateway, protocol: Protocol) {
 async fn a_wrong_password_and_an_unknown_user_get_the_same_answer() {
     let gateway = Gateway::start().await;
     let mut answers = Vec::new();
-    for (user, password) in [("alice", "wrong"), ("nobody", PASSWORD), ("nobody", "wrong")] {
+    for (user, password) in [
+        ("alice", "wrong"),
+        ("nobody", PASSWORD),
+        ("nobody", "wrong"),
+    ] {
         let client = gateway.client(Protocol::Http1);
         let answer = client.submit_login("/app/", user, password).await;
         assert_ne!(answer.status, StatusCode::SEE_OTHER, "{user} is not let in");
@@ -84,11 +122,15 @@ async fn a_script_gets_a_problem_instead_of_a_redirect() {
     let gateway = Gateway::start().await;
     for protocol in Protocol::BOTH {
         let client = gateway.client(protocol);
-        for (name, value) in
-            [("accept", "application/json"), ("x-requested-with", "XMLHttpRequest"), ("sec-fetch-mode", "cors")]
-        {
+        for (name, value) in [
+            ("accept", "application/json"),
+            ("x-requested-with", "XMLHttpRequest"),
+            ("sec-fetch-mode", "cors"),
+        ] {
             let request = client.request(Method::GET, "/app/data").header(name, value);
-            let answer = client.send(request.body(harness::client::empty()).unwrap()).await;
+            let answer = client
+                .send(request.body(harness::client::empty()).unwrap())
+                .await;
             assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{name}: {value}");
             assert_eq!(answer.header("content-type"), "application/problem+json");
             assert_eq!(answer.location(), "");
@@ -105,7 +147,11 @@ async fn an_open_realm_needs_no_session_and_gets_no_identity() {
     let seen: SeenRequest = client.get("/open/x").await.json();
     assert_eq!(seen.header("SM_USER"), None);
     assert_eq!(client.get("/nowhere").await.status, StatusCode::NOT_FOUND);
-    assert_eq!(client.get("/application").await.status, StatusCode::NOT_FOUND, "/app ends at a segment");
+    assert_eq!(
+        client.get("/application").await.status,
+        StatusCode::NOT_FOUND,
+        "/app ends at a segment"
+    );
     assert_eq!(gateway.policy.count(Call::Validate), 0);
 }
 
@@ -118,11 +164,17 @@ async fn a_planted_session_does_not_survive_the_login() {
     let page = victim.login_page("/app/").await;
     victim.set_cookie("SMSESSION", &planted);
     victim.fill_login(&page, "alice", PASSWORD).await;
-    assert_ne!(victim.cookie("SMSESSION").as_deref(), Some(planted.as_str()));
+    assert_ne!(
+        victim.cookie("SMSESSION").as_deref(),
+        Some(planted.as_str())
+    );
     let seen: SeenRequest = victim.get("/app/").await.json();
     assert_eq!(seen.header("SM_USER"), Some("alice"));
     let theirs: SeenRequest = attacker.get("/app/").await.json();
-    assert_ne!(theirs.header("SM_SERVERSESSIONID"), seen.header("SM_SERVERSESSIONID"));
+    assert_ne!(
+        theirs.header("SM_SERVERSESSIONID"),
+        seen.header("SM_SERVERSESSIONID")
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -134,5 +186,9 @@ async fn a_form_without_its_login_cookie_is_not_accepted() {
     let answer = other.fill_login(&page, "alice", PASSWORD).await;
     assert_ne!(answer.status, StatusCode::SEE_OTHER);
     assert_eq!(other.cookie("SMSESSION"), None);
-    assert_eq!(gateway.policy.count(Call::Login), 0, "a forged form is not even tried");
+    assert_eq!(
+        gateway.policy.count(Call::Login),
+        0,
+        "a forged form is not even tried"
+    );
 }

@@ -11,23 +11,33 @@ pub fn challenge_reason(answer: &Answer) -> Option<Reason> {
     if answer.status != StatusCode::FOUND {
         return None;
     }
-    let url = Url::parse("https://app.test/").unwrap().join(answer.location()).ok()?;
+    let url = Url::parse("https://app.test/")
+        .unwrap()
+        .join(answer.location())
+        .ok()?;
     if url.path() != "/doorward/login" {
         return None;
     }
-    let reason = url.query_pairs().find(|(name, _)| name == "SMAUTHREASON")?.1;
+    let reason = url
+        .query_pairs()
+        .find(|(name, _)| name == "SMAUTHREASON")?
+        .1;
     Some(Reason(reason.parse().expect("a number")))
 }
 
 /// Asserts that a request was sent to the login page, and returns why.
 #[track_caller]
 pub fn refused(answer: &Answer) -> Reason {
-    challenge_reason(answer).unwrap_or_else(|| panic!("not refused: {} {}", answer.status, answer.text()))
+    challenge_reason(answer)
+        .unwrap_or_else(|| panic!("not refused: {} {}", answer.status, answer.text()))
 }
 
 /// Path and query of an address that may be relative.
 pub fn path_of(location: &str) -> String {
-    let url = Url::parse("https://app.test/").unwrap().join(location).unwrap();
+    let url = Url::parse("https://app.test/")
+        .unwrap()
+        .join(location)
+        .unwrap();
     assert_eq!(url.host_str(), Some("app.test"), "{location}");
     url[url::Position::BeforePath..url::Position::AfterQuery].into()
 }
@@ -35,7 +45,9 @@ pub fn path_of(location: &str) -> String {
 /// A client that is logged in as `user`, with its cookie.
 pub async fn logged_in(gateway: &Gateway, user: &str, protocol: Protocol) -> (Client, String) {
     let client = gateway.client(protocol);
-    let cookie = client.login("/app/", user, harness::gateway::PASSWORD).await;
+    let cookie = client
+        .login("/app/", user, harness::gateway::PASSWORD)
+        .await;
     (client, cookie)
 }
 

@@ -35,13 +35,20 @@ async fn an_idle_session_ends_exactly_at_its_idle_timeout() {
         }
         gateway.clock.advance(MINUTE * 10);
         assert_eq!(refused(&client.get("/app/").await), Reason::IDLE_SESSION);
-        assert_eq!(gateway.policy.count(Call::Validate), 0, "the cache alone knew");
+        assert_eq!(
+            gateway.policy.count(Call::Validate),
+            0,
+            "the cache alone knew"
+        );
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_busy_session_ends_exactly_at_its_max_timeout() {
-    let gateway = Gateway::setup().with(&format!("{UNVALIDATED}max_timeout = \"30m\"")).start().await;
+    let gateway = Gateway::setup()
+        .with(&format!("{UNVALIDATED}max_timeout = \"30m\""))
+        .start()
+        .await;
     let (client, _) = logged_in(&gateway, "alice", Protocol::Http1).await;
     for _ in 0..29 {
         gateway.clock.advance(MINUTE);
@@ -55,7 +62,10 @@ async fn a_busy_session_ends_exactly_at_its_max_timeout() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn another_agent_knows_of_the_last_access_from_the_cookie() {
-    let gateway = Gateway::setup().with("[[realms]]\nname = \"app\"\nidle_timeout = \"10m\"").start().await;
+    let gateway = Gateway::setup()
+        .with("[[realms]]\nname = \"app\"\nidle_timeout = \"10m\"")
+        .start()
+        .await;
     let (client, old) = logged_in(&gateway, "alice", Protocol::Http1).await;
     gateway.clock.advance(MINUTE * 9);
     passes(&client).await;
@@ -66,12 +76,19 @@ async fn another_agent_knows_of_the_last_access_from_the_cookie() {
     passes(&holding(&other, &refreshed, Protocol::Http1)).await;
     gateway.clock.advance(MINUTE * 10);
     let third = gateway.beside("").await;
-    refused(&holding(&third, &refreshed, Protocol::Http1).get("/app/").await);
+    refused(
+        &holding(&third, &refreshed, Protocol::Http1)
+            .get("/app/")
+            .await,
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_cookie_is_refreshed_only_after_the_session_grace_period() {
-    let gateway = Gateway::setup().with(&format!("session.grace_period = \"30s\"\n{UNVALIDATED}")).start().await;
+    let gateway = Gateway::setup()
+        .with(&format!("session.grace_period = \"30s\"\n{UNVALIDATED}"))
+        .start()
+        .await;
     let (client, _) = logged_in(&gateway, "alice", Protocol::Http2).await;
     gateway.clock.advance(SECOND * 29);
     assert_eq!(client.get("/app/").await.set_cookie("SMSESSION"), None);
@@ -95,5 +112,8 @@ async fn background_polling_does_not_keep_a_session_alive() {
         assert_eq!(answer.set_cookie("SMSESSION"), None);
     }
     gateway.clock.advance(MINUTE);
-    assert_eq!(refused(&client.get("/app/poll").await), Reason::IDLE_SESSION);
+    assert_eq!(
+        refused(&client.get("/app/poll").await),
+        Reason::IDLE_SESSION
+    );
 }

@@ -167,27 +167,43 @@ impl Setup {
     pub async fn start(self) -> Gateway {
         let pki = self.pki.unwrap_or_default();
         let folder = TempDir::new().expect("a temporary folder");
-        pki.server(&[HOST, "other.test", "localhost", "127.0.0.1"]).write(folder.path(), "server");
+        pki.server(&[HOST, "other.test", "localhost", "127.0.0.1"])
+            .write(folder.path(), "server");
         std::fs::write(folder.path().join("ca.crt"), pki.ca_pem()).unwrap();
         let origin = match self.origin {
             Some(origin) => origin,
             None => Origin::start().await,
         };
         let clock = Arc::new(ManualClock::from_system());
-        let policy_server = PolicyHost::start_in(folder.path(), self.deployment, self.policy_patches, &clock).await;
+        let policy_server =
+            PolicyHost::start_in(folder.path(), self.deployment, self.policy_patches, &clock).await;
         let mut config = parse(CONFIG);
-        merge(&mut config, parse(&format!("[[upstreams]]\nname = \"origin\"\nservers = [{:?}]", origin.url())));
+        merge(
+            &mut config,
+            parse(&format!(
+                "[[upstreams]]\nname = \"origin\"\nservers = [{:?}]",
+                origin.url()
+            )),
+        );
         merge(&mut config, policy_server.agent_section());
         for patch in self.patches {
             merge(&mut config, patch);
         }
-        let world = World { origin, policy: Arc::default(), policy_server, clock, pki, folder };
+        let world = World {
+            origin,
+            policy: Arc::default(),
+            policy_server,
+            clock,
+            pki,
+            folder,
+        };
         Gateway::run(Arc::new(world), config).await
     }
 }
 
 fn parse(toml: &str) -> Table {
-    toml.parse().unwrap_or_else(|error| panic!("{error}\n{toml}"))
+    toml.parse()
+        .unwrap_or_else(|error| panic!("{error}\n{toml}"))
 }
 
 impl Deref for Gateway {
@@ -219,7 +235,11 @@ impl Gateway {
 
     async fn run(world: Arc<World>, config: Table) -> Self {
         let agent = start_agent(&world, &config).await;
-        Self { world, config, agent: Some(agent) }
+        Self {
+            world,
+            config,
+            agent: Some(agent),
+        }
     }
 
     /// Another agent in the same world, with the same configuration but for `toml`.
@@ -245,7 +265,10 @@ impl Gateway {
         let mut config = self.config.clone();
         merge(&mut config, parse(toml));
         let config = load(&self.world, &config).map_err(|problems| problems.to_string())?;
-        self.running().reload(config).await.map_err(|error| error.to_string())
+        self.running()
+            .reload(config)
+            .await
+            .map_err(|error| error.to_string())
     }
 
     /// Drains the agent; returns when nothing is in progress any more.
@@ -280,7 +303,12 @@ impl Gateway {
 
     /// A client of `https://host`.
     pub fn client_of(&self, host: &str, protocol: Protocol) -> Client {
-        Client::new(self.address(), host, protocol, Some(self.pki.client_config(&[], None)))
+        Client::new(
+            self.address(),
+            host,
+            protocol,
+            Some(self.pki.client_config(&[], None)),
+        )
     }
 
     /// A client of the admin listener.
@@ -300,14 +328,24 @@ impl Gateway {
     }
 }
 
-fn load(world: &World, config: &Table) -> Result<agent::config::Config, agent::config::problem::Problems> {
+fn load(
+    world: &World,
+    config: &Table,
+) -> Result<agent::config::Config, agent::config::problem::Problems> {
     let text = config.to_string();
-    agent::config::load_text(&text, "agent.toml", world.folder.path(), &Environment::default())
+    agent::config::load_text(
+        &text,
+        "agent.toml",
+        world.folder.path(),
+        &Environment::default(),
+    )
 }
 
 async fn start_agent(world: &World, config: &Table) -> RunningAgent {
     let config = load(world, config).unwrap_or_else(|problems| panic!("{problems}\n{config}"));
     let policy = world.policy_server.calls(&world.policy, &config.agent_name);
     let clock: Arc<ManualClock> = Arc::clone(&world.clock);
-    Agent::start(config, policy, clock).await.unwrap_or_else(|error| panic!("the agent does not start: {error}"))
+    Agent::start(config, policy, clock)
+        .await
+        .unwrap_or_else(|error| panic!("the agent does not start: {error}"))
 }

@@ -11,14 +11,17 @@ static FOUND: Mutex<Vec<String>> = Mutex::new(Vec::new());
 static LINES: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
 
 /// Our own crates at their most talkative; the libraries as an operator would have them.
-const FILTER: &str = "info,agent=trace,policy_server=trace,policy_client=trace,access=trace,audit=trace";
+const FILTER: &str =
+    "info,agent=trace,policy_server=trace,policy_client=trace,access=trace,audit=trace";
 
 /// Directs all logs here, once.
 pub fn install() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        let subscriber =
-            tracing_subscriber::fmt().with_env_filter(EnvFilter::new(FILTER)).with_ansi(false).with_writer(Watch);
+        let subscriber = tracing_subscriber::fmt()
+            .with_env_filter(EnvFilter::new(FILTER))
+            .with_ansi(false)
+            .with_writer(Watch);
         // Another subscriber would make the tests of this module fail.
         let _ = subscriber.try_init();
     });
@@ -26,13 +29,20 @@ pub fn install() {
 
 /// From now on notes every log line that contains `secret`.
 pub fn watch_for(secret: &str) {
-    NEEDLES.lock().unwrap_or_else(PoisonError::into_inner).push(secret.into());
+    NEEDLES
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .push(secret.into());
 }
 
 /// The lines that contain one of these secrets.
 pub fn leaks(secrets: &[&str]) -> Vec<String> {
     let found = FOUND.lock().unwrap_or_else(PoisonError::into_inner);
-    found.iter().filter(|line| secrets.iter().any(|secret| line.contains(secret))).cloned().collect()
+    found
+        .iter()
+        .filter(|line| secrets.iter().any(|secret| line.contains(secret)))
+        .cloned()
+        .collect()
 }
 
 /// Lines logged so far.
@@ -48,7 +58,10 @@ impl io::Write for Watch {
         let line = String::from_utf8_lossy(bytes);
         let needles = NEEDLES.lock().unwrap_or_else(PoisonError::into_inner);
         if needles.iter().any(|needle| line.contains(needle)) {
-            FOUND.lock().unwrap_or_else(PoisonError::into_inner).push(line.into_owned());
+            FOUND
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(line.into_owned());
         }
         Ok(bytes.len())
     }

@@ -96,7 +96,8 @@ impl PolicyHost {
         clock: &Arc<ManualClock>,
     ) -> Self {
         static HASH: OnceLock<String> = OnceLock::new();
-        let hash = HASH.get_or_init(|| hash_password_at(PASSWORD, PasswordCost::LIGHT).expect("a hash"));
+        let hash =
+            HASH.get_or_init(|| hash_password_at(PASSWORD, PasswordCost::LIGHT).expect("a hash"));
         std::fs::write(folder.join("users.toml"), USERS.replace("HASH", hash)).unwrap();
         std::fs::write(folder.join("agent.secret"), AGENT_SECRET).unwrap();
         let mut table: Table = CONFIG.parse().unwrap();
@@ -117,7 +118,12 @@ impl PolicyHost {
             embedded: Arc::new(watch::Sender::new(None)),
         };
         host.start().await;
-        host.address = host.running.lock().unwrap().as_ref().and_then(|running| Some(running.serving.as_ref()?.address));
+        host.address = host
+            .running
+            .lock()
+            .unwrap()
+            .as_ref()
+            .and_then(|running| Some(running.serving.as_ref()?.address));
         // The same port after a restart.
         if let (Some(listen), Some(address)) = (&mut host.config.listen, host.address) {
             listen.address = address;
@@ -130,11 +136,14 @@ impl PolicyHost {
         let server = PolicyServer::open(self.config.clone(), Arc::clone(&self.clock) as _)
             .unwrap_or_else(|error| panic!("the policy server does not start: {error}"));
         let serving = match &self.config.listen {
-            Some(listen) => {
-                Some(policy_server::serve(Arc::clone(&server), listen.clone()).await.expect("a policy server on a port"))
-            }
+            Some(listen) => Some(
+                policy_server::serve(Arc::clone(&server), listen.clone())
+                    .await
+                    .expect("a policy server on a port"),
+            ),
             None => {
-                self.embedded.send_replace(Some(Arc::new(server.as_agent("agent-1"))));
+                self.embedded
+                    .send_replace(Some(Arc::new(server.as_agent("agent-1"))));
                 None
             }
         };
@@ -145,7 +154,11 @@ impl PolicyHost {
     pub async fn stop(&self) {
         let running = self.running.lock().unwrap().take();
         self.embedded.send_replace(None);
-        if let Some(Running { serving: Some(serving), .. }) = running {
+        if let Some(Running {
+            serving: Some(serving),
+            ..
+        }) = running
+        {
             serving.stop().await;
         }
     }
@@ -161,7 +174,15 @@ impl PolicyHost {
     /// # Panics
     /// If it is stopped.
     pub fn server(&self) -> Arc<PolicyServer> {
-        Arc::clone(&self.running.lock().unwrap().as_ref().expect("running").server)
+        Arc::clone(
+            &self
+                .running
+                .lock()
+                .unwrap()
+                .as_ref()
+                .expect("running")
+                .server,
+        )
     }
 
     /// How an agent's configuration names it.
@@ -189,7 +210,9 @@ impl PolicyHost {
                     timeout: Duration::from_secs(5),
                 };
                 let client = NativeClient::new(&settings).unwrap_or_else(|error| panic!("{error}"));
-                Arc::new(watch::Sender::new(Some(Arc::new(client) as Arc<dyn PolicyCalls>)))
+                Arc::new(watch::Sender::new(Some(
+                    Arc::new(client) as Arc<dyn PolicyCalls>
+                )))
             }
         };
         Arc::new(Watched::new(watch, &slot))

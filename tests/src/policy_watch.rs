@@ -7,8 +7,8 @@ use futures_util::future::BoxFuture;
 use futures_util::{StreamExt, stream};
 use policy_client::{EventStream, PolicyCalls, PolicyError};
 use policy_protocol::message::{
-    AuthorizeAnswer, AuthorizeRequest, IsProtectedAnswer, IsProtectedRequest, LoginAnswer, LoginRequest, LogoutAnswer,
-    LogoutRequest, ValidateAnswer, ValidateRequest,
+    AuthorizeAnswer, AuthorizeRequest, IsProtectedAnswer, IsProtectedRequest, LoginAnswer,
+    LoginRequest, LogoutAnswer, LogoutRequest, ValidateAnswer, ValidateRequest,
 };
 use policy_protocol::{AgentKeySet, EventPosition};
 use tokio::sync::watch;
@@ -52,7 +52,11 @@ pub struct PolicyWatch {
 
 impl Default for PolicyWatch {
     fn default() -> Self {
-        Self { counts: Mutex::default(), validations: Mutex::default(), way: watch::Sender::new(Way::Open) }
+        Self {
+            counts: Mutex::default(),
+            validations: Mutex::default(),
+            way: watch::Sender::new(Way::Open),
+        }
     }
 }
 
@@ -87,13 +91,22 @@ impl PolicyWatch {
         *self.counts.lock().unwrap().entry(call).or_default() += 1;
         let free = matches!(call, Call::AgentKeys | Call::Events);
         let mut way = self.way.subscribe();
-        let now = *way.wait_for(|way| free || *way != Way::Held).await.expect("the sender is ours");
-        if let Way::Cut(error) = now { Err(error) } else { Ok(()) }
+        let now = *way
+            .wait_for(|way| free || *way != Way::Held)
+            .await
+            .expect("the sender is ours");
+        if let Way::Cut(error) = now {
+            Err(error)
+        } else {
+            Ok(())
+        }
     }
 
     async fn until_cut(&self) {
         let mut way = self.way.subscribe();
-        way.wait_for(|way| matches!(way, Way::Cut(_))).await.expect("the sender is ours");
+        way.wait_for(|way| matches!(way, Way::Cut(_)))
+            .await
+            .expect("the sender is ours");
     }
 }
 
@@ -109,33 +122,61 @@ pub struct Watched {
 impl Watched {
     /// Passes calls on to whatever is in `server`, under the eyes of `watch`.
     pub fn new(watch: &Arc<PolicyWatch>, server: &Slot) -> Self {
-        Self { watch: Arc::clone(watch), server: Arc::clone(server) }
+        Self {
+            watch: Arc::clone(watch),
+            server: Arc::clone(server),
+        }
     }
 
     async fn server(&self, call: Call) -> Result<Arc<dyn PolicyCalls>, PolicyError> {
         self.watch.pass(call).await?;
-        self.server.borrow().clone().ok_or(PolicyError::NoConnection)
+        self.server
+            .borrow()
+            .clone()
+            .ok_or(PolicyError::NoConnection)
     }
 }
 
 impl PolicyCalls for Watched {
-    fn is_protected(&self, request: IsProtectedRequest) -> BoxFuture<'_, Result<IsProtectedAnswer, PolicyError>> {
-        Box::pin(async move { self.server(Call::IsProtected).await?.is_protected(request).await })
+    fn is_protected(
+        &self,
+        request: IsProtectedRequest,
+    ) -> BoxFuture<'_, Result<IsProtectedAnswer, PolicyError>> {
+        Box::pin(async move {
+            self.server(Call::IsProtected)
+                .await?
+                .is_protected(request)
+                .await
+        })
     }
 
     fn login(&self, request: LoginRequest) -> BoxFuture<'_, Result<LoginAnswer, PolicyError>> {
         Box::pin(async move { self.server(Call::Login).await?.login(request).await })
     }
 
-    fn validate(&self, request: ValidateRequest) -> BoxFuture<'_, Result<ValidateAnswer, PolicyError>> {
+    fn validate(
+        &self,
+        request: ValidateRequest,
+    ) -> BoxFuture<'_, Result<ValidateAnswer, PolicyError>> {
         Box::pin(async move {
-            let answer = self.server(Call::Validate).await?.validate(request.clone()).await?;
-            self.watch.validations.lock().unwrap().push((request, answer.clone()));
+            let answer = self
+                .server(Call::Validate)
+                .await?
+                .validate(request.clone())
+                .await?;
+            self.watch
+                .validations
+                .lock()
+                .unwrap()
+                .push((request, answer.clone()));
             Ok(answer)
         })
     }
 
-    fn authorize(&self, request: AuthorizeRequest) -> BoxFuture<'_, Result<AuthorizeAnswer, PolicyError>> {
+    fn authorize(
+        &self,
+        request: AuthorizeRequest,
+    ) -> BoxFuture<'_, Result<AuthorizeAnswer, PolicyError>> {
         Box::pin(async move { self.server(Call::Authorize).await?.authorize(request).await })
     }
 
@@ -147,7 +188,10 @@ impl PolicyCalls for Watched {
         Box::pin(async move { self.server(Call::AgentKeys).await?.agent_keys().await })
     }
 
-    fn events(&self, position: Option<EventPosition>) -> BoxFuture<'_, Result<EventStream, PolicyError>> {
+    fn events(
+        &self,
+        position: Option<EventPosition>,
+    ) -> BoxFuture<'_, Result<EventStream, PolicyError>> {
         Box::pin(async move {
             let events = self.server(Call::Events).await?.events(position).await?;
             let watch = Arc::clone(&self.watch);

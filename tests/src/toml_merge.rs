@@ -8,7 +8,9 @@ pub fn merge(base: &mut Table, patch: Table) {
     for (key, value) in patch {
         match (base.get_mut(&key), value) {
             (Some(Value::Table(old)), Value::Table(new)) => merge(old, new),
-            (Some(Value::Array(old)), Value::Array(new)) if new.iter().all(|item| name(item).is_some()) => {
+            (Some(Value::Array(old)), Value::Array(new))
+                if new.iter().all(|item| name(item).is_some()) =>
+            {
                 for item in new {
                     merge_named(old, item);
                 }
@@ -37,8 +39,12 @@ mod tests {
 
     #[test]
     fn tables_are_merged_and_named_ones_found() {
-        let mut base: Table = "a = 1\n[s]\nx = 1\n[[realms]]\nname = \"r\"\nlevel = 1".parse().unwrap();
-        let patch = "s.y = 2\n[[realms]]\nname = \"r\"\nlevel = 2\n[[realms]]\nname = \"q\"".parse().unwrap();
+        let mut base: Table = "a = 1\n[s]\nx = 1\n[[realms]]\nname = \"r\"\nlevel = 1"
+            .parse()
+            .unwrap();
+        let patch = "s.y = 2\n[[realms]]\nname = \"r\"\nlevel = 2\n[[realms]]\nname = \"q\""
+            .parse()
+            .unwrap();
         merge(&mut base, patch);
         let expected = "a = 1\n[s]\nx = 1\ny = 2\n[[realms]]\nname = \"r\"\nlevel = 2\n[[realms]]\nname = \"q\"";
         assert_eq!(base, expected.parse::<Table>().unwrap());
