@@ -13,7 +13,7 @@ use hyper::body::Incoming;
 use crate::access::authenticate::authenticate;
 use crate::access::authorize::authorize;
 use crate::access::protection::Protection;
-use crate::access::{Denial, Facts, Grant, Visit};
+use crate::access::{Denial, Grant, Visit};
 use crate::http::ConnectionInfo;
 use crate::http::body::{Body, RequestBody};
 use crate::http::headers::ClientOrigin;

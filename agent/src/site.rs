@@ -98,6 +98,7 @@ impl Site {
         let managed = Arc::new(ManagedHeaders::new(configured));
         let zones = [&config.session.zone].into_iter().chain(&config.session.trusted_zones);
         let previous = previous.map(|site| &site.upstreams);
+        let upstreams = Upstreams::build(&config.upstreams, Arc::clone(&managed), config.workers.get(), previous)?;
         Ok(Self {
             realms: RealmTable::new(&config.realms),
             managed,
@@ -108,7 +109,7 @@ impl Site {
             pages: Pages::load(&config.login.pages, &config.login.path)?,
             content_security_policy: pages::content_security_policy(&config.login.allowed_targets)?,
             allowed_targets: AllowedTargets::new(&config.login),
-            upstreams: Upstreams::build(&config.upstreams, config.workers.get(), previous)?,
+            upstreams,
             config,
         })
     }

@@ -38,6 +38,3 @@ pub use config::{AgentCredentials, Limits, ListenConfig, PolicyServerConfig, Pro
 pub use directory::password::{HashError, PasswordCost, hash_password, hash_password_at};
 pub use serve::{RunningPolicyServer, ServeError, serve};
 pub use server::{AgentHandle, OpenError, PolicyServer};
-
-#[cfg(test)]
-mod contract;

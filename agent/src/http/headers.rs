@@ -40,6 +40,13 @@ pub struct ManagedHeaders {
     first: [bool; 256],
 }
 
+impl Default for ManagedHeaders {
+    /// The built-in names alone.
+    fn default() -> Self {
+        Self::new([])
+    }
+}
+
 impl ManagedHeaders {
     /// The built-in names and those that the configuration adds.
     pub fn new<'a>(configured: impl IntoIterator<Item = &'a HeaderName>) -> Self {
@@ -189,7 +196,7 @@ mod tests {
 
     #[test]
     fn stripping_removes_all_copies_and_nothing_else() {
-        let managed = ManagedHeaders::new([]);
+        let managed = ManagedHeaders::default();
         let mut headers = HeaderMap::new();
         for (header, value) in [("sm_user", "a"), ("sm-user", "b"), ("sm_user", "c"), ("accept", "*/*")] {
             headers.append(name(header), HeaderValue::from_static(value));

@@ -11,7 +11,7 @@ use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use http::header;
 use policy_protocol::message::Credentials;
-use policy_protocol::{AuthScheme, Reason, Secret};
+use policy_protocol::{AuthScheme, Secret};
 use zeroize::Zeroizing;
 
 use crate::access::Visit;
@@ -145,11 +145,6 @@ pub(super) fn credentials(user_name: &str, password: &str) -> Option<Credentials
         user_name: user_name.to_owned(),
         password: Secret::new(password.to_owned()),
     })
-}
-
-/// What a realm that takes credentials directly says to a client that has none.
-pub(super) fn is_wrong_password(reason: Reason) -> bool {
-    reason == Reason::NONE || reason == Reason::UNKNOWN_USER
 }
 
 #[cfg(test)]

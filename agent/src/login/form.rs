@@ -115,7 +115,7 @@ fn realm_of(visit: &Visit<'_>, target: &Target) -> Option<Arc<Realm>> {
     let uri = target.path_and_query.parse().ok()?;
     let found = RequestTarget::new(host.clone(), port, &uri, &Method::GET).and_then(|target| visit.site.realms.find(&target));
     match found {
-        Ok(Protection::Protected(realm) | Protection::Open(realm)) if realm.scheme == AuthScheme::Form => Some(realm),
+        Ok(Protection::Protected(realm)) if realm.scheme == AuthScheme::Form => Some(realm),
         Ok(_) | Err(_) => visit.site.any_form_realm(&host).cloned(),
     }
 }

@@ -218,9 +218,14 @@ impl Expiry<Box<[u8]>, Known> for Lifetimes {
 
 /// A bounded map whose entries live for a time of their own, for what else must be remembered for a
 /// while: decisions and preserved requests.
-#[derive(Debug)]
 pub struct BoundedMap<K, V> {
     entries: moka::sync::Cache<K, (V, Duration), foldhash::fast::RandomState>,
+}
+
+impl<K, V> std::fmt::Debug for BoundedMap<K, V> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("BoundedMap").finish_non_exhaustive()
+    }
 }
 
 struct OwnLifetime;

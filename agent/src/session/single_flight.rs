@@ -73,8 +73,10 @@ where
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::Poll;
+
+    use super::*;
 
     #[tokio::test]
     async fn many_who_wait_cause_one_call() {
@@ -107,7 +109,8 @@ mod tests {
         };
         {
             let mut first = std::pin::pin!(flights.run((), start()));
-            assert!(futures_util::poll!(first.as_mut()).is_pending());
+            let polled = std::future::poll_fn(|cx| Poll::Ready(first.as_mut().poll(cx))).await;
+            assert!(polled.is_pending());
         }
         let second = flights.run((), || async { panic!("a second call") });
         let (answer, ()) = tokio::join!(second, async { gate.notify_one() });

@@ -1,0 +1,159 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use policy_protocol::{AuthScheme, Identity, ProtectionLevel, SessionSpec};
+
+use super::*;
+
+const NOW: Timestamp = Timestamp(1_800_000_000);
+
+fn session(id: u8, user: &str) -> Session {
+    Session {
+        id: SessionId::from_bytes([id; 20]),
+        spec: SessionSpec::new(format!("spec of {user}")),
+        identity: Identity {
+            user_name: user.to_owned(),
+            universal_id: user.to_owned(),
+            ..Identity::default()
+        },
+        auth_scheme: AuthScheme::Form,
+        protection_level: ProtectionLevel(5),
+        started: NOW,
+        last_access: NOW,
+        idle_timeout: Duration::from_secs(600),
+        max_timeout: Duration::from_secs(7200),
+        persistent: false,
+    }
+}
+
+fn alias(session: Arc<CachedSession>) -> Alias {
+    Alias { zone: "SM".into(), last_access: NOW, client_ip: None, session }
+}
+
+fn live(cache: &SessionCache, text: &[u8]) -> Option<Arc<Alias>> {
+    match cache.get(text)? {
+        Known::Live(alias) => Some(alias),
+        Known::Dead(_) => None,
+    }
+}
+
+#[test]
+fn the_end_of_a_session_reaches_every_text_that_leads_to_it() {
+    let cache = SessionCache::new(1 << 20);
+    let session = cache.adopt(session(1, "alice"), 0, NOW).unwrap();
+    for text in [b"one".as_slice(), b"two"] {
+        cache.insert(text, alias(Arc::clone(&session)));
+    }
+    drop(session);
+    cache.end(SessionId::from_bytes([1; 20]), Reason::USER_LOGOUT);
+    for text in [b"one".as_slice(), b"two"] {
+        assert_eq!(live(&cache, text).unwrap().session.check_alive(), Err(Reason::USER_LOGOUT));
+    }
+}
+
+#[test]
+fn an_answer_that_crossed_the_end_of_its_session_does_not_revive_it() {
+    let cache = SessionCache::new(1 << 20);
+    cache.end(SessionId::from_bytes([1; 20]), Reason::REVOKED_SESSION);
+    assert_eq!(cache.adopt(session(1, "alice"), 0, NOW).unwrap_err(), Reason::REVOKED_SESSION);
+    cache.end_user("bob", NOW);
+    assert_eq!(cache.adopt(session(2, "bob"), 0, NOW).unwrap_err(), Reason::REVOKED_SESSION);
+    let mut later = session(3, "bob");
+    later.started = Timestamp(NOW.0 + 1);
+    assert!(cache.adopt(later, 0, NOW).is_ok());
+}
+
+#[test]
+fn ending_a_user_ends_that_users_sessions_only() {
+    let cache = SessionCache::new(1 << 20);
+    let alice = cache.adopt(session(1, "alice"), 0, NOW).unwrap();
+    let bob = cache.adopt(session(2, "bob"), 0, NOW).unwrap();
+    cache.end_user("alice", NOW);
+    assert!(alice.check_alive().is_err());
+    assert!(bob.check_alive().is_ok());
+}
+
+#[test]
+fn validation_replaces_the_spec_and_keeps_the_session() {
+    let cache = SessionCache::new(1 << 20);
+    let first = cache.adopt(session(1, "alice"), 0, NOW).unwrap();
+    let mut renewed = session(1, "alice");
+    renewed.spec = SessionSpec::new(String::from("new"));
+    let second = cache.adopt(renewed, 4, Timestamp(NOW.0 + 9)).unwrap();
+    assert!(Arc::ptr_eq(&first, &second));
+    assert_eq!(first.state().spec.as_str(), "new");
+    assert_eq!(first.validated(), (Timestamp(NOW.0 + 9), 4));
+}
+
+#[test]
+fn weight_is_bounded() {
+    let cache = SessionCache::new(256 * 1024);
+    for number in 0..2000u32 {
+        let mut session = session(0, "alice");
+        let mut id = [0; 20];
+        id[..4].copy_from_slice(&number.to_be_bytes());
+        session.id = SessionId::from_bytes(id);
+        let session = cache.adopt(session, 0, NOW).unwrap();
+        cache.insert(&number.to_be_bytes(), alias(session));
+    }
+    let statistics = cache.statistics();
+    assert!(statistics.bytes <= 256 * 1024, "{statistics:?}");
+    assert!(statistics.sessions < 300, "{statistics:?}");
+}
+
+#[test]
+fn registered_sessions_that_nothing_refers_to_are_swept() {
+    let cache = SessionCache::new(1 << 20);
+    for number in 0..10_000u32 {
+        let mut id = [1; 20];
+        id[..4].copy_from_slice(&number.to_be_bytes());
+        let mut session = session(0, "alice");
+        session.id = SessionId::from_bytes(id);
+        drop(cache.adopt(session, 0, NOW));
+    }
+    assert!(cache.registry().sessions.len() <= 2 * MIN_SWEEP);
+}
+
+/// A session of one user is never found by the text of another, however hard the cache is worked.
+#[test]
+fn users_are_never_mixed_under_concurrency_and_eviction() {
+    let cache = SessionCache::new(64 * 1024);
+    let found = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for thread in 0..4u32 {
+            let (cache, found) = (&cache, &found);
+            scope.spawn(move || {
+                let mut seed = thread + 1;
+                for _ in 0..20_000 {
+                    seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                    let number = u8::try_from(seed >> 24).unwrap() % 200;
+                    let user = format!("user{number}");
+                    let text = format!("cookie of {user}");
+                    match live(cache, text.as_bytes()) {
+                        Some(alias) => {
+                            found.fetch_add(1, Ordering::Relaxed);
+                            assert_eq!(alias.session.state().identity.user_name, user);
+                            assert_eq!(alias.session.id(), SessionId::from_bytes([number; 20]));
+                        }
+                        None => {
+                            let session = cache.adopt(session(number, &user), 0, NOW).unwrap();
+                            assert_eq!(session.state().identity.user_name, user);
+                            cache.insert(text.as_bytes(), alias(session));
+                        }
+                    }
+                }
+            });
+        }
+    });
+    assert!(found.load(Ordering::Relaxed) > 0, "the cache never hit, so nothing was tested");
+}
+
+#[test]
+fn of_several_who_take_a_value_one_gets_it() {
+    let map = BoundedMap::new(10, |_, _| 1);
+    map.insert(1, "value", Duration::from_secs(60));
+    let taken = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| map.take(&1).is_some())).collect();
+        threads.into_iter().filter(|_| true).map(|thread| usize::from(thread.join().unwrap())).sum::<usize>()
+    });
+    assert_eq!(taken, 1);
+}

@@ -1,0 +1,376 @@
+//! A policy server with two agents, a few users and a clock that moves when told to.
+
+use std::net::IpAddr;
+use std::path::Path;
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use policy_client::PolicyCalls;
+use policy_client::admin::{AdminClient, AdminSettings};
+use policy_client::native::{NativeClient, NativeSettings};
+use policy_protocol::message::{
+    AuthorizeAnswer, AuthorizeRequest, Credentials, LoginAnswer, LoginRequest, LogoutAnswer,
+    LogoutRequest, SessionTicket, ValidateAnswer, ValidateRequest,
+};
+use policy_protocol::{
+    AuthScheme, Clock, ManualClock, ProtectionLevel, RealmContext, Reason, ResourceContext, Secret,
+    Session, Timestamp,
+};
+use policy_server::{
+    PasswordCost, PolicyServer, PolicyServerConfig, RunningPolicyServer, hash_password_at, serve,
+};
+use tempfile::TempDir;
+
+/// Everybody's password.
+pub(crate) const PASSWORD: &str = "correct horse";
+pub(crate) const AGENT: &str = "gateway-1";
+pub(crate) const AGENT_SECRET: &str = "the secret of gateway-1";
+pub(crate) const ADMIN_SECRET: &str = "the secret of administrators";
+pub(crate) const FINGERPRINT: &str =
+    "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+const TIMEOUT: Duration = Duration::from_secs(20);
+
+static HASH: LazyLock<String> =
+    LazyLock::new(|| hash_password_at(PASSWORD, PasswordCost::LIGHT).unwrap());
+
+const CONFIG: &str = r#"
+    state_dir = "state"
+    users_file = "users.toml"
+    [[agents]]
+    name = "gateway-1"
+    secret_file = "agent-secret"
+    [admin]
+    secret_file = "admin-secret"
+    [listen]
+    address = "127.0.0.1:0"
+    cert_file = "cert.pem"
+    key_file = "key.pem"
+    [limits]
+    max_timeout = "4h"
+    idle_timeout = "1h"
+    [[policies]]
+    name = "everybody"
+    realm = "app"
+    resource = "/app"
+    responses = [{ header = "x-mail", attribute = "mail" }, { cookie = "tier", value = "basic" }]
+    [[policies]]
+    name = "administrators"
+    realm = "app-admin"
+    resource = "/app/admin"
+    groups = ["admins"]
+    ttl = "1m"
+    [[policies]]
+    name = "no-contractors"
+    realm = "app"
+    resource = "/app"
+    effect = "deny"
+    attributes = { kind = ["contractor"] }
+"#;
+
+/// `users.toml`; `more` goes to alice.
+pub(crate) fn users(more: &str) -> String {
+    let hash = HASH.as_str();
+    format!(
+        r#"
+        [[users]]
+        name = "alice"
+        password = "{hash}"
+        universal_id = "id-of-alice"
+        groups = ["staff", "admins"]
+        attributes = {{ mail = "alice@example.com", phone = ["1", "2"] }}
+        certificates = ["{FINGERPRINT}"]
+        certificate_subjects = ["CN=alice,O=Example"]
+        {more}
+        [[users]]
+        name = "bob"
+        password = "{hash}"
+        groups = ["staff"]
+        [[users]]
+        name = "carol"
+        password = "{hash}"
+        attributes = {{ kind = "contractor" }}
+        [[users]]
+        name = "dora"
+        password = "{hash}"
+        disabled = true
+        [[users]]
+        name = "machine"
+        "#
+    )
+}
+
+pub(crate) struct World {
+    pub(crate) dir: TempDir,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) server: Arc<PolicyServer>,
+    pub(crate) calls: Arc<dyn PolicyCalls>,
+    running: Option<RunningPolicyServer>,
+}
+
+fn write(dir: &Path, name: &str, text: &str) {
+    std::fs::write(dir.join(name), text).unwrap();
+}
+
+impl World {
+    pub(crate) async fn embedded() -> Self {
+        Self::start(false).await
+    }
+
+    pub(crate) async fn remote() -> Self {
+        Self::start(true).await
+    }
+
+    async fn start(remote: bool) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        write(dir.path(), "users.toml", &users(""));
+        write(dir.path(), "agent-secret", &format!("{AGENT_SECRET}\n"));
+        write(dir.path(), "admin-secret", ADMIN_SECRET);
+        write(dir.path(), "policy-server.toml", CONFIG);
+        let made = rcgen::generate_simple_self_signed(vec![String::from("localhost")]).unwrap();
+        write(dir.path(), "cert.pem", &made.cert.pem());
+        write(dir.path(), "key.pem", &made.signing_key.serialize_pem());
+        let clock = Arc::new(ManualClock::at(Timestamp(1_000_000)));
+        let (server, running, calls) = open(dir.path(), &clock, remote).await;
+        Self {
+            dir,
+            clock,
+            server,
+            calls,
+            running,
+        }
+    }
+
+    /// Closes everything and opens the same state folder again.
+    pub(crate) async fn restart(self) -> Self {
+        let Self {
+            dir,
+            clock,
+            server,
+            calls,
+            running,
+        } = self;
+        drop((server, calls));
+        let remote = running.is_some();
+        if let Some(running) = running {
+            running.stop().await;
+        }
+        let (server, running, calls) = open(dir.path(), &clock, remote).await;
+        Self {
+            dir,
+            clock,
+            server,
+            calls,
+            running,
+        }
+    }
+
+    /// Stops serving, if this is remote.
+    pub(crate) async fn stop(&mut self) {
+        if let Some(running) = self.running.take() {
+            running.stop().await;
+        }
+    }
+
+    pub(crate) fn write_users(&self, more: &str) {
+        write(self.dir.path(), "users.toml", &users(more));
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!(
+            "https://localhost:{}",
+            self.running.as_ref().unwrap().address.port()
+        )
+    }
+
+    pub(crate) fn client(&self, urls: Vec<String>, secret: &str) -> NativeClient {
+        client(self.dir.path(), urls, secret)
+    }
+
+    pub(crate) fn admin(&self, secret: &str) -> AdminClient {
+        AdminClient::new(&AdminSettings {
+            urls: vec![self.url()],
+            ca_file: Some(self.dir.path().join("cert.pem")),
+            admin_secret: Secret::new(secret.to_owned()),
+            timeout: TIMEOUT,
+        })
+        .unwrap()
+    }
+
+    pub(crate) async fn login(&self, user: &str, realm: &RealmContext) -> Session {
+        match self.try_login(user, PASSWORD, realm, None).await {
+            LoginAnswer::Yes { session } => *session,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub(crate) async fn try_login(
+        &self,
+        user: &str,
+        password: &str,
+        realm: &RealmContext,
+        previous: Option<&Session>,
+    ) -> LoginAnswer {
+        let credentials = Credentials::Password {
+            user_name: user.to_owned(),
+            password: Secret::new(password.to_owned()),
+        };
+        self.present(credentials, realm, previous).await
+    }
+
+    pub(crate) async fn present(
+        &self,
+        credentials: Credentials,
+        realm: &RealmContext,
+        previous: Option<&Session>,
+    ) -> LoginAnswer {
+        let request = LoginRequest {
+            resource: resource("/app"),
+            realm: realm.clone(),
+            credentials,
+            client_address: Some(address("192.0.2.1")),
+            previous: previous.map(ticket),
+            transaction_id: String::from("t1"),
+        };
+        self.calls.login(request).await.unwrap()
+    }
+
+    /// Validates a session that was not used since its last answer.
+    pub(crate) async fn validate(&self, session: &Session) -> ValidateAnswer {
+        self.validate_ticket(ticket(session), session.last_access, None)
+            .await
+    }
+
+    pub(crate) async fn validate_ticket(
+        &self,
+        session: SessionTicket,
+        last_access: Timestamp,
+        client_address: Option<IpAddr>,
+    ) -> ValidateAnswer {
+        let request = ValidateRequest {
+            session,
+            resource: resource("/app"),
+            realm: realm(),
+            client_address,
+            last_access,
+            transaction_id: String::from("t2"),
+        };
+        self.calls.validate(request).await.unwrap()
+    }
+
+    pub(crate) async fn logout(&self, session: SessionTicket) -> LogoutAnswer {
+        let request = LogoutRequest {
+            session,
+            transaction_id: String::from("t3"),
+        };
+        self.calls.logout(request).await.unwrap()
+    }
+
+    pub(crate) async fn authorize(
+        &self,
+        session: &Session,
+        path: &str,
+        level: u16,
+    ) -> AuthorizeAnswer {
+        let request = AuthorizeRequest {
+            session: ticket(session),
+            resource: resource(path),
+            realm: RealmContext {
+                protection_level: ProtectionLevel(level),
+                ..realm()
+            },
+            client_address: None,
+            transaction_id: String::from("t4"),
+        };
+        self.calls.authorize(request).await.unwrap()
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+}
+
+async fn open(
+    dir: &Path,
+    clock: &Arc<ManualClock>,
+    remote: bool,
+) -> (
+    Arc<PolicyServer>,
+    Option<RunningPolicyServer>,
+    Arc<dyn PolicyCalls>,
+) {
+    let config = PolicyServerConfig::load(&dir.join("policy-server.toml")).unwrap();
+    let listen = config.listen.clone().unwrap();
+    let server = PolicyServer::open(config, Arc::clone(clock) as _).unwrap();
+    if !remote {
+        let calls = Arc::new(server.as_agent(AGENT));
+        return (server, None, calls);
+    }
+    let running = serve(Arc::clone(&server), listen).await.unwrap();
+    let urls = vec![format!("https://localhost:{}", running.address.port())];
+    let calls = Arc::new(client(dir, urls, AGENT_SECRET));
+    (server, Some(running), calls)
+}
+
+fn client(dir: &Path, urls: Vec<String>, secret: &str) -> NativeClient {
+    NativeClient::new(&NativeSettings {
+        urls,
+        ca_file: Some(dir.join("cert.pem")),
+        agent_name: String::from(AGENT),
+        agent_secret: Secret::new(secret.to_owned()),
+        timeout: TIMEOUT,
+    })
+    .unwrap()
+}
+
+pub(crate) fn resource(path: &str) -> ResourceContext {
+    ResourceContext {
+        agent: String::from("an agent that is not asking"),
+        server: String::from("app.test"),
+        resource: path.to_owned(),
+        action: String::from("GET"),
+    }
+}
+
+/// A realm with a form, half an hour idle and two hours at most.
+pub(crate) fn realm() -> RealmContext {
+    RealmContext {
+        name: String::from("app"),
+        protection_level: ProtectionLevel(5),
+        auth_scheme: AuthScheme::Form,
+        idle_timeout: Duration::from_secs(1800),
+        max_timeout: Duration::from_secs(7200),
+        persistent: false,
+    }
+}
+
+pub(crate) fn persistent() -> RealmContext {
+    RealmContext {
+        persistent: true,
+        ..realm()
+    }
+}
+
+pub(crate) fn ticket(session: &Session) -> SessionTicket {
+    SessionTicket {
+        session_id: session.id,
+        session_spec: session.spec.clone(),
+    }
+}
+
+pub(crate) fn address(text: &str) -> IpAddr {
+    text.parse().unwrap()
+}
+
+/// The session of a YES.
+#[track_caller]
+pub(crate) fn alive(answer: ValidateAnswer) -> Session {
+    match answer {
+        ValidateAnswer::Yes { session } => *session,
+        ValidateAnswer::No { reason } => panic!("refused: {}", reason.name()),
+    }
+}
+
+#[track_caller]
+pub(crate) fn assert_dead(answer: ValidateAnswer, because: Reason) {
+    assert_eq!(answer, ValidateAnswer::No { reason: because });
+}
