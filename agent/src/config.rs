@@ -1,13 +1,8 @@
 //! The configuration, valid by construction.
 //!
-//! [`load`] takes a file from text to the types below in steps that each report every problem they find:
-//!
-//! 1. a [tree](tree) that remembers where each value was written, with the [environment](env) over it;
-//! 2. fitted into the [schema], which is generated from the types of [`file`]: [`shape`];
-//! 3. checked for sense, and turned into values that cannot be wrong: [`validate`].
-//!
-//! [`defaults`] holds every number with its reason, [`reload`] watches for changes, and [`reference`] writes
-//! the documentation of every setting from the same schema.
+//! [`load()`] makes a `tree` of the file and lays the environment ([`mod@env`]) over it, fits it into the
+//! [`schema`] that is generated from [`mod@file`] (`shape`), and checks it for sense (`validate`). Each step
+//! reports every problem it finds, with its place. [`defaults`] holds every number with its reason.
 
 pub mod defaults;
 pub mod env;

@@ -1,6 +1,6 @@
 //! The JSON Schema of the configuration file, generated from [`file`](super::file).
 //!
-//! It is what `doorward schema` prints for editors, what [`shape`](super::shape) checks a file against and
+//! It is what `doorward schema` prints for editors, what `shape` checks a file against and
 //! what the reference is made of: one source for all three.
 
 use std::sync::LazyLock;

@@ -12,39 +12,47 @@ use tempfile::TempDir;
 use super::problem::Location;
 use super::*;
 
-/// A folder with every file that the example names.
-fn folder() -> TempDir {
+const EXAMPLE: &str = include_str!("../../../docs/src/reference/example.toml");
+
+/// What any file may hold that a configuration names: certificate, key and secret at once.
+const ANY_FILE: &str = "-----BEGIN CERTIFICATE-----\n-----BEGIN PRIVATE KEY-----\n";
+
+/// A folder with every file that a configuration names.
+fn folder_for(configuration: &toml::Table) -> TempDir {
+    fn create(table: &toml::Table, base: &Path) {
+        for (key, value) in table {
+            match value {
+                toml::Value::Table(table) => create(table, base),
+                toml::Value::Array(elements) => elements
+                    .iter()
+                    .filter_map(toml::Value::as_table)
+                    .for_each(|table| create(table, base)),
+                toml::Value::String(path) if key.ends_with("_dir") => {
+                    fs::create_dir_all(base.join(path)).unwrap()
+                }
+                toml::Value::String(path) if key.ends_with("_file") => {
+                    let path = base.join(path);
+                    fs::create_dir_all(path.parent().unwrap()).unwrap();
+                    fs::write(path, ANY_FILE).unwrap();
+                }
+                _ => {}
+            }
+        }
+    }
     let folder = tempfile::tempdir().unwrap();
-    for name in ["tls", "secrets", "pages/templates"] {
-        fs::create_dir_all(folder.path().join(name)).unwrap();
-    }
-    for name in ["tls/app.example.com", "tls/api.example.com"] {
-        let pem = |kind| format!("-----BEGIN {kind}-----\nAAAA\n-----END {kind}-----\n");
-        fs::write(
-            folder.path().join(format!("{name}.pem")),
-            pem("CERTIFICATE"),
-        )
-        .unwrap();
-        fs::write(
-            folder.path().join(format!("{name}.key")),
-            pem("PRIVATE KEY"),
-        )
-        .unwrap();
-    }
-    for name in ["staff-ca", "policy-ca", "internal-ca"] {
-        fs::copy(
-            folder.path().join("tls/app.example.com.pem"),
-            folder.path().join(format!("tls/{name}.pem")),
-        )
-        .unwrap();
-    }
+    create(configuration, folder.path());
+    folder
+}
+
+/// A folder with the files of the example, and those of [`SMALL`].
+fn folder() -> TempDir {
+    let folder = folder_for(&EXAMPLE.parse().unwrap());
+    fs::write(folder.path().join("policy.toml"), "").unwrap();
     fs::write(
         folder.path().join("secrets/agent"),
         "correct horse battery\n",
     )
     .unwrap();
-    fs::write(folder.path().join("pages/logo.svg"), "<svg/>").unwrap();
-    fs::write(folder.path().join("policy.toml"), "").unwrap();
     folder
 }
 
@@ -105,15 +113,14 @@ fn the_smallest_configuration_has_safe_defaults_and_no_warning() {
 
 #[test]
 fn the_example_parses_and_so_does_each_default_that_it_shows() {
-    let example = include_str!("../../../docs/src/reference/example.toml");
-    let config = sound(example);
+    let config = sound(EXAMPLE);
     assert_eq!(config.warnings, Vec::<String>::new());
     assert_eq!(config.realms[1].upstream, config.realms[0].upstream);
     assert_eq!(config.realms[1].ignore_paths, ["/assets"]);
     assert_eq!(config.realms[2].scheme, AuthScheme::None);
     assert!(format!("{config:?}").contains("[redacted]"));
 
-    let uncommented = example.lines().map(|line| {
+    let uncommented = EXAMPLE.lines().map(|line| {
         let setting = line
             .strip_prefix("# ")
             .filter(|rest| rest.contains(" = ") && !rest.contains("cookie_domain"));
@@ -126,6 +133,18 @@ fn the_example_parses_and_so_does_each_default_that_it_shows() {
         texts[0], texts[1],
         "a default in a comment is not the default"
     );
+}
+
+#[test]
+fn the_examples_of_deploy_parse() {
+    for text in [
+        include_str!("../../../deploy/examples/sidecar.toml"),
+        include_str!("../../../deploy/examples/standalone.toml"),
+    ] {
+        let folder = folder_for(&text.parse().unwrap());
+        let outcome = load_text(text, "example.toml", folder.path(), &Environment::default());
+        outcome.unwrap_or_else(|problems| panic!("{problems}"));
+    }
 }
 
 #[test]
@@ -283,7 +302,7 @@ proptest! {
     fn no_mangled_configuration_makes_the_reader_panic(
         cuts in proptest::collection::vec((any::<prop::sample::Index>(), 0..12_usize, "[\\[\\]{}=\"'#,.\n a0-9é-]{0,6}"), 1..6),
     ) {
-        let mut text = include_str!("../../../docs/src/reference/example.toml").to_owned();
+        let mut text = EXAMPLE.to_owned();
         for (at, length, insert) in cuts {
             let start = at.index(text.len());
             let end = (start + length).min(text.len());

@@ -84,6 +84,9 @@ pub struct Identity {
     /// Identity headers that are not sent, in the underscore form, such as `SM_USERDN`. Classic names:
     /// DisableAuthSrcVars, DisableSessionVars, DisableUserNameVars.
     pub omit: Vec<String>,
+    /// Further headers that policies of the policy server may set. What a client sends under these names is
+    /// dropped; a policy's header that is neither listed here nor starts with `SM_` is not passed on.
+    pub managed_headers: Vec<String>,
     /// A signed assertion (a JWT) of who the user is, which an application can check for itself.
     pub assertion: Option<Assertion>,
 }
@@ -93,6 +96,7 @@ impl Default for Identity {
         Self {
             header_style: HeaderStyle::Underscore,
             omit: Vec::new(),
+            managed_headers: Vec::new(),
             assertion: None,
         }
     }

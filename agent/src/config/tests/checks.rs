@@ -88,6 +88,10 @@ fn every_mistake_in_a_realm_is_told_of_its_key() {
             "responses[0].header",
         ),
         (
+            "responses = [{ header = \"sm-user\", value = \"v\" }]",
+            "responses[0].header",
+        ),
+        (
             "responses = [{ header = \"Content_Length\", value = \"1\" }]",
             "responses[0].header",
         ),
@@ -130,6 +134,27 @@ fn every_mistake_in_a_realm_is_told_of_its_key() {
     ] {
         assert_eq!(keys(append(more)), [format!("realms[0].{key}")], "{more}");
     }
+}
+
+#[test]
+fn a_header_that_would_not_be_stripped_is_refused() {
+    let response = |length| {
+        format!(
+            "responses = [{{ header = \"{}\", value = \"v\" }}]",
+            "a".repeat(length)
+        )
+    };
+    let longest = crate::http::headers::MAX_MANAGED_NAME;
+    assert_eq!(
+        keys(append(&response(longest + 1))),
+        ["realms[0].responses[0].header"]
+    );
+    assert_eq!(
+        sound(&(SMALL.to_owned() + &response(longest))).realms[0]
+            .responses
+            .len(),
+        1
+    );
 }
 
 #[test]
@@ -206,6 +231,10 @@ fn every_mistake_elsewhere_is_told_of_its_key() {
             "session.overlook[0].resource",
         ),
         ("[identity]\nomit = [\"USER\"]\n", "identity.omit[0]"),
+        (
+            "[identity]\nmanaged_headers = [\"te\"]\n",
+            "identity.managed_headers[0]",
+        ),
         (
             "[identity.assertion]\nheader = \"host\"\nissuer = \"i\"\n",
             "identity.assertion.header",

@@ -3,10 +3,12 @@
 use std::collections::HashMap;
 use std::net::Ipv6Addr;
 
-use http::{HeaderName, Uri};
+use ::http::{HeaderName, Uri};
 use url::Url;
 
+use crate::access::identity::known_names as identity_headers;
 use crate::config::report::Spot;
+use crate::http::headers::MAX_MANAGED_NAME;
 
 /// A host name or address in lower case, without a port.
 ///
@@ -144,10 +146,16 @@ const RESERVED: [&str; 15] = [
     "upgrade",
 ];
 
+/// A name as servers see it that do not tell `X-A` from `x_a` (R1).
+fn fold(name: &str) -> String {
+    name.to_ascii_lowercase()
+        .replace(|letter: char| !letter.is_ascii_alphanumeric(), "-")
+}
+
 /// The headers that this configuration adds to requests.
 #[derive(Default)]
 pub(super) struct HeaderNames {
-    /// By folded name: many servers take `X-A` and `X_A` for one header, and so do we (R1).
+    /// By folded name.
     seen: HashMap<String, HeaderName>,
 }
 
@@ -158,9 +166,15 @@ impl HeaderNames {
             spot.problem("not a header name");
             return None;
         };
-        let folded = name
-            .as_str()
-            .replace(|letter: char| !letter.is_ascii_alphanumeric(), "-");
+        if name.as_str().len() > MAX_MANAGED_NAME {
+            spot.problem(format!("longer than {MAX_MANAGED_NAME} characters"));
+            return None;
+        }
+        let folded = fold(name.as_str());
+        if identity_headers().any(|identity| fold(identity) == folded) {
+            spot.problem("an identity header has this name");
+            return None;
+        }
         if RESERVED.contains(&folded.as_str()) || folded.starts_with("x-forwarded-") {
             spot.problem("this header belongs to the connection between agent and application");
             return None;

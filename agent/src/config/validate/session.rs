@@ -1,9 +1,13 @@
 //! Checks `[session]` and `[identity]`.
 
+use http::HeaderName;
+
 use super::names::{self, HeaderNames};
 use super::{positive, unique, whole_seconds};
+use crate::access::identity::known_names as identity_headers;
 use crate::config::file::session as file;
 use crate::config::report::Spot;
+use crate::config::spelling;
 use crate::config::{AssertionSettings, IdentitySettings, OverlookRule, SameSite, SessionSettings};
 
 /// The longest zone: with it a cookie's name stays far below every browser's limit.
@@ -116,6 +120,12 @@ pub(super) fn identity(
         .enumerate()
         .map(|(index, name)| omitted(name, &spot.key("omit").index(index)))
         .collect();
+    let managed: Vec<Option<HeaderName>> = file
+        .managed_headers
+        .iter()
+        .enumerate()
+        .map(|(index, name)| headers.add(name, &spot.key("managed_headers").index(index)))
+        .collect();
     let assertion = file
         .assertion
         .as_ref()
@@ -123,6 +133,7 @@ pub(super) fn identity(
     Some(IdentitySettings {
         hyphens: file.header_style == file::HeaderStyle::Hyphen,
         omit: omit.into_iter().collect::<Option<_>>()?,
+        managed: managed.into_iter().collect::<Option<_>>()?,
         assertion: match assertion {
             Some(settings) => Some(settings?),
             None => None,
@@ -132,13 +143,10 @@ pub(super) fn identity(
 
 fn omitted(name: &str, spot: &Spot<'_>) -> Option<String> {
     let name = name.to_ascii_uppercase().replace('-', "_");
-    let letters = name.strip_prefix("SM_").unwrap_or_default();
-    if letters.is_empty()
-        || !letters
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-    {
-        spot.problem_with_hint("not an identity header", "such as SM_USERDN");
+    let known: Vec<&str> = identity_headers().collect();
+    if !known.contains(&name.as_str()) {
+        let meant = spelling::closest(&name, known).unwrap_or("SM_USERDN");
+        spot.problem_with_hint("not an identity header", format!("such as {meant}"));
         return None;
     }
     Some(name)
