@@ -28,8 +28,11 @@ fn toml_files(folder: &Path, found: &mut Vec<PathBuf>) {
 /// Files that an example names and that are made by whoever follows it: parse first, then complain about
 /// anything but missing files.
 #[track_caller]
-fn only_misses_files(problems: impl Iterator<Item = String>, name: &Path) {
-    for problem in problems {
+fn only_misses_files(problems: &str, name: &Path) {
+    for problem in problems
+        .lines()
+        .filter(|line| !line.starts_with("    hint: "))
+    {
         assert!(
             problem.contains("No such file"),
             "{}: {problem}",
@@ -54,12 +57,12 @@ fn the_examples_in_docs_and_deploy_parse() {
             if let Err(problems) =
                 config::load_text(&text, "example", base, &Environment::default())
             {
-                only_misses_files(problems.iter().map(ToString::to_string), &file);
+                only_misses_files(&problems.to_string(), &file);
             }
         } else if text.contains("users_file") {
             servers += 1;
             if let Err(problems) = policy_server::config::PolicyServerConfig::load(&file) {
-                only_misses_files(problems.iter().map(ToString::to_string), &file);
+                only_misses_files(&problems.to_string(), &file);
             }
         }
     }
@@ -94,13 +97,13 @@ protection_level = 5000
 "#;
     let problems = config::load_text(text, "bad.toml", Path::new("."), &Environment::default())
         .expect_err("ten mistakes");
-    let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
-    assert!(lines.len() >= 10, "{lines:#?}");
+    assert!(problems.count() >= 10, "{problems}");
     for number in [2, 4, 5, 7, 9, 11, 12, 15, 18, 19, 20] {
         let place = format!("bad.toml:{number}:");
+        let told = problems.to_string();
         assert!(
-            lines.iter().any(|line| line.contains(&place)),
-            "nothing about line {number}: {lines:#?}"
+            told.contains(&place),
+            "nothing about line {number}:\n{told}"
         );
     }
 }

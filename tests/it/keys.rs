@@ -14,7 +14,12 @@ async fn a_rollover_logs_nobody_out() {
         let (_, old) = logged_in(&gateway, "alice", Protocol::Http1).await;
         for _ in 0..3 {
             let before = gateway.policy.count(Call::AgentKeys);
-            gateway.policy_server.server().roll_agent_keys().await.unwrap();
+            gateway
+                .policy_server
+                .server()
+                .roll_agent_keys()
+                .await
+                .unwrap();
             eventually("both agents fetch the keys", async || {
                 (gateway.policy.count(Call::AgentKeys) >= before + 2).then_some(())
             })
@@ -29,7 +34,13 @@ async fn a_rollover_logs_nobody_out() {
             }
         }
         let fresh = gateway.beside("").await;
-        assert_eq!(holding(&fresh, &old, Protocol::Http2).get("/app/").await.status, 200);
+        assert_eq!(
+            holding(&fresh, &old, Protocol::Http2)
+                .get("/app/")
+                .await
+                .status,
+            200
+        );
     }
 }
 
@@ -40,9 +51,17 @@ async fn an_administrator_ends_all_sessions_of_a_user() {
         let (first, _) = logged_in(&gateway, "alice", Protocol::Http1).await;
         let (second, _) = logged_in(&gateway, "alice", Protocol::Http2).await;
         let (bob, _) = logged_in(&gateway, "bob", Protocol::Http1).await;
-        gateway.policy_server.server().revoke_user("alice").await.unwrap();
+        gateway
+            .policy_server
+            .server()
+            .revoke_user("alice")
+            .await
+            .unwrap();
         for client in [&first, &second] {
-            eventually("the session is refused", async || challenge_reason(&client.get("/app/").await)).await;
+            eventually("the session is refused", async || {
+                challenge_reason(&client.get("/app/").await)
+            })
+            .await;
         }
         assert_eq!(bob.get("/app/").await.status, 200);
         // Sessions of the very second of the revocation are over; later ones are not.

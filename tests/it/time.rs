@@ -46,7 +46,7 @@ async fn an_idle_session_ends_exactly_at_its_idle_timeout() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_busy_session_ends_exactly_at_its_max_timeout() {
     let gateway = Gateway::setup()
-        .with(&format!("{UNVALIDATED}max_timeout = \"30m\""))
+        .with("[[realms]]\nname = \"app\"\nvalidation_period = \"30m\"\nmax_timeout = \"30m\"")
         .start()
         .await;
     let (client, _) = logged_in(&gateway, "alice", Protocol::Http1).await;

@@ -9,8 +9,8 @@ use std::net::SocketAddr;
 use std::ops::Deref;
 use std::sync::Arc;
 
+use crate::agent_stub::{Agent, RunningAgent};
 use agent::config::env::Environment;
-use agent::server::{Agent, RunningAgent};
 use policy_protocol::ManualClock;
 use rustls::ClientConfig;
 use tempfile::TempDir;
@@ -19,7 +19,7 @@ use toml::Table;
 use crate::policy_host::PolicyHost;
 use crate::policy_watch::PolicyWatch;
 use crate::toml_merge::merge;
-use crate::{Client, Origin, Pki, Protocol, RawClient};
+use crate::{Client, Origin, Pki, Protocol, RawClient, eventually};
 
 /// The name that clients ask for unless they say otherwise.
 pub const HOST: &str = "app.test";
@@ -94,23 +94,27 @@ grace_period = "30s"
 name = "app"
 resource = "/app"
 upstream = "origin"
+scheme = "form"
 
 [[realms]]
 name = "strong"
 resource = "/strong"
 upstream = "origin"
+scheme = "form"
 protection_level = 10
 
 [[realms]]
 name = "staff"
 resource = "/staff"
 upstream = "origin"
+scheme = "form"
 rules = [{ name = "staff only", effect = "allow", groups = ["staff"] }]
 
 [[realms]]
 name = "stored"
 resource = "/stored"
 upstream = "origin"
+scheme = "form"
 persistent = true
 
 [[realms]]
@@ -343,9 +347,20 @@ fn load(
 
 async fn start_agent(world: &World, config: &Table) -> RunningAgent {
     let config = load(world, config).unwrap_or_else(|problems| panic!("{problems}\n{config}"));
+    let reachable = world.policy.is_open() && world.policy_server.is_running();
     let policy = world.policy_server.calls(&world.policy, &config.agent_name);
     let clock: Arc<ManualClock> = Arc::clone(&world.clock);
-    Agent::start(config, policy, clock)
+    let agent = Agent::start(config, policy, clock)
         .await
-        .unwrap_or_else(|error| panic!("the agent does not start: {error}"))
+        .unwrap_or_else(|error| panic!("the agent does not start: {error}"));
+    if let (true, Some(address)) = (reachable, agent.admin_address()) {
+        // Only then does it believe its cache.
+        let admin = Client::new(address, "localhost", Protocol::Http1, None);
+        eventually("the agent hears of events", async || {
+            let metrics = admin.get("/metrics").await.text();
+            metrics.contains("policy_events_connected 1").then_some(())
+        })
+        .await;
+    }
+    agent
 }

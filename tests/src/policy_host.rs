@@ -65,7 +65,6 @@ disabled = true
 "#;
 
 /// A policy server that keeps its state over restarts.
-#[derive(Debug)]
 pub struct PolicyHost {
     config: PolicyServerConfig,
     clock: Arc<ManualClock>,
@@ -81,9 +80,11 @@ struct Running {
     serving: Option<RunningPolicyServer>,
 }
 
-impl std::fmt::Debug for Running {
+impl std::fmt::Debug for PolicyHost {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Running")
+        f.debug_struct("PolicyHost")
+            .field("address", &self.address)
+            .finish_non_exhaustive()
     }
 }
 
@@ -107,7 +108,9 @@ impl PolicyHost {
         for patch in patches {
             merge(&mut table, patch);
         }
-        let config = PolicyServerConfig::parse(&table.to_string(), "policy-server.toml", folder)
+        let text = table.to_string();
+        std::fs::write(folder.join("policy-server.toml"), &text).unwrap();
+        let config = PolicyServerConfig::parse(&text, "policy-server.toml", folder)
             .unwrap_or_else(|problems| panic!("{problems}"));
         let mut host = Self {
             config,
@@ -167,6 +170,11 @@ impl PolicyHost {
     pub async fn restart(&self) {
         self.stop().await;
         self.start().await;
+    }
+
+    /// Whether it runs.
+    pub fn is_running(&self) -> bool {
+        self.running.lock().unwrap().is_some()
     }
 
     /// The server itself, for what administrators do.

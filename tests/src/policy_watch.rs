@@ -86,6 +86,11 @@ impl PolicyWatch {
         self.way.send_replace(Way::Open);
     }
 
+    /// Whether calls get through.
+    pub fn is_open(&self) -> bool {
+        *self.way.borrow() == Way::Open
+    }
+
     /// Counts a call, and waits until it may go on.
     async fn pass(&self, call: Call) -> Result<(), PolicyError> {
         *self.counts.lock().unwrap().entry(call).or_default() += 1;
