@@ -32,10 +32,10 @@ async fn session_cookie(browser: &Browser) -> Option<serde_json::Value> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_person_logs_in_steps_up_and_logs_out() {
-    let Some(browser) = Browser::start().await else {
+    let gateway = Gateway::start().await;
+    let Some(browser) = Browser::start(&[&gateway.certificate.key_digest]).await else {
         return;
     };
-    let gateway = Gateway::start().await;
 
     browser.open(&url(&gateway, "/app/hello?x=1")).await;
     assert!(
@@ -78,10 +78,10 @@ async fn a_person_logs_in_steps_up_and_logs_out() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_back_button_shows_nothing_that_needs_a_session() {
-    let Some(browser) = Browser::start().await else {
+    let gateway = Gateway::start().await;
+    let Some(browser) = Browser::start(&[&gateway.certificate.key_digest]).await else {
         return;
     };
-    let gateway = Gateway::start().await;
     browser.open(&url(&gateway, "/app/private")).await;
     fill(&browser, "alice", PASSWORD).await;
     browser.wait_for("sm_user").await;
@@ -108,10 +108,10 @@ async fn the_back_button_shows_nothing_that_needs_a_session() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_keyboard_alone_is_enough() {
-    let Some(browser) = Browser::start().await else {
+    let gateway = Gateway::start().await;
+    let Some(browser) = Browser::start(&[&gateway.certificate.key_digest]).await else {
         return;
     };
-    let gateway = Gateway::start().await;
     browser.open(&url(&gateway, "/app/keys")).await;
     let name = browser.find("input[name=USER]").await;
     assert_eq!(
@@ -134,10 +134,10 @@ async fn the_keyboard_alone_is_enough() {
 /// What a screen reader needs: names for the fields, a language, a heading, an error that is announced.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_page_can_be_read_aloud_and_looked_at() {
-    let Some(browser) = Browser::start().await else {
+    let gateway = Gateway::start().await;
+    let Some(browser) = Browser::start(&[&gateway.certificate.key_digest]).await else {
         return;
     };
-    let gateway = Gateway::start().await;
     browser.open(&url(&gateway, "/app/look")).await;
     for selector in ["input[name=USER]", "input[name=PASSWORD]"] {
         let field = browser.find(selector).await;

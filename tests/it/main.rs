@@ -1,6 +1,9 @@
 //! Integration tests: a module for each behaviour, all over real sockets.
 #![allow(clippy::unwrap_used, reason = "tests")]
-#![allow(unreachable_pub, reason = "nothing reaches into a test binary, and the fuzz targets share a module with it")]
+#![allow(
+    unreachable_pub,
+    reason = "nothing reaches into a test binary, and the fuzz targets share a module with it"
+)]
 
 mod admin;
 mod assertion;

@@ -2,6 +2,7 @@
 
 use harness::gateway::Gateway;
 use harness::{Protocol, SeenRequest};
+use percent_encoding::percent_decode_str;
 
 use crate::support::{get, logged_in};
 
@@ -22,12 +23,7 @@ ignore_paths = ["/app/public"]
 fn most_lenient(target: &str) -> String {
     let mut path = target.split(['?', '#']).next().unwrap().to_owned();
     for _ in 0..3 {
-        let decoded: Vec<u8> =
-            url::form_urlencoded::parse(format!("x={}", path.replace('+', "%2B")).as_bytes())
-                .next()
-                .map(|(_, value)| value.into_owned().into_bytes())
-                .unwrap_or_default();
-        path = String::from_utf8_lossy(&decoded).into_owned();
+        path = percent_decode_str(&path).decode_utf8_lossy().into_owned();
     }
     let path = path.replace('\\', "/").replace('\0', "");
     let mut segments: Vec<&str> = Vec::new();

@@ -186,7 +186,13 @@ async fn trailers_pass_both_ways() {
     .map(Ok::<_, std::io::Error>);
     let body = boxed(StreamBody::new(stream::iter(frames)));
     client
-        .send(client.request(Method::POST, "/open/").body(body).unwrap())
+        .send(
+            client
+                .request(Method::POST, "/open/")
+                .header("trailer", "x-sum")
+                .body(body)
+                .unwrap(),
+        )
         .await;
     assert_eq!(
         gateway.origin.last().trailers,

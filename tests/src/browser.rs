@@ -14,6 +14,8 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
+#[cfg(doc)]
+use crate::Leaf;
 use crate::client::{Client, Protocol, full};
 use crate::eventually::{eventually, within};
 
@@ -39,11 +41,11 @@ pub struct Browser {
 pub struct Element(String);
 
 impl Browser {
-    /// Starts a browser, or says loudly that there is none and returns nothing.
+    /// Starts a browser that trusts the certificates with these keys (see [`Leaf::key_digest`]), or says loudly that there is none and returns nothing.
     ///
     /// # Panics
     /// If there is none and `DOORWARD_REQUIRE_BROWSER` is `1`.
-    pub async fn start() -> Option<Self> {
+    pub async fn start(trusted_keys: &[&str]) -> Option<Self> {
         let (Some(driver), Some(chromium)) = (
             find(&["chromedriver"]),
             find(&["chromium", "chromium-browser", "google-chrome"]),
@@ -97,10 +99,14 @@ impl Browser {
             "--window-size=1000,800",
         ];
         let mut args: Vec<String> = flags.iter().map(|flag| String::from(*flag)).collect();
+        // Not `acceptInsecureCerts`: browsers treat a page with a certificate error as another kind of page.
+        args.push(format!(
+            "--ignore-certificate-errors-spki-list={}",
+            trusted_keys.join(",")
+        ));
         args.push(format!("--user-data-dir={}", profile.path().display()));
         let wanted = json!({"capabilities": {"alwaysMatch": {
             "browserName": "chrome",
-            "acceptInsecureCerts": true,
             "goog:chromeOptions": {"binary": chromium, "args": args},
         }}});
         let mut browser = Self {
@@ -333,7 +339,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_page_is_opened_and_read() {
-        let Some(browser) = Browser::start().await else {
+        let Some(browser) = Browser::start(&[]).await else {
             return;
         };
         let origin = Origin::start().await;

@@ -19,7 +19,7 @@ use toml::Table;
 use crate::policy_host::PolicyHost;
 use crate::policy_watch::PolicyWatch;
 use crate::toml_merge::merge;
-use crate::{Client, Origin, Pki, Protocol, RawClient, eventually};
+use crate::{Client, Leaf, Origin, Pki, Protocol, RawClient, eventually};
 
 /// The name that clients ask for unless they say otherwise.
 pub const HOST: &str = "app.test";
@@ -53,6 +53,8 @@ pub struct World {
     pub clock: Arc<ManualClock>,
     /// Everybody trusts it.
     pub pki: Pki,
+    /// What the first listener shows.
+    pub certificate: Leaf,
     /// Holds all files.
     pub folder: TempDir,
 }
@@ -171,8 +173,8 @@ impl Setup {
     pub async fn start(self) -> Gateway {
         let pki = self.pki.unwrap_or_default();
         let folder = TempDir::new().expect("a temporary folder");
-        pki.server(&[HOST, "other.test", "localhost", "127.0.0.1"])
-            .write(folder.path(), "server");
+        let certificate = pki.server(&[HOST, "other.test", "localhost", "127.0.0.1"]);
+        certificate.write(folder.path(), "server");
         std::fs::write(folder.path().join("ca.crt"), pki.ca_pem()).unwrap();
         let origin = match self.origin {
             Some(origin) => origin,
@@ -199,6 +201,7 @@ impl Setup {
             policy_server,
             clock,
             pki,
+            certificate,
             folder,
         };
         Gateway::run(Arc::new(world), config).await

@@ -8,8 +8,6 @@
     reason = "a harness that cannot do its work fails its test"
 )]
 
-#[allow(missing_docs)]
-pub mod agent_stub;
 pub mod browser;
 pub mod client;
 pub mod eventually;

@@ -3,9 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Once};
 
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
-    KeyPair, KeyUsagePurpose,
+    KeyPair, KeyUsagePurpose, PublicKeyData,
 };
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -24,6 +27,8 @@ pub struct Leaf {
     pub cert_pem: String,
     /// Its key, PKCS #8.
     pub key_pem: String,
+    /// SHA-256 of the public key (SubjectPublicKeyInfo, DER), base64: how a browser is told to trust it.
+    pub key_digest: String,
 }
 
 impl Default for Pki {
@@ -73,9 +78,11 @@ impl Pki {
         params.use_authority_key_identifier_extension = true;
         let key = KeyPair::generate().unwrap();
         let cert = params.signed_by(&key, &self.authority).unwrap();
+        let public_key = key.subject_public_key_info();
         Leaf {
             cert_pem: cert.pem(),
             key_pem: key.serialize_pem(),
+            key_digest: STANDARD.encode(digest(&SHA256, &public_key)),
         }
     }
 
