@@ -68,6 +68,9 @@ pub struct Config {
     pub log: LogSettings,
     /// Safe defaults that were opted out of (R7), one sentence each; logged at start.
     pub warnings: Vec<String>,
+    /// What the operator wrote, with every default filled in, for the admin listener. It names files of
+    /// secrets, never what is in them.
+    pub written: serde_json::Value,
 }
 
 /// One listening socket.

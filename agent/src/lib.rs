@@ -9,6 +9,7 @@
 //! * [`login`] asks for credentials: form, Basic, client certificate; and logs out.
 //! * [`outbound`] writes what the application is told, [`upstream`] forwards to the protected application.
 //! * [`server`] accepts connections, ends TLS and drains.
+//! * [`runtime`] joins all of it into a running agent.
 //! * [`config`] turns TOML into values that cannot be wrong.
 //! * [`telemetry`] and [`admin`] tell operators what happens.
 
@@ -20,8 +21,11 @@ pub mod login;
 pub mod outbound;
 pub mod pipeline;
 pub mod record;
+pub mod runtime;
 pub mod server;
 pub mod session;
 pub mod site;
 pub mod telemetry;
 pub mod upstream;
+
+pub use runtime::{Agent, RunningAgent, StartError};

@@ -54,6 +54,16 @@ impl Pipeline {
         &self.sessions
     }
 
+    /// Writes what the access log still holds.
+    pub fn flush_access_log(&self) {
+        self.access_log.iter().for_each(AccessLog::flush);
+    }
+
+    /// Lines that the access log had to drop.
+    pub fn access_log_dropped(&self) -> u64 {
+        self.access_log.as_ref().map_or(0, AccessLog::dropped)
+    }
+
     /// Answers one request. Never fails: a refusal is a response, too.
     pub async fn respond(&self, conn: &ConnectionInfo, request: Request<Incoming>) -> Response<Body> {
         let site = self.site.load_full();

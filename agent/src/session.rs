@@ -7,6 +7,7 @@ mod cached_session;
 pub mod cookie;
 pub mod keys;
 pub mod link;
+mod on_runtime;
 pub mod reissue;
 pub mod single_flight;
 pub mod trust;
@@ -63,7 +64,7 @@ impl Sessions {
             preserved: crate::login::preserve::PreservedRequests::default(),
             credential_digest: crate::login::direct::CredentialDigest::random(),
             background: tokio::runtime::Handle::current(),
-            policy,
+            policy: Arc::new(on_runtime::OnRuntime::new(policy, tokio::runtime::Handle::current())),
             clock,
             metrics,
         }

@@ -71,6 +71,7 @@ pub(super) fn validate(file: &File, base: &Path, root: &Spot<'_>) -> Option<Conf
         limits: limits?,
         log: log?,
         warnings: Vec::new(),
+        written: serde_json::to_value(file).unwrap_or_default(),
     })
 }
 

@@ -1,7 +1,9 @@
 //! What the server counts.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use crate::telemetry::Metrics;
 
 /// Counts of one server, over all workers. Read them with relaxed ordering.
 #[derive(Debug, Default)]
@@ -24,4 +26,18 @@ pub struct ServerCounters {
     pub connections_stalled: AtomicU64,
     /// Requests that ended in a fault of ours.
     pub panics: AtomicU64,
+}
+
+impl ServerCounters {
+    /// Brings the metrics that count the same up to date.
+    pub fn publish(&self, metrics: &Metrics) {
+        let pairs = [
+            (&metrics.framing_refusals, self.framing_violations.load(Ordering::Relaxed)),
+            (&metrics.handshake_failures, self.handshakes_failed.load(Ordering::Relaxed)),
+            (&metrics.connections_refused, self.connections_refused.load(Ordering::Relaxed)),
+        ];
+        for (metric, count) in pairs {
+            metric.inc_by(count.saturating_sub(metric.get()));
+        }
+    }
 }

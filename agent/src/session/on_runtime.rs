@@ -1,0 +1,70 @@
+//! Calls to the policy server, made on the control runtime.
+//!
+//! A client's pooled connections belong to the runtime that opened them, and workers come and go. And a
+//! call that a user has caused (a login, a logout) is to be made even if the user's connection breaks.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use policy_client::{EventStream, PolicyCalls, PolicyError};
+use policy_protocol::message::{
+    AuthorizeAnswer, AuthorizeRequest, IsProtectedAnswer, IsProtectedRequest, LoginAnswer, LoginRequest,
+    LogoutAnswer, LogoutRequest, ValidateAnswer, ValidateRequest,
+};
+use policy_protocol::{AgentKeySet, EventPosition};
+use tokio::runtime::Handle;
+
+/// See the module.
+pub(super) struct OnRuntime {
+    calls: Arc<dyn PolicyCalls>,
+    runtime: Handle,
+}
+
+impl OnRuntime {
+    /// Calls of `calls` will run on `runtime`.
+    pub(super) const fn new(calls: Arc<dyn PolicyCalls>, runtime: Handle) -> Self {
+        Self { calls, runtime }
+    }
+
+    fn run<T, F>(&self, call: impl FnOnce(Arc<dyn PolicyCalls>) -> F) -> BoxFuture<'_, Result<T, PolicyError>>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, PolicyError>> + Send + 'static,
+    {
+        let task = self.runtime.spawn(call(Arc::clone(&self.calls)));
+        // A call that panicked is a call that failed.
+        task.map(|outcome| outcome.unwrap_or(Err(PolicyError::Failure))).boxed()
+    }
+}
+
+impl PolicyCalls for OnRuntime {
+    fn is_protected(&self, request: IsProtectedRequest) -> BoxFuture<'_, Result<IsProtectedAnswer, PolicyError>> {
+        self.run(|calls| async move { calls.is_protected(request).await })
+    }
+
+    fn login(&self, request: LoginRequest) -> BoxFuture<'_, Result<LoginAnswer, PolicyError>> {
+        self.run(|calls| async move { calls.login(request).await })
+    }
+
+    fn validate(&self, request: ValidateRequest) -> BoxFuture<'_, Result<ValidateAnswer, PolicyError>> {
+        self.run(|calls| async move { calls.validate(request).await })
+    }
+
+    fn authorize(&self, request: AuthorizeRequest) -> BoxFuture<'_, Result<AuthorizeAnswer, PolicyError>> {
+        self.run(|calls| async move { calls.authorize(request).await })
+    }
+
+    fn logout(&self, request: LogoutRequest) -> BoxFuture<'_, Result<LogoutAnswer, PolicyError>> {
+        self.run(|calls| async move { calls.logout(request).await })
+    }
+
+    fn agent_keys(&self) -> BoxFuture<'_, Result<AgentKeySet, PolicyError>> {
+        self.run(|calls| async move { calls.agent_keys().await })
+    }
+
+    fn events(&self, position: Option<EventPosition>) -> BoxFuture<'_, Result<EventStream, PolicyError>> {
+        self.run(|calls| async move { calls.events(position).await })
+    }
+}
