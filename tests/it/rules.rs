@@ -67,8 +67,7 @@ async fn methods_that_a_realm_does_not_list_are_not_allowed() {
     }
 }
 
-const ASKING: &str =
-    "[identity]\nmanaged_headers = [\"X-Department\"]\n[[realms]]\nname = \"app\"\nauthorize = true";
+const ASKING: &str = "[identity]\nmanaged_headers = [\"X-Department\"]\n[[realms]]\nname = \"app\"\nauthorize = true";
 const POLICIES: &str = r#"
 [[policies]]
 name = "staff"

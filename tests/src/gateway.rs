@@ -9,8 +9,8 @@ use std::net::SocketAddr;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use crate::agent_stub::{Agent, RunningAgent};
 use agent::config::env::Environment;
+use agent::{Agent, RunningAgent};
 use policy_protocol::ManualClock;
 use rustls::ClientConfig;
 use tempfile::TempDir;
@@ -91,6 +91,9 @@ tls.certificates = [{ cert_file = "server.crt", key_file = "server.key" }]
 
 [session]
 grace_period = "30s"
+
+[log]
+access_log = false
 
 [[realms]]
 name = "app"
@@ -356,12 +359,10 @@ async fn start_agent(world: &World, config: &Table) -> RunningAgent {
     let agent = Agent::start(config, policy, clock)
         .await
         .unwrap_or_else(|error| panic!("the agent does not start: {error}"));
-    if let (true, Some(address)) = (reachable, agent.admin_address()) {
+    if reachable {
         // Only then does it believe its cache.
-        let admin = Client::new(address, "localhost", Protocol::Http1, None);
         eventually("the agent hears of events", async || {
-            let metrics = admin.get("/metrics").await.text();
-            metrics.contains("policy_events_connected 1").then_some(())
+            agent.is_ready().then_some(())
         })
         .await;
     }
