@@ -172,25 +172,49 @@ fn tricks() -> Vec<String> {
     tricks
 }
 
+/// Whether the resource that the most lenient reader finds is a protected one.
+fn is_protected(target: &str) -> bool {
+    let reached = most_lenient(target);
+    reached == "/app" || reached.starts_with("/app/") && !reached.starts_with("/app/public")
+}
+
+#[track_caller]
+fn nothing_protected_since(gateway: &Gateway, before: usize, trick: &str) {
+    for seen in &gateway.origin.requests()[before..] {
+        assert!(
+            !is_protected(&seen.target),
+            "{trick:?} reached {:?}",
+            seen.target
+        );
+        assert_eq!(seen.header("SM_USER"), None);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn no_spelling_reaches_the_protected_resource_without_a_session() {
+async fn no_spelling_reaches_the_protected_resource_over_http1() {
     let gateway = Gateway::setup().with(MOSTLY_OPEN).start().await;
     for trick in tricks() {
         let before = gateway.origin.requests().len();
         let mut raw = gateway.raw().await;
         raw.send(get(&trick, &["User-Agent: kube-probe/1.0"])).await;
-        let status = raw.response().await.map(|answer| answer.status);
-        for seen in &gateway.origin.requests()[before..] {
-            let reached = most_lenient(&seen.target);
-            let is_open = !(reached == "/app"
-                || reached.starts_with("/app/") && !reached.starts_with("/app/public"));
-            assert!(
-                is_open,
-                "{trick:?} reached {:?} with {status:?}",
-                seen.target
-            );
-            assert_eq!(seen.header("SM_USER"), None);
-        }
+        raw.response().await;
+        nothing_protected_since(&gateway, before, &trick);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_spelling_reaches_the_protected_resource_over_http2() {
+    let gateway = Gateway::setup().with(MOSTLY_OPEN).start().await;
+    for trick in tricks() {
+        let before = gateway.origin.requests().len();
+        let fields: [(&[u8], &[u8]); 4] = [
+            (b":method", b"GET"),
+            (b":scheme", b"https"),
+            (b":authority", b"app.test"),
+            (b":path", trick.as_bytes()),
+        ];
+        gateway.raw_http2().await.ask(&fields, None, None).await;
+        nothing_protected_since(&gateway, before, &trick);
     }
 }
 

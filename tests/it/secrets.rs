@@ -62,6 +62,68 @@ async fn passwords_cookies_and_specs_are_in_no_log_line() {
     );
 }
 
+/// The access log goes to standard output, so this process is watched from outside: the test below
+/// runs in a process of its own.
+#[test]
+fn the_access_log_names_requests_and_no_secrets() {
+    let child = std::process::Command::new(std::env::current_exe().unwrap())
+        .args([
+            "--exact",
+            "secrets::play_a_session_with_the_access_log_on",
+            "--ignored",
+            "--nocapture",
+        ])
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&child.stdout).into_owned()
+        + &String::from_utf8_lossy(&child.stderr);
+    assert!(child.status.success(), "{told}");
+    for line in ["/app/logged", "/doorward/login", "/doorward/logout"] {
+        assert!(
+            told.contains(line),
+            "{line} is not in the access log: {told}"
+        );
+    }
+    let secrets = told
+        .lines()
+        .find_map(|line| line.strip_prefix("SECRETS "))
+        .expect("the child's secrets");
+    for secret in secrets.split(' ').map(|secret| secret.replace('+', " ")) {
+        let found: Vec<_> = told
+            .lines()
+            .filter(|line| !line.starts_with("SECRETS ") && line.contains(&secret))
+            .collect();
+        assert!(found.is_empty(), "{found:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "run by the_access_log_names_requests_and_no_secrets"]
+async fn play_a_session_with_the_access_log_on() {
+    let gateway = Gateway::setup().with("log.access_log = true").start().await;
+    let (client, cookie) = logged_in(&gateway, "alice", Protocol::Http1).await;
+    client.get("/app/logged?x=1").await;
+    let session_id = gateway
+        .origin
+        .last()
+        .header("SM_SERVERSESSIONID")
+        .unwrap()
+        .to_owned();
+    holding(&gateway, &format!("{cookie}x"), Protocol::Http2)
+        .get("/app/logged")
+        .await;
+    gateway
+        .client(Protocol::Http2)
+        .submit_login("/app/", "alice", "another odd password")
+        .await;
+    client.get("/doorward/logout").await;
+    println!(
+        "SECRETS {} another+odd+password {cookie} {session_id}",
+        PASSWORD.replace(' ', "+")
+    );
+    gateway.drain().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn no_address_and_no_page_carries_a_session_or_a_password() {
     let gateway = Gateway::start().await;

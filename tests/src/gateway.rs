@@ -19,7 +19,7 @@ use toml::Table;
 use crate::policy_host::PolicyHost;
 use crate::policy_watch::PolicyWatch;
 use crate::toml_merge::merge;
-use crate::{Client, Leaf, Origin, Pki, Protocol, RawClient, eventually};
+use crate::{Client, Leaf, Origin, Pki, Protocol, RawClient, RawHttp2, eventually};
 
 /// The name that clients ask for unless they say otherwise.
 pub const HOST: &str = "app.test";
@@ -330,6 +330,12 @@ impl Gateway {
     /// TLS for HTTP/1.1 connections.
     pub fn tls(&self) -> Arc<ClientConfig> {
         Arc::new(self.pki.client_config(&["http/1.1"], None))
+    }
+
+    /// An HTTP/2 connection for `app.test` that can say anything.
+    pub async fn raw_http2(&self) -> RawHttp2 {
+        let tls = Arc::new(self.pki.client_config(&["h2"], None));
+        RawHttp2::connect(self.address(), HOST, &tls).await
     }
 
     /// An HTTP/1.1 connection for `app.test` that can say anything.

@@ -18,6 +18,7 @@ pub mod pki;
 pub mod policy_host;
 pub mod policy_watch;
 pub mod raw;
+pub mod raw_http2;
 pub mod toml_merge;
 
 pub use browser::Browser;
@@ -26,3 +27,4 @@ pub use eventually::{eventually, within};
 pub use origin::{Origin, SeenRequest};
 pub use pki::{Leaf, Pki};
 pub use raw::{RawClient, RawResponse};
+pub use raw_http2::RawHttp2;

@@ -165,11 +165,14 @@ impl RawClient {
     /// # Panics
     /// If the connection ends before.
     pub async fn exactly(&mut self, length: usize) -> Vec<u8> {
+        self.try_exactly(length).await.expect("bytes")
+    }
+
+    /// Reads exactly `length` bytes, or nothing if the connection ends before.
+    pub async fn try_exactly(&mut self, length: usize) -> Option<Vec<u8>> {
         let mut bytes = vec![0; length];
-        within("bytes", self.stream.read_exact(&mut bytes))
-            .await
-            .expect("bytes");
-        bytes
+        let read = within("bytes", self.stream.read_exact(&mut bytes)).await;
+        read.ok().map(|_| bytes)
     }
 
     /// The head of the next response; its body is left unread.
