@@ -66,7 +66,10 @@ impl<'r> std::ops::Deref for Visit<'r> {
 impl<'r> Facts<'r> {
     /// The same with the headers.
     pub const fn with(&'r self, headers: &'r HeaderMap) -> Visit<'r> {
-        Visit { facts: self, headers }
+        Visit {
+            facts: self,
+            headers,
+        }
     }
 
     /// The resource as the policy server wants it.
@@ -81,7 +84,11 @@ impl<'r> Facts<'r> {
 
     /// The client's address, if sessions are bound to it.
     pub fn bound_address(&self) -> Option<std::net::IpAddr> {
-        self.site.config.session.check_client_address.then_some(self.origin.address)
+        self.site
+            .config
+            .session
+            .check_client_address
+            .then_some(self.origin.address)
     }
 }
 

@@ -24,8 +24,8 @@ use std::sync::Arc;
 
 use http::{Method, Response, StatusCode, header};
 use policy_client::PolicyError;
-use policy_protocol::{Reason, Timestamp};
 use policy_protocol::message::{Credentials, LoginAnswer, LoginRequest, SessionTicket};
+use policy_protocol::{Reason, Timestamp};
 
 use crate::access::{Denial, Visit, realm_context};
 use crate::config::Realm;
@@ -56,13 +56,20 @@ pub enum Portal {
 ///
 /// # Errors
 /// If it is nothing that is there.
-pub async fn portal(sessions: &Arc<Sessions>, visit: &Visit<'_>, body: RequestBody) -> Result<Portal, Denial> {
+pub async fn portal(
+    sessions: &Arc<Sessions>,
+    visit: &Visit<'_>,
+    body: RequestBody,
+) -> Result<Portal, Denial> {
     let settings = &visit.site.config.login;
     let resource = visit.target.resource();
     if settings.logout_paths.iter().any(|path| path == resource) {
         return logout::logout(sessions, visit).await.map(Portal::Answered);
     }
-    let Some(below) = resource.strip_prefix(settings.path.as_str()).and_then(|rest| rest.strip_prefix('/')) else {
+    let Some(below) = resource
+        .strip_prefix(settings.path.as_str())
+        .and_then(|rest| rest.strip_prefix('/'))
+    else {
         return Ok(Portal::NotOurs(body));
     };
     if !visit.site.realms.knows_host(visit.target.host()) {
@@ -74,12 +81,20 @@ pub async fn portal(sessions: &Arc<Sessions>, visit: &Visit<'_>, body: RequestBo
         ("logout", &Method::GET | &Method::POST) => logout::logout(sessions, visit).await,
         ("resume", &Method::GET) => return preserve::resume(sessions, visit),
         ("jwks.json", &Method::GET) => jwks(sessions),
-        (pages::STYLESHEET, &Method::GET) => Ok(asset("text/css; charset=utf-8", visit.site.pages.stylesheet().clone())),
+        (pages::STYLESHEET, &Method::GET) => Ok(asset(
+            "text/css; charset=utf-8",
+            visit.site.pages.stylesheet().clone(),
+        )),
         (pages::LOGO, &Method::GET) => {
             let (picture, content_type) = visit.site.pages.logo();
-            Ok(asset(content_type.to_str().unwrap_or("application/octet-stream"), picture.clone()))
+            Ok(asset(
+                content_type.to_str().unwrap_or("application/octet-stream"),
+                picture.clone(),
+            ))
         }
-        ("login" | "logout" | "resume" | "jwks.json" | pages::STYLESHEET | pages::LOGO, _) => Err(Denial::MethodNotAllowed),
+        ("login" | "logout" | "resume" | "jwks.json" | pages::STYLESHEET | pages::LOGO, _) => {
+            Err(Denial::MethodNotAllowed)
+        }
         _ => Err(Denial::NotFound),
     };
     response.map(Portal::Answered)
@@ -93,7 +108,12 @@ struct LoginCall {
 }
 
 impl LoginCall {
-    fn new(visit: &Visit<'_>, realm: &Realm, credentials: Credentials, previous: Option<SessionTicket>) -> Self {
+    fn new(
+        visit: &Visit<'_>,
+        realm: &Realm,
+        credentials: Credentials,
+        previous: Option<SessionTicket>,
+    ) -> Self {
         let request = LoginRequest {
             resource: visit.resource_context(),
             realm: realm_context(realm),
@@ -102,15 +122,25 @@ impl LoginCall {
             previous,
             transaction_id: visit.transaction_id.as_str().to_owned(),
         };
-        Self { request, now: visit.now }
+        Self {
+            request,
+            now: visit.now,
+        }
     }
 
     /// A session, or the reason why not. A success ends the session that it replaces, here at once.
     ///
     /// # Errors
     /// If the policy server gives no answer.
-    async fn run(self, sessions: &Sessions) -> Result<Result<Arc<CachedSession>, Reason>, PolicyError> {
-        let replaced = self.request.previous.as_ref().map(|ticket| ticket.session_id);
+    async fn run(
+        self,
+        sessions: &Sessions,
+    ) -> Result<Result<Arc<CachedSession>, Reason>, PolicyError> {
+        let replaced = self
+            .request
+            .previous
+            .as_ref()
+            .map(|ticket| ticket.session_id);
         let generation = sessions.trust.generation();
         let answer = sessions.policy.login(self.request).await;
         let counted = match &answer {
@@ -119,7 +149,10 @@ impl LoginCall {
             Ok(LoginAnswer::Challenge { .. }) => PolicyAnswer::Challenge,
             Err(_) => PolicyAnswer::Error,
         };
-        sessions.metrics.policy_calls.count(PolicyCall::Login, counted);
+        sessions
+            .metrics
+            .policy_calls
+            .count(PolicyCall::Login, counted);
         match answer? {
             LoginAnswer::Yes { session } => {
                 if let Some(id) = replaced {
@@ -136,29 +169,58 @@ impl LoginCall {
 ///
 /// # Errors
 /// If the address cannot be written.
-pub fn to_https(target: &RequestTarget, port: u16, record: &mut Record<'_>) -> Result<Response<Body>, Denial> {
-    let port = if port == 443 { String::new() } else { format!(":{port}") };
-    let mut response = see_other(&format!("https://{}{port}{}", target.host(), target.path_and_query()))?;
+pub fn to_https(
+    target: &RequestTarget,
+    port: u16,
+    record: &mut Record<'_>,
+) -> Result<Response<Body>, Denial> {
+    let port = if port == 443 {
+        String::new()
+    } else {
+        format!(":{port}")
+    };
+    let mut response = see_other(&format!(
+        "https://{}{port}{}",
+        target.host(),
+        target.path_and_query()
+    ))?;
     // 308 keeps the method: nothing is lost but a round trip.
     *response.status_mut() = StatusCode::PERMANENT_REDIRECT;
     Ok(record.answered(Outcome::Redirected, response))
 }
 
 fn jwks(sessions: &Sessions) -> Result<Response<Body>, Denial> {
-    let keys = sessions.keys.load().map_err(|_| Denial::PolicyUnavailable)?;
+    let keys = sessions
+        .keys
+        .load()
+        .map_err(|_| Denial::PolicyUnavailable)?;
     let mut response = Response::new(Body::text(keys.assertion.jwks().to_owned()));
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/jwk-set+json"));
-    headers.insert(header::CACHE_CONTROL, header::HeaderValue::from_static("public, max-age=300"));
+    headers.insert(
+        header::CONTENT_TYPE,
+        header::HeaderValue::from_static("application/jwk-set+json"),
+    );
+    headers.insert(
+        header::CACHE_CONTROL,
+        header::HeaderValue::from_static("public, max-age=300"),
+    );
     Ok(response)
 }
 
 fn asset(content_type: &str, bytes: bytes::Bytes) -> Response<Body> {
     let mut response = Response::new(Body::text(bytes));
     let headers = response.headers_mut();
-    headers.extend(header::HeaderValue::from_str(content_type).map(|value| (header::CONTENT_TYPE, value)));
-    headers.insert(header::CACHE_CONTROL, header::HeaderValue::from_static("public, max-age=86400"));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, header::HeaderValue::from_static("nosniff"));
+    headers.extend(
+        header::HeaderValue::from_str(content_type).map(|value| (header::CONTENT_TYPE, value)),
+    );
+    headers.insert(
+        header::CACHE_CONTROL,
+        header::HeaderValue::from_static("public, max-age=86400"),
+    );
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        header::HeaderValue::from_static("nosniff"),
+    );
     response
 }
 
@@ -168,7 +230,10 @@ fn page(visit: &Visit<'_>, status: StatusCode, html: String) -> Response<Body> {
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.extend(pages::PAGE_HEADERS);
-    headers.insert(header::CONTENT_SECURITY_POLICY, visit.site.content_security_policy.clone());
+    headers.insert(
+        header::CONTENT_SECURITY_POLICY,
+        visit.site.content_security_policy.clone(),
+    );
     response
 }
 
@@ -178,6 +243,9 @@ fn see_other(location: &str) -> Result<Response<Body>, Denial> {
     *response.status_mut() = StatusCode::SEE_OTHER;
     let location = header::HeaderValue::try_from(location).map_err(|_| Denial::Internal)?;
     response.headers_mut().insert(header::LOCATION, location);
-    response.headers_mut().insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
+    response.headers_mut().insert(
+        header::CACHE_CONTROL,
+        header::HeaderValue::from_static("no-store"),
+    );
     Ok(response)
 }

@@ -1,2 +1,74 @@
-//! Placeholder.
-fn main() {}
+//! `doorward`: the gateway and everything an operator does with it.
+
+mod commands;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Faster than the system's for many small, short-lived pieces, and it gives memory back.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Doorward: a reverse-proxy web agent.
+#[derive(Parser)]
+#[command(version, about, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the gateway.
+    Agent {
+        /// The agent's configuration.
+        #[arg(long, env = "DOORWARD_CONFIG")]
+        config: PathBuf,
+    },
+    /// Run a policy server of its own.
+    #[cfg(feature = "embedded")]
+    PolicyServer {
+        /// The policy server's configuration.
+        #[arg(long, env = "DOORWARD_POLICY_SERVER_CONFIG")]
+        config: PathBuf,
+    },
+    /// Run everything on this machine: gateway, policy server, two applications and their users.
+    #[cfg(feature = "embedded")]
+    Demo(commands::demo::Options),
+    /// Report every problem of an agent's configuration.
+    Check {
+        /// The agent's configuration.
+        file: PathBuf,
+    },
+    /// Print the JSON Schema of the agent's configuration.
+    Schema {
+        /// Print the reference of all settings in Markdown instead.
+        #[arg(long)]
+        markdown: bool,
+    },
+    /// Read a password from standard input and print its hash for the users file.
+    #[cfg(feature = "embedded")]
+    HashPassword,
+    /// See and end sessions.
+    Sessions(commands::sessions::Options),
+    /// Explain what would be decided for an address, and for a user.
+    Why(commands::why::Options),
+}
+
+fn main() -> ExitCode {
+    match Arguments::parse().command {
+        Command::Agent { config } => commands::agent::run(&config),
+        #[cfg(feature = "embedded")]
+        Command::PolicyServer { config } => commands::policy_server::run(&config),
+        #[cfg(feature = "embedded")]
+        Command::Demo(options) => commands::demo::run(&options),
+        Command::Check { file } => commands::check::run(&file),
+        Command::Schema { markdown } => commands::schema::run(markdown),
+        #[cfg(feature = "embedded")]
+        Command::HashPassword => commands::hash_password::run(),
+        Command::Sessions(options) => commands::sessions::run(&options),
+        Command::Why(options) => commands::why::run(&options),
+    }
+}

@@ -19,7 +19,12 @@ static PRIVATE: HeaderValue = HeaderValue::from_static("private, no-store");
 /// headers of our own, and none of our cookies. Managed headers of the client are gone already.
 ///
 /// Takes the headers out of `parts`; what stays is for the log.
-pub fn prepare(facts: &Facts<'_>, parts: &mut Parts, body: RequestBody, grant: &Grant) -> Request<RequestBody> {
+pub fn prepare(
+    facts: &Facts<'_>,
+    parts: &mut Parts,
+    body: RequestBody,
+    grant: &Grant,
+) -> Request<RequestBody> {
     let mut headers = std::mem::take(&mut parts.headers);
     cookies::remove(&mut headers, |name| facts.site.keeps_cookie(name));
     if grant.realm().scheme == AuthScheme::Basic {
@@ -27,7 +32,9 @@ pub fn prepare(facts: &Facts<'_>, parts: &mut Parts, body: RequestBody, grant: &
         headers.remove(header::AUTHORIZATION);
     }
     let host = HeaderValue::try_from(facts.target.authority()).ok();
-    facts.origin.write(facts.conn.peer, host.as_ref(), &mut headers);
+    facts
+        .origin
+        .write(facts.conn.peer, host.as_ref(), &mut headers);
     headers.extend(host.map(|host| (header::HOST, host)));
     if let Some(name) = &facts.site.identity.transaction_id {
         headers.insert(name.clone(), facts.transaction_id.header().clone());
@@ -46,23 +53,37 @@ pub fn prepare(facts: &Facts<'_>, parts: &mut Parts, body: RequestBody, grant: &
 }
 
 fn write_identity(facts: &Facts<'_>, identity: &GrantedIdentity, headers: &mut HeaderMap) {
-    let decided = identity.decision_headers.iter().flat_map(|headers| headers.iter());
+    let decided = identity
+        .decision_headers
+        .iter()
+        .flat_map(|headers| headers.iter());
     for (name, value) in identity.ready.headers.iter().chain(decided) {
         headers.insert(name.clone(), value.clone());
     }
     if let Some(name) = &facts.site.identity.time_to_expire {
-        headers.insert(name.clone(), identity.session.time_to_expire(facts.now).into());
+        headers.insert(
+            name.clone(),
+            identity.session.time_to_expire(facts.now).into(),
+        );
     }
 }
 
 /// The application's answer as the browser gets it.
-pub fn finish(mut response: Response<Body>, site: &Site, grant: &Grant, set_cookie: Option<HeaderValue>) -> Response<Body> {
+pub fn finish(
+    mut response: Response<Body>,
+    site: &Site,
+    grant: &Grant,
+    set_cookie: Option<HeaderValue>,
+) -> Response<Body> {
     let headers = response.headers_mut();
     if let Some(identity) = grant.identity() {
         if !headers.contains_key(header::CACHE_CONTROL) {
             headers.insert(header::CACHE_CONTROL, PRIVATE.clone());
         }
-        let decided = identity.decision_cookies.iter().flat_map(|cookies| cookies.iter());
+        let decided = identity
+            .decision_cookies
+            .iter()
+            .flat_map(|cookies| cookies.iter());
         for cookie in identity.ready.cookies.iter().chain(decided) {
             headers.append(header::SET_COOKIE, cookie.clone());
         }
@@ -75,11 +96,20 @@ pub fn finish(mut response: Response<Body>, site: &Site, grant: &Grant, set_cook
 /// An application has no business writing our cookies: what it sets under their names is dropped.
 fn drop_our_cookies(headers: &mut HeaderMap, site: &Site) {
     let is_ours = |value: &HeaderValue| {
-        let name = value.as_bytes().split(|byte| matches!(byte, b'=' | b';')).next().unwrap_or_default();
+        let name = value
+            .as_bytes()
+            .split(|byte| matches!(byte, b'=' | b';'))
+            .next()
+            .unwrap_or_default();
         site.owns_cookie(name.trim_ascii())
     };
     if headers.get_all(header::SET_COOKIE).iter().any(is_ours) {
-        let kept: Vec<_> = headers.get_all(header::SET_COOKIE).iter().filter(|value| !is_ours(value)).cloned().collect();
+        let kept: Vec<_> = headers
+            .get_all(header::SET_COOKIE)
+            .iter()
+            .filter(|value| !is_ours(value))
+            .cloned()
+            .collect();
         headers.remove(header::SET_COOKIE);
         headers.extend(kept.into_iter().map(|value| (header::SET_COOKIE, value)));
     }

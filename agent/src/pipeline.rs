@@ -36,7 +36,11 @@ pub struct Pipeline {
 impl Pipeline {
     /// A pipeline over a configuration and what is known of sessions.
     pub fn new(site: Site, sessions: Arc<Sessions>, access_log: Option<AccessLog>) -> Self {
-        Self { site: ArcSwap::from_pointee(site), sessions, access_log }
+        Self {
+            site: ArcSwap::from_pointee(site),
+            sessions,
+            access_log,
+        }
     }
 
     /// The configuration in force.
@@ -65,11 +69,18 @@ impl Pipeline {
     }
 
     /// Answers one request. Never fails: a refusal is a response, too.
-    pub async fn respond(&self, conn: &ConnectionInfo, request: Request<Incoming>) -> Response<Body> {
+    pub async fn respond(
+        &self,
+        conn: &ConnectionInfo,
+        request: Request<Incoming>,
+    ) -> Response<Body> {
         let site = self.site.load_full();
         let (mut parts, body) = request.into_parts();
         let mut record = Record::new(&self.sessions, conn, &parts);
-        let response = match self.handle(&site, conn, &mut parts, body, &mut record).await {
+        let response = match self
+            .handle(&site, conn, &mut parts, body, &mut record)
+            .await
+        {
             Ok(response) => response,
             Err(denial) => {
                 record.outcome = Outcome::from(&denial);
@@ -112,7 +123,8 @@ impl Pipeline {
         let (grant, set_cookie) = match self.admit(&visit).await {
             Ok(passed) => passed,
             Err(Denial::Challenge { realm, reason }) => {
-                let response = login::challenge(&self.sessions, &visit, &realm, reason, body).await?;
+                let response =
+                    login::challenge(&self.sessions, &visit, &realm, reason, body).await?;
                 return Ok(record.answered(Outcome::Challenged, response));
             }
             Err(denial) => return Err(denial),

@@ -89,7 +89,9 @@ impl<'m> Record<'m> {
     /// Who was let in, and where to.
     pub fn granted(&mut self, grant: &Grant) {
         self.realm = Some(Arc::clone(grant.realm()));
-        self.session = grant.identity().map(|identity| Arc::clone(&identity.session));
+        self.session = grant
+            .identity()
+            .map(|identity| Arc::clone(&identity.session));
     }
 
     /// What became of the request.
@@ -99,12 +101,23 @@ impl<'m> Record<'m> {
     }
 
     /// The response's head is ready.
-    pub fn finish(self, log: Option<&AccessLog>, parts: &Parts, mut response: Response<Body>) -> Response<Body> {
-        response.headers_mut().insert(TRANSACTION_HEADER.clone(), self.transaction_id.header().clone());
+    pub fn finish(
+        self,
+        log: Option<&AccessLog>,
+        parts: &Parts,
+        mut response: Response<Body>,
+    ) -> Response<Body> {
+        response.headers_mut().insert(
+            TRANSACTION_HEADER.clone(),
+            self.transaction_id.header().clone(),
+        );
         let duration = self.timer.finish(self.outcome);
         if let Some(log) = log {
             let state = self.session.as_ref().map(|session| session.state());
-            let host = parts.uri.host().or_else(|| self.host.as_ref()?.to_str().ok());
+            let host = parts
+                .uri
+                .host()
+                .or_else(|| self.host.as_ref()?.to_str().ok());
             let line = AccessRecord {
                 transaction_id: self.transaction_id.as_str(),
                 client: self.client,
@@ -113,7 +126,9 @@ impl<'m> Record<'m> {
                 path: parts.uri.path(),
                 version: parts.version,
                 status: response.status().as_u16(),
-                user: state.as_ref().map(|state| state.identity.user_name.as_str()),
+                user: state
+                    .as_ref()
+                    .map(|state| state.identity.user_name.as_str()),
                 realm: self.realm.as_ref().map(|realm| realm.name.as_str()),
                 outcome: self.outcome,
                 duration,
@@ -125,7 +140,11 @@ impl<'m> Record<'m> {
 }
 
 /// What an audit record says of a request.
-pub fn audit_context<'v>(visit: &'v Facts<'v>, realm: &'v Realm, user: Option<&'v str>) -> AuditContext<'v> {
+pub fn audit_context<'v>(
+    visit: &'v Facts<'v>,
+    realm: &'v Realm,
+    user: Option<&'v str>,
+) -> AuditContext<'v> {
     AuditContext {
         transaction_id: visit.transaction_id.as_str(),
         client: visit.origin.address,

@@ -58,8 +58,14 @@ impl Agent {
     ) -> Result<RunningAgent, StartError> {
         let workers = config.workers;
         let metrics = Arc::new(Metrics::new(workers.get()));
-        let sessions = Arc::new(Sessions::new(policy, clock, metrics, config.session.cache_bytes));
-        let access_log = AccessLog::start(&config.log, workers.get()).map_err(StartError::AccessLog)?;
+        let sessions = Arc::new(Sessions::new(
+            policy,
+            clock,
+            metrics,
+            config.session.cache_bytes,
+        ));
+        let access_log =
+            AccessLog::start(&config.log, workers.get()).map_err(StartError::AccessLog)?;
         let (listeners, limits) = (config.listeners.clone(), config.limits.clone());
         let (admin_address, drain_timeout) = (config.admin, config.drain_timeout);
         warn_of_opt_outs(&config);
@@ -72,13 +78,31 @@ impl Agent {
             }
             None => None,
         };
-        let server = server::run(&listeners, &limits, workers, drain_timeout, Arc::clone(&pipeline))?;
+        let server = server::run(
+            &listeners,
+            &limits,
+            workers,
+            drain_timeout,
+            Arc::clone(&pipeline),
+        )?;
         let addresses = server.addresses();
-        let admin_address = admin_listener.as_ref().and_then(|listener| listener.local_addr().ok());
+        let admin_address = admin_listener
+            .as_ref()
+            .and_then(|listener| listener.local_addr().ok());
         let mut background = vec![tokio::spawn(link::run(Arc::clone(&sessions)))];
-        let state = Arc::new(Operations { pipeline: Arc::clone(&pipeline), counters: Arc::clone(server.counters()) });
-        background.extend(admin_listener.map(|listener| tokio::spawn(admin::serve(listener, state))));
-        Ok(RunningAgent { pipeline, server, addresses, admin_address, _background: Background(background) })
+        let state = Arc::new(Operations {
+            pipeline: Arc::clone(&pipeline),
+            counters: Arc::clone(server.counters()),
+        });
+        background
+            .extend(admin_listener.map(|listener| tokio::spawn(admin::serve(listener, state))));
+        Ok(RunningAgent {
+            pipeline,
+            server,
+            addresses,
+            admin_address,
+            _background: Background(background),
+        })
     }
 }
 
@@ -159,12 +183,24 @@ fn needs_restart(old: &Config, new: &Config) -> impl Iterator<Item = &'static st
     let changed = [
         ("agent.workers", old.workers != new.workers),
         ("agent.admin", old.admin != new.admin),
-        ("agent.drain_timeout", old.drain_timeout != new.drain_timeout),
-        ("session.cache_size", old.session.cache_bytes != new.session.cache_bytes),
-        ("policy_server", old.written["policy_server"] != new.written["policy_server"]),
+        (
+            "agent.drain_timeout",
+            old.drain_timeout != new.drain_timeout,
+        ),
+        (
+            "session.cache_size",
+            old.session.cache_bytes != new.session.cache_bytes,
+        ),
+        (
+            "policy_server",
+            old.written["policy_server"] != new.written["policy_server"],
+        ),
         ("log", old.log != new.log),
     ];
-    changed.into_iter().filter(|(_, changed)| *changed).map(|(key, _)| key)
+    changed
+        .into_iter()
+        .filter(|(_, changed)| *changed)
+        .map(|(key, _)| key)
 }
 
 /// What the admin listener shows.
@@ -178,7 +214,9 @@ impl AdminState for Operations {
     fn ready(&self) -> Result<(), String> {
         let sessions = self.pipeline.sessions();
         if !sessions.keys.are_loaded() {
-            return Err(String::from("no agent keys have been received from the policy server yet"));
+            return Err(String::from(
+                "no agent keys have been received from the policy server yet",
+            ));
         }
         Ok(())
     }
@@ -190,7 +228,11 @@ impl AdminState for Operations {
     fn cache_statistics(&self) -> CacheStatistics {
         let statistics = self.pipeline.sessions().cache.statistics();
         let max_bytes = self.pipeline.site().config.session.cache_bytes;
-        CacheStatistics { entries: statistics.entries, bytes: statistics.bytes, max_bytes }
+        CacheStatistics {
+            entries: statistics.entries,
+            bytes: statistics.bytes,
+            max_bytes,
+        }
     }
 
     fn flush_cache(&self) {
@@ -204,7 +246,9 @@ impl AdminState for Operations {
         let gauge = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
         metrics.session_cache_entries.set(gauge(statistics.entries));
         metrics.session_cache_bytes.set(gauge(statistics.bytes));
-        metrics.access_log_dropped.set(gauge(self.pipeline.access_log_dropped()));
+        metrics
+            .access_log_dropped
+            .set(gauge(self.pipeline.access_log_dropped()));
         self.counters.publish(metrics);
         metrics.encode()
     }

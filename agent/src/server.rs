@@ -1,8 +1,8 @@
 //! Accepting connections: listeners, TLS, HTTP, draining.
 //!
-//! [`run`] starts data workers, one thread each with a runtime of its own, so that a request stays on
-//! its core from the client's socket to the upstream's. [`listener`] binds and accepts, [`connection`]
-//! is the life of one connection, [`stack`] what stands between hyper and the pipeline.
+//! `run` starts data workers, one thread each with a runtime of its own, so that a request stays on
+//! its core from the client's socket to the upstream's. `listener` binds and accepts, `connection`
+//! is the life of one connection, `stack` what stands between hyper and the pipeline.
 
 mod activity;
 mod client_certificate;

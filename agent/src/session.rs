@@ -48,13 +48,21 @@ pub struct Sessions {
 
 impl std::fmt::Debug for Sessions {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Sessions").field("cache", &self.cache).field("keys", &self.keys).finish_non_exhaustive()
+        f.debug_struct("Sessions")
+            .field("cache", &self.cache)
+            .field("keys", &self.keys)
+            .finish_non_exhaustive()
     }
 }
 
 impl Sessions {
     /// Nothing known yet. Must be made on the runtime that is to make the calls to the policy server.
-    pub fn new(policy: Arc<dyn PolicyCalls>, clock: Arc<dyn Clock>, metrics: Arc<Metrics>, cache_bytes: u64) -> Self {
+    pub fn new(
+        policy: Arc<dyn PolicyCalls>,
+        clock: Arc<dyn Clock>,
+        metrics: Arc<Metrics>,
+        cache_bytes: u64,
+    ) -> Self {
         Self {
             cache: cache::SessionCache::new(cache_bytes),
             keys: keys::AgentKeys::default(),
@@ -64,7 +72,10 @@ impl Sessions {
             preserved: crate::login::preserve::PreservedRequests::default(),
             credential_digest: crate::login::direct::CredentialDigest::random(),
             background: tokio::runtime::Handle::current(),
-            policy: Arc::new(on_runtime::OnRuntime::new(policy, tokio::runtime::Handle::current())),
+            policy: Arc::new(on_runtime::OnRuntime::new(
+                policy,
+                tokio::runtime::Handle::current(),
+            )),
             clock,
             metrics,
         }

@@ -59,7 +59,10 @@ pub struct Zone {
 
 impl Zone {
     fn new(name: &str) -> Self {
-        Self { name: name.into(), cookie_name: format!("{name}SESSION") }
+        Self {
+            name: name.into(),
+            cookie_name: format!("{name}SESSION"),
+        }
     }
 
     /// Whether a cookie is this zone's session cookie.
@@ -94,11 +97,20 @@ impl Site {
             ResponseKind::Header(name) => Some(name),
             ResponseKind::Cookie(_) => None,
         });
-        let configured = response_names.chain(&config.identity.managed).chain(identity.configured_name());
+        let configured = response_names
+            .chain(&config.identity.managed)
+            .chain(identity.configured_name());
         let managed = Arc::new(ManagedHeaders::new(configured));
-        let zones = [&config.session.zone].into_iter().chain(&config.session.trusted_zones);
+        let zones = [&config.session.zone]
+            .into_iter()
+            .chain(&config.session.trusted_zones);
         let previous = previous.map(|site| &site.upstreams);
-        let upstreams = Upstreams::build(&config.upstreams, Arc::clone(&managed), config.workers.get(), previous)?;
+        let upstreams = Upstreams::build(
+            &config.upstreams,
+            Arc::clone(&managed),
+            config.workers.get(),
+            previous,
+        )?;
         Ok(Self {
             realms: RealmTable::new(&config.realms),
             managed,
@@ -124,17 +136,24 @@ impl Site {
 
     /// Whether a cookie's name is one of ours.
     pub fn owns_cookie(&self, name: &[u8]) -> bool {
-        name == self.cookies.login_name().as_bytes() || self.zones.iter().any(|zone| zone.owns(name))
+        name == self.cookies.login_name().as_bytes()
+            || self.zones.iter().any(|zone| zone.owns(name))
     }
 
     /// Whether a cookie is kept from applications: all of ours, unless they are to see the session cookie.
     pub fn keeps_cookie(&self, name: &[u8]) -> bool {
-        self.owns_cookie(name) && (!self.config.session.pass_cookie || name == self.cookies.login_name().as_bytes())
+        self.owns_cookie(name)
+            && (!self.config.session.pass_cookie || name == self.cookies.login_name().as_bytes())
     }
 
     /// The first realm on a host that a login form leads into, for a visitor who named none.
     pub fn any_form_realm(&self, host: &str) -> Option<&Arc<Realm>> {
-        let on_host = |realm: &&Arc<Realm>| realm.hosts.iter().any(|name| name == host || name == "*");
-        self.config.realms.iter().filter(on_host).find(|realm| realm.scheme == AuthScheme::Form)
+        let on_host =
+            |realm: &&Arc<Realm>| realm.hosts.iter().any(|name| name == host || name == "*");
+        self.config
+            .realms
+            .iter()
+            .filter(on_host)
+            .find(|realm| realm.scheme == AuthScheme::Form)
     }
 }

@@ -1,7 +1,7 @@
 //! Forwarding to the protected applications.
 //!
-//! [`forward`] is the way of one request, [`client`] the pooled connections, [`balance`] the choice of a
-//! server, [`health`] what is known of it, [`hop_by_hop`] what is not passed on, [`upgrade`] WebSockets.
+//! `forward` is the way of one request, `client` the pooled connections, `balance` the choice of a
+//! server, `health` what is known of it, `hop_by_hop` what is not passed on, `upgrade` WebSockets.
 
 mod balance;
 mod client;
@@ -99,19 +99,29 @@ impl Upstreams {
 
 impl Upstream {
     fn build(settings: &Arc<config::Upstream>, workers: usize) -> Result<Self, UpstreamError> {
+        let name = || settings.name.clone();
         let tls = tls::client_config(settings)?;
-        let servers = Arc::new(Servers::new(&settings.servers, settings.balance));
-        let health_checks = settings.health.as_ref().and_then(|check| {
-            let checker = Checker {
-                upstream: settings.name.clone(),
-                path: PathAndQuery::try_from(check.path.as_str()).ok()?,
-                every: check.interval,
-                timeout: check.timeout,
-                http2: settings.http2,
-                client: Client::new(settings, &tls),
-            };
-            Some(checker.start(Arc::clone(&servers)))
-        });
+        let servers = Servers::new(&settings.servers, settings.balance)
+            .ok_or_else(|| UpstreamError::Servers { upstream: name() })?;
+        let servers = Arc::new(servers);
+        let health_checks = match &settings.health {
+            Some(check) => {
+                let path = PathAndQuery::try_from(check.path.as_str())
+                    .map_err(|_| UpstreamError::HealthPath { upstream: name() })?;
+                let (every, timeout) = (check.interval, check.timeout);
+                let (http2, client) = (settings.http2, Client::new(settings, &tls));
+                let checker = Checker {
+                    upstream: name(),
+                    path,
+                    every,
+                    timeout,
+                    http2,
+                    client,
+                };
+                Some(checker.start(Arc::clone(&servers)))
+            }
+            None => None,
+        };
         Ok(Self {
             settings: Arc::clone(settings),
             servers,

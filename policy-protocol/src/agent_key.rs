@@ -26,7 +26,10 @@ impl AgentKey {
     pub fn random(id: KeyId) -> Result<Self, getrandom::Error> {
         let mut key = [0; KEY_LENGTH];
         getrandom::fill(&mut key)?;
-        Ok(Self { id, key: Secret::new(key) })
+        Ok(Self {
+            id,
+            key: Secret::new(key),
+        })
     }
 }
 
@@ -57,8 +60,15 @@ pub struct AgentKeyRing {
 impl AgentKeyRing {
     /// Prepares a key set for use.
     pub fn new(set: &AgentKeySet) -> Self {
-        let ordered = [&set.current, &set.next].into_iter().chain(&set.previous).chain([&set.static_key]);
-        Self { keys: ordered.map(|key| SealingKey::new(key.id, key.key.expose())).collect() }
+        let ordered = [&set.current, &set.next]
+            .into_iter()
+            .chain(&set.previous)
+            .chain([&set.static_key]);
+        Self {
+            keys: ordered
+                .map(|key| SealingKey::new(key.id, key.key.expose()))
+                .collect(),
+        }
     }
 
     /// The key that seals new tokens.

@@ -8,7 +8,19 @@ use serde::{Deserialize, Serialize};
 
 /// A moment, in whole seconds since the Unix epoch (UTC).
 #[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Encode, Decode,
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    Encode,
+    Decode,
 )]
 #[serde(transparent)]
 #[cbor(transparent)]
@@ -40,7 +52,12 @@ impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         // A clock set before 1970 reads as 0: every session then looks brand new to its own start
         // check and is refused as coming from the future.
-        Timestamp(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs())
+        Timestamp(
+            SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .unwrap_or_default()
+                .as_secs(),
+        )
     }
 }
 

@@ -8,7 +8,9 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::realm::{RealmContext, ResourceContext, seconds};
-use crate::{Identity, ProtectionLevel, Reason, Secret, Session, SessionId, SessionSpec, Timestamp};
+use crate::{
+    Identity, ProtectionLevel, Reason, Secret, Session, SessionId, SessionSpec, Timestamp,
+};
 
 /// What a user presents.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -110,8 +112,10 @@ pub struct ValidateRequest {
     pub realm: RealmContext,
     /// Where the user is.
     pub client_address: Option<IpAddr>,
-    /// When the agent last saw the session used; the policy server may know less.
+    /// When the agent last saw the session used before this; the policy server may know less.
     pub last_access: Timestamp,
+    /// Whether this request is one that does not keep a session alive.
+    pub overlooked: bool,
     /// Joins the records of one request across systems.
     pub transaction_id: String,
 }

@@ -9,7 +9,19 @@ use serde::{Deserialize, Serialize};
 ///
 /// A session satisfies a realm if its level is equal or higher; otherwise it must step up.
 #[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Encode, Decode,
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    Encode,
+    Decode,
 )]
 #[serde(transparent)]
 #[cbor(transparent)]

@@ -75,7 +75,10 @@ impl std::fmt::Debug for SealingKey {
 impl SealingKey {
     /// Prepares a key.
     pub fn new(id: KeyId, key: &[u8; KEY_LENGTH]) -> Self {
-        Self { id, cipher: XChaCha20Poly1305::new(key.into()) }
+        Self {
+            id,
+            cipher: XChaCha20Poly1305::new(key.into()),
+        }
     }
 
     /// The key's name.
@@ -87,7 +90,12 @@ impl SealingKey {
     ///
     /// # Errors
     /// If there is no randomness to be had, or the text would exceed [`MAX_SEALED_LENGTH`].
-    pub fn seal(&self, token_type: TokenType, zone: &str, plaintext: &[u8]) -> Result<String, SealError> {
+    pub fn seal(
+        &self,
+        token_type: TokenType,
+        zone: &str,
+        plaintext: &[u8],
+    ) -> Result<String, SealError> {
         let mut token = Vec::with_capacity(HEAD_LENGTH + plaintext.len() + TAG_LENGTH);
         token.extend([VERSION, token_type as u8]);
         token.extend(self.id.0.to_be_bytes());
@@ -98,11 +106,19 @@ impl SealingKey {
         let (head, body) = token.split_at_mut(HEAD_LENGTH);
         let tag = self
             .cipher
-            .encrypt_inout_detached(&XNonce::from(nonce), &associated_data(head, zone), body.into())
+            .encrypt_inout_detached(
+                &XNonce::from(nonce),
+                &associated_data(head, zone),
+                body.into(),
+            )
             .map_err(|_| SealError(()))?;
         token.extend(tag);
         let text = URL_SAFE_NO_PAD.encode(&token);
-        if text.len() > MAX_SEALED_LENGTH { Err(SealError(())) } else { Ok(text) }
+        if text.len() > MAX_SEALED_LENGTH {
+            Err(SealError(()))
+        } else {
+            Ok(text)
+        }
     }
 }
 
@@ -123,7 +139,8 @@ pub fn open<'k>(
         return Err(SealError(()));
     }
     let mut token = URL_SAFE_NO_PAD.decode(text).map_err(|_| SealError(()))?;
-    if token.len() < HEAD_LENGTH + TAG_LENGTH || token[0] != VERSION || token[1] != token_type as u8 {
+    if token.len() < HEAD_LENGTH + TAG_LENGTH || token[0] != VERSION || token[1] != token_type as u8
+    {
         return Err(SealError(()));
     }
     let key_id = KeyId(u32::from_be_bytes([token[2], token[3], token[4], token[5]]));
@@ -150,15 +167,25 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const TYPES: [TokenType; 3] =
-        [TokenType::Session, TokenType::SessionSpec, TokenType::LoginState];
+    const TYPES: [TokenType; 3] = [
+        TokenType::Session,
+        TokenType::SessionSpec,
+        TokenType::LoginState,
+    ];
 
     fn key(id: u32) -> SealingKey {
         SealingKey::new(KeyId(id), &[u8::try_from(id).unwrap(); KEY_LENGTH])
     }
 
-    fn open_with(text: &str, token_type: TokenType, zone: &str, key: &SealingKey) -> Result<Vec<u8>, SealError> {
-        open(text.as_bytes(), token_type, zone, |id| (id == key.id()).then_some(key))
+    fn open_with(
+        text: &str,
+        token_type: TokenType,
+        zone: &str,
+        key: &SealingKey,
+    ) -> Result<Vec<u8>, SealError> {
+        open(text.as_bytes(), token_type, zone, |id| {
+            (id == key.id()).then_some(key)
+        })
     }
 
     #[test]
@@ -170,18 +197,26 @@ mod tests {
             assert_eq!(opened.is_ok(), token_type == TokenType::Session);
         }
         for zone in ["", "S", "SMX", "sm", "Z1"] {
-            assert_eq!(open_with(&sealed, TokenType::Session, zone, &key), Err(SealError(())));
+            assert_eq!(
+                open_with(&sealed, TokenType::Session, zone, &key),
+                Err(SealError(()))
+            );
         }
     }
 
     #[test]
     fn every_flipped_bit_truncation_and_extension_is_refused() {
         let key = key(1);
-        let sealed = key.seal(TokenType::Session, "SM", b"claims of a user").unwrap();
+        let sealed = key
+            .seal(TokenType::Session, "SM", b"claims of a user")
+            .unwrap();
         let raw = URL_SAFE_NO_PAD.decode(&sealed).unwrap();
         let refused = |bytes: &[u8]| {
             let text = URL_SAFE_NO_PAD.encode(bytes);
-            assert_eq!(open_with(&text, TokenType::Session, "SM", &key), Err(SealError(())));
+            assert_eq!(
+                open_with(&text, TokenType::Session, "SM", &key),
+                Err(SealError(()))
+            );
         };
         for index in 0..raw.len() {
             for bit in 0..8 {
@@ -205,8 +240,17 @@ mod tests {
     #[test]
     fn an_overlong_text_is_refused_before_it_is_decoded() {
         let text = "!".repeat(MAX_SEALED_LENGTH + 1);
-        assert!(open(text.as_bytes(), TokenType::Session, "SM", |_| panic!("looked at")).is_err());
-        assert!(key(1).seal(TokenType::Session, "SM", &[0; MAX_SEALED_LENGTH]).is_err());
+        assert!(
+            open(text.as_bytes(), TokenType::Session, "SM", |_| panic!(
+                "looked at"
+            ))
+            .is_err()
+        );
+        assert!(
+            key(1)
+                .seal(TokenType::Session, "SM", &[0; MAX_SEALED_LENGTH])
+                .is_err()
+        );
     }
 
     proptest! {

@@ -69,7 +69,9 @@ impl FromStr for SessionId {
     type Err = InvalidSessionId;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| InvalidSessionId(()))?;
+        let bytes = URL_SAFE_NO_PAD
+            .decode(text)
+            .map_err(|_| InvalidSessionId(()))?;
         bytes.try_into().map(Self).map_err(|_| InvalidSessionId(()))
     }
 }

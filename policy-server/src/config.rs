@@ -1,6 +1,6 @@
 //! The policy server's configuration, valid by construction.
 //!
-//! [`file`] is what an operator writes; [`PolicyServerConfig::load`] checks it and reports every
+//! [`mod@file`] is what an operator writes; [`PolicyServerConfig::load`] checks it and reports every
 //! problem at once.
 
 pub mod duration;
@@ -78,13 +78,30 @@ impl Default for Limits {
     }
 }
 
+impl Limits {
+    /// The idle timeout in force, in seconds; 0 for never.
+    pub(crate) fn idle(&self, wanted: Duration) -> u64 {
+        let idle = match self.idle_timeout {
+            Some(cap) if wanted.is_zero() => cap,
+            Some(cap) => wanted.min(cap),
+            None => wanted,
+        };
+        idle.as_secs()
+    }
+
+    /// The max timeout in force, in seconds.
+    pub(crate) fn max(&self, wanted: Duration) -> u64 {
+        wanted.min(self.max_timeout).as_secs()
+    }
+}
+
 impl PolicyServerConfig {
     /// How long keys are current unless the configuration says otherwise.
     pub const DEFAULT_ROLLOVER: Duration = Duration::from_secs(7 * 24 * 3600);
 
     /// A configuration without remote agents, administrators and policies: enough for a policy server
     /// in the same process.
-    pub const fn embedded(state_dir: PathBuf, users_file: PathBuf) -> Self {
+    pub fn embedded(state_dir: PathBuf, users_file: PathBuf) -> Self {
         Self {
             state_dir,
             users_file,

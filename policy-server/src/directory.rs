@@ -1,6 +1,6 @@
 //! User directories: who there is, and whether they are who they say.
 //!
-//! [`Directory`] is the seam between the policy server and any kind of directory; [`file`] is the one
+//! [`Directory`] is the seam between the policy server and any kind of directory; [`mod@file`] is the one
 //! kind there is so far.
 
 pub mod file;

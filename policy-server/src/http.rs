@@ -29,7 +29,7 @@ const MAX_BODY: usize = 64 * 1024;
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl PolicyServer {
-    /// The calls for agents and administrators, without TLS: what [`crate::serve`] serves.
+    /// The calls for agents and administrators, without TLS: what [`crate::serve()`] serves.
     pub fn router(self: &Arc<Self>) -> Router {
         router(self, None)
     }

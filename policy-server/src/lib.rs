@@ -1,7 +1,7 @@
 //! Answers agents: user directories, sessions, keys and policies.
 //!
 //! A [`PolicyServer`] is a library. An agent in the same process asks it through
-//! [`PolicyServer::as_agent`]; agents elsewhere ask over HTTPS, where [`serve`] puts the same handle
+//! [`PolicyServer::as_agent`]; agents elsewhere ask over HTTPS, where [`serve()`] puts the same handle
 //! behind a [router](PolicyServer::router). Either way it is one `PolicyCalls`, and the same code
 //! answers.
 //!
@@ -15,7 +15,7 @@
 //! | [`store`] | what survives a restart |
 //! | [`policy`] | who may do what |
 //! | `events` | what agents are told without asking |
-//! | `http`, [`serve`] | the same over HTTPS |
+//! | `http`, [`mod@serve`] | the same over HTTPS |
 
 mod admin;
 mod agent_keys;

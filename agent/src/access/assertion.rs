@@ -26,7 +26,9 @@ pub struct Signer {
 
 impl std::fmt::Debug for Signer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Signer").field("key_id", &self.header.kid).finish_non_exhaustive()
+        f.debug_struct("Signer")
+            .field("key_id", &self.header.kid)
+            .finish_non_exhaustive()
     }
 }
 
@@ -53,11 +55,18 @@ impl Signer {
     /// # Errors
     /// If that is not what it is.
     pub fn new(pkcs8: &[u8]) -> Result<Self, InvalidKey> {
-        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8).map_err(|_| InvalidKey(()))?;
+        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8)
+            .map_err(|_| InvalidKey(()))?;
         // An uncompressed point: 4, x, y.
         let point = pair.public_key().as_ref();
         let (x, y) = point[1..].split_at(32);
-        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, pair.public_key().as_der().map_err(|_| InvalidKey(()))?.as_ref());
+        let digest = aws_lc_rs::digest::digest(
+            &aws_lc_rs::digest::SHA256,
+            pair.public_key()
+                .as_der()
+                .map_err(|_| InvalidKey(()))?
+                .as_ref(),
+        );
         let key_id = URL_SAFE_NO_PAD.encode(&digest.as_ref()[..12]);
         let jwks = serde_json::json!({ "keys": [{
             "kty": "EC", "crv": "P-256", "alg": "ES256", "use": "sig", "kid": key_id,
@@ -65,7 +74,11 @@ impl Signer {
         }]});
         let mut header = Header::new(Algorithm::ES256);
         header.kid = Some(key_id);
-        Ok(Self { key: EncodingKey::from_ec_der(pkcs8), header, jwks: jwks.to_string() })
+        Ok(Self {
+            key: EncodingKey::from_ec_der(pkcs8),
+            header,
+            jwks: jwks.to_string(),
+        })
     }
 
     /// The public keys, as a JSON Web Key Set.

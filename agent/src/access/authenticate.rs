@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::HeaderValue;
 use policy_protocol::message::{SessionTicket, ValidateRequest};
-use policy_protocol::{Reason, SessionSpec};
+use policy_protocol::Reason;
 
 use crate::access::{Denial, Visit, realm_context};
 use crate::config::Realm;
@@ -60,7 +60,11 @@ impl From<NotValidated> for Unfit {
 /// # Errors
 /// [`Denial::Challenge`] with the reason why the first credential did not do, or
 /// [`Denial::PolicyUnavailable`] if one might have done.
-pub async fn authenticate(sessions: &Arc<Sessions>, visit: &Visit<'_>, realm: &Arc<Realm>) -> Result<Admitted, Denial> {
+pub async fn authenticate(
+    sessions: &Arc<Sessions>,
+    visit: &Visit<'_>,
+    realm: &Arc<Realm>,
+) -> Result<Admitted, Denial> {
     let mut first_unfit = None;
     for (zone, value) in session_cookies(visit).take(MAX_COOKIES) {
         match from_cookie(sessions, visit, realm, zone, value).await {
@@ -78,8 +82,14 @@ pub async fn authenticate(sessions: &Arc<Sessions>, visit: &Visit<'_>, realm: &A
     };
     Err(match first_unfit {
         Some(Unfit::Unavailable) => Denial::PolicyUnavailable,
-        Some(Unfit::Refused(reason)) => Denial::Challenge { realm: Arc::clone(realm), reason },
-        None => Denial::Challenge { realm: Arc::clone(realm), reason: Reason::NONE },
+        Some(Unfit::Refused(reason)) => Denial::Challenge {
+            realm: Arc::clone(realm),
+            reason,
+        },
+        None => Denial::Challenge {
+            realm: Arc::clone(realm),
+            reason: Reason::NONE,
+        },
     })
 }
 
@@ -87,11 +97,16 @@ pub async fn authenticate(sessions: &Arc<Sessions>, visit: &Visit<'_>, realm: &A
 /// wants it. Looks at the seal and the clock only.
 pub fn ticket(sessions: &Sessions, visit: &Visit<'_>) -> Option<SessionTicket> {
     let keys = sessions.keys.load().ok()?;
-    session_cookies(visit).take(MAX_COOKIES).find_map(|(zone, value)| {
-        let claims = SessionClaims::open(value, &keys.ring, zone).ok()?;
-        claims.check_times(visit.now).ok()?;
-        Some(SessionTicket { session_id: claims.session_id, session_spec: claims.session_spec() })
-    })
+    session_cookies(visit)
+        .take(MAX_COOKIES)
+        .find_map(|(zone, value)| {
+            let claims = SessionClaims::open(value, &keys.ring, zone).ok()?;
+            claims.check_times(visit.now).ok()?;
+            Some(SessionTicket {
+                session_id: claims.session_id,
+                session_spec: claims.session_spec(),
+            })
+        })
 }
 
 /// Session cookies with the zone they claim to be of: the agent's own zone first.
@@ -135,7 +150,10 @@ async fn open_cookie(
         None if claims.is_idle(visit.now) => return Err(Reason::IDLE_SESSION.into()),
         None => {
             visit.metrics.session_cache_miss();
-            let ticket = SessionTicket { session_id: claims.session_id, session_spec: claims.session_spec() };
+            let ticket = SessionTicket {
+                session_id: claims.session_id,
+                session_spec: claims.session_spec(),
+            };
             let request = validate_request(visit, realm, ticket, claims.last_access);
             match sessions.validate(request).await {
                 Ok(session) => session,
@@ -185,7 +203,10 @@ async fn admit(
             set_cookie = cookie_due(sessions, visit, alias, grace);
         }
     }
-    Ok(Admitted { session: Arc::clone(session), set_cookie })
+    Ok(Admitted {
+        session: Arc::clone(session),
+        set_cookie,
+    })
 }
 
 /// Asks Validate() if the last answer is too old. Returns whether it was asked.
@@ -203,15 +224,23 @@ async fn keep_valid(
         return Ok(false);
     }
     visit.metrics.session_cache_miss();
-    let ticket = SessionTicket { session_id: session.id(), session_spec: session.state().spec.clone() };
+    let ticket = SessionTicket {
+        session_id: session.id(),
+        session_spec: session.state().spec.clone(),
+    };
     let last_access = session.last_access().max(alias.last_access);
-    match sessions.validate(validate_request(visit, realm, ticket, last_access)).await {
+    match sessions
+        .validate(validate_request(visit, realm, ticket, last_access))
+        .await
+    {
         Ok(_) => {
             session.check_times(realm, alias.last_access, visit.now)?;
             Ok(true)
         }
         // The only thing an outage may stretch is how long ago the policy server said yes.
-        Err(NotValidated::Unavailable) if age < realm.validation_period + visit.site.config.policy_server.outage_grace => {
+        Err(NotValidated::Unavailable)
+            if age < realm.validation_period + visit.site.config.policy_server.outage_grace =>
+        {
             session.check_alive()?;
             Ok(false)
         }
@@ -225,20 +254,27 @@ fn validate_request(
     session: SessionTicket,
     last_access: policy_protocol::Timestamp,
 ) -> ValidateRequest {
-    debug_assert!(session.session_spec.as_str().len() <= SessionSpec::MAX_LENGTH);
     ValidateRequest {
         session,
         resource: visit.resource_context(),
         realm: realm_context(realm),
         client_address: visit.bound_address(),
         last_access,
+        overlooked: visit.site.overlooks(visit.target),
         transaction_id: visit.transaction_id.as_str().to_owned(),
     }
 }
 
 /// A cookie must be renewed well before its idle timeout, however long the grace period.
-fn grace_period(grace: std::time::Duration, idle_timeout: std::time::Duration) -> std::time::Duration {
-    if idle_timeout.is_zero() { grace } else { grace.min(idle_timeout / 4) }
+fn grace_period(
+    grace: std::time::Duration,
+    idle_timeout: std::time::Duration,
+) -> std::time::Duration {
+    if idle_timeout.is_zero() {
+        grace
+    } else {
+        grace.min(idle_timeout / 4)
+    }
 }
 
 fn cookie_due(

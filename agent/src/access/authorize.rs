@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Method};
-use policy_protocol::message::{AuthorizeAnswer, AuthorizeRequest, ResponseAttribute, SessionTicket};
+use policy_protocol::message::{
+    AuthorizeAnswer, AuthorizeRequest, ResponseAttribute, SessionTicket,
+};
 use policy_protocol::{Identity, Reason, SessionId};
 
 use crate::access::authenticate::Admitted;
@@ -15,9 +17,9 @@ use crate::access::protection::covers;
 use crate::access::{Denial, Grant, Visit, identity, realm_context};
 use crate::config::{Realm, Rule};
 use crate::http::headers::is_listed;
+use crate::record::audit_context;
 use crate::session::Sessions;
 use crate::session::cache::CachedSession;
-use crate::record::audit_context;
 use crate::site::Site;
 use crate::telemetry::audit::{self, AuditEvent};
 use crate::telemetry::metrics::{PolicyAnswer, PolicyCall};
@@ -98,7 +100,11 @@ pub async fn authorize(
     };
     if !allowed {
         let user = session.state().identity.user_name.clone();
-        audit::record(AuditEvent::AzReject, &audit_context(visit, realm, Some(&user)), Reason::NONE);
+        audit::record(
+            AuditEvent::AzReject,
+            &audit_context(visit, realm, Some(&user)),
+            Reason::NONE,
+        );
         return Err(Denial::Forbidden);
     }
     let (decision_headers, decision_cookies) = if realm.authorize {
@@ -112,33 +118,72 @@ pub async fn authorize(
     let ready = identity::headers(sessions, visit, realm, session)?;
     Ok(Grant::user(
         Arc::clone(realm),
-        GrantedIdentity { session: Arc::clone(session), ready, decision_headers, decision_cookies },
+        GrantedIdentity {
+            session: Arc::clone(session),
+            ready,
+            decision_headers,
+            decision_cookies,
+        },
     ))
 }
 
 /// What a realm's rules say: a matching `deny` refuses; otherwise, if there are `allow` rules, one must
 /// match.
 pub fn evaluate<'r>(rules: &'r [Rule], subject: Subject<'_>) -> RuleVerdict<'r> {
-    let matching = |deny: bool| rules.iter().find(move |rule| rule.deny == deny && matches(rule, subject));
+    let matching = |deny: bool| {
+        rules
+            .iter()
+            .find(move |rule| rule.deny == deny && matches(rule, subject))
+    };
     if let Some(rule) = matching(true) {
-        return RuleVerdict { allowed: false, rule: Some(rule) };
+        return RuleVerdict {
+            allowed: false,
+            rule: Some(rule),
+        };
     }
     match matching(false) {
-        Some(rule) => RuleVerdict { allowed: true, rule: Some(rule) },
-        None => RuleVerdict { allowed: rules.iter().all(|rule| rule.deny), rule: None },
+        Some(rule) => RuleVerdict {
+            allowed: true,
+            rule: Some(rule),
+        },
+        None => RuleVerdict {
+            allowed: rules.iter().all(|rule| rule.deny),
+            rule: None,
+        },
     }
 }
 
 fn matches(rule: &Rule, subject: Subject<'_>) -> bool {
     let any = |empty: bool, found: bool| empty || found;
     let identity = subject.identity;
-    rule.resource.as_deref().is_none_or(|prefix| covers(prefix, subject.resource))
-        && any(rule.methods.is_empty(), rule.methods.contains(subject.method))
-        && any(rule.networks.is_empty(), is_listed(&rule.networks, subject.client))
-        && any(rule.users.is_empty(), rule.users.iter().any(|user| user.eq_ignore_ascii_case(&identity.user_name)))
-        && any(rule.groups.is_empty(), rule.groups.iter().any(|group| identity.groups.contains(group)))
+    rule.resource
+        .as_deref()
+        .is_none_or(|prefix| covers(prefix, subject.resource))
+        && any(
+            rule.methods.is_empty(),
+            rule.methods.contains(subject.method),
+        )
+        && any(
+            rule.networks.is_empty(),
+            is_listed(&rule.networks, subject.client),
+        )
+        && any(
+            rule.users.is_empty(),
+            rule.users
+                .iter()
+                .any(|user| user.eq_ignore_ascii_case(&identity.user_name)),
+        )
+        && any(
+            rule.groups.is_empty(),
+            rule.groups
+                .iter()
+                .any(|group| identity.groups.contains(group)),
+        )
         && rule.attributes.iter().all(|(name, wanted)| {
-            identity.attributes.get(name).is_some_and(|values| values.iter().any(|value| wanted.contains(value)))
+            identity
+                .attributes
+                .get(name)
+                .is_some_and(|values| values.iter().any(|value| wanted.contains(value)))
         })
 }
 
@@ -161,23 +206,32 @@ async fn decide(
         return Ok(decision);
     }
     let request = AuthorizeRequest {
-        session: SessionTicket { session_id: session.id(), session_spec: session.state().spec.clone() },
+        session: SessionTicket {
+            session_id: session.id(),
+            session_spec: session.state().spec.clone(),
+        },
         resource: visit.resource_context(),
         realm: realm_context(realm),
         client_address: Some(visit.origin.address),
         transaction_id: visit.transaction_id.as_str().to_owned(),
     };
     let answer = sessions.policy.authorize(request).await;
-    sessions.metrics.policy_calls.count(PolicyCall::Authorize, match &answer {
-        Ok(AuthorizeAnswer::Yes { .. }) => PolicyAnswer::Yes,
-        Ok(AuthorizeAnswer::No { .. }) => PolicyAnswer::No,
-        Err(_) => PolicyAnswer::Error,
-    });
+    sessions.metrics.policy_calls.count(
+        PolicyCall::Authorize,
+        match &answer {
+            Ok(AuthorizeAnswer::Yes { .. }) => PolicyAnswer::Yes,
+            Ok(AuthorizeAnswer::No { .. }) => PolicyAnswer::No,
+            Err(_) => PolicyAnswer::Error,
+        },
+    );
     let (decision, ttl) = match answer.map_err(|_| Denial::PolicyUnavailable)? {
         AuthorizeAnswer::Yes { ttl, responses } => (translate(visit.site, responses), ttl),
         AuthorizeAnswer::No { ttl, .. } => (Decision::No, ttl),
     };
-    visit.site.decisions.insert(key, decision.clone(), ttl.min(MAX_DECISION_AGE));
+    visit
+        .site
+        .decisions
+        .insert(key, decision.clone(), ttl.min(MAX_DECISION_AGE));
     Ok(decision)
 }
 
@@ -189,7 +243,9 @@ fn translate(site: &Site, responses: Vec<ResponseAttribute>) -> Decision {
     for response in responses {
         match response {
             ResponseAttribute::Header { name, value } => {
-                let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) else {
+                let (Ok(name), Ok(value)) =
+                    (HeaderName::try_from(name), HeaderValue::try_from(value))
+                else {
                     continue;
                 };
                 if site.managed.is_managed(&name) {
@@ -198,10 +254,15 @@ fn translate(site: &Site, responses: Vec<ResponseAttribute>) -> Decision {
                     tracing::warn!(%name, "a policy sets a header that is not listed in identity.managed_headers");
                 }
             }
-            ResponseAttribute::Cookie { name, value } => cookies.extend(identity::response_cookie(&name, &value)),
+            ResponseAttribute::Cookie { name, value } => {
+                cookies.extend(identity::response_cookie(&name, &value))
+            }
         }
     }
-    Decision::Yes { headers: headers.into(), cookies: cookies.into() }
+    Decision::Yes {
+        headers: headers.into(),
+        cookies: cookies.into(),
+    }
 }
 
 #[cfg(test)]

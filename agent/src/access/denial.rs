@@ -45,17 +45,17 @@ impl Denial {
     /// The one table from refusals to statuses.
     pub const fn status(&self) -> StatusCode {
         match self {
-        Self::BadRequest(_) => StatusCode::BAD_REQUEST,
-        Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
-        Self::NotFound => StatusCode::NOT_FOUND,
-        Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-        Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-        Self::Challenge { .. } => StatusCode::UNAUTHORIZED,
-        Self::Forbidden => StatusCode::FORBIDDEN,
-        Self::PolicyUnavailable | Self::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
-        Self::UpstreamUnavailable => StatusCode::BAD_GATEWAY,
-        Self::UpstreamTimedOut => StatusCode::GATEWAY_TIMEOUT,
-        Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::BadRequest(_) => StatusCode::BAD_REQUEST,
+            Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Challenge { .. } => StatusCode::UNAUTHORIZED,
+            Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::PolicyUnavailable | Self::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
+            Self::UpstreamUnavailable => StatusCode::BAD_GATEWAY,
+            Self::UpstreamTimedOut => StatusCode::GATEWAY_TIMEOUT,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        }
     }
-}
 }

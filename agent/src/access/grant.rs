@@ -35,12 +35,18 @@ pub struct GrantedIdentity {
 impl Grant {
     /// An open realm, or an ignored resource: no session, no identity.
     pub(super) const fn anonymous(realm: Arc<Realm>) -> Self {
-        Self { realm, identity: None }
+        Self {
+            realm,
+            identity: None,
+        }
     }
 
     /// An authenticated and authorized user.
     pub(super) const fn user(realm: Arc<Realm>, identity: GrantedIdentity) -> Self {
-        Self { realm, identity: Some(identity) }
+        Self {
+            realm,
+            identity: Some(identity),
+        }
     }
 
     /// Where the request may go.

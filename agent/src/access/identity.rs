@@ -10,7 +10,9 @@ use policy_protocol::{Session, Timestamp};
 
 use crate::access::assertion::Signer;
 use crate::access::{Denial, Visit};
-use crate::config::{AssertionSettings, IdentitySettings, Realm, Response, ResponseKind, ResponseValue};
+use crate::config::{
+    AssertionSettings, IdentitySettings, Realm, Response, ResponseKind, ResponseValue,
+};
 use crate::session::Sessions;
 use crate::session::cache::{CachedSession, RealmHeaders};
 
@@ -23,17 +25,35 @@ type Field = fn(&Session, &Realm) -> String;
 const FIELDS: [(&str, Field); 14] = [
     ("SM_USER", |session, _| session.identity.user_name.clone()),
     ("SM_USERDN", |session, _| session.identity.user_dn.clone()),
-    ("SM_UNIVERSALID", |session, _| session.identity.universal_id.clone()),
-    ("SM_USERGROUPS", |session, _| session.identity.groups.join(VALUE_SEPARATOR)),
-    ("SM_AUTHTYPE", |session, _| session.auth_scheme.auth_type().to_owned()),
-    ("SM_AUTHLEVEL", |session, _| session.protection_level.0.to_string()),
-    ("SM_AUTHDIROID", |session, _| session.identity.directory.oid.clone()),
-    ("SM_AUTHDIRNAME", |session, _| session.identity.directory.name.clone()),
-    ("SM_AUTHDIRSERVER", |session, _| session.identity.directory.server.clone()),
-    ("SM_AUTHDIRNAMESPACE", |session, _| session.identity.directory.namespace.clone()),
+    ("SM_UNIVERSALID", |session, _| {
+        session.identity.universal_id.clone()
+    }),
+    ("SM_USERGROUPS", |session, _| {
+        session.identity.groups.join(VALUE_SEPARATOR)
+    }),
+    ("SM_AUTHTYPE", |session, _| {
+        session.auth_scheme.auth_type().to_owned()
+    }),
+    ("SM_AUTHLEVEL", |session, _| {
+        session.protection_level.0.to_string()
+    }),
+    ("SM_AUTHDIROID", |session, _| {
+        session.identity.directory.oid.clone()
+    }),
+    ("SM_AUTHDIRNAME", |session, _| {
+        session.identity.directory.name.clone()
+    }),
+    ("SM_AUTHDIRSERVER", |session, _| {
+        session.identity.directory.server.clone()
+    }),
+    ("SM_AUTHDIRNAMESPACE", |session, _| {
+        session.identity.directory.namespace.clone()
+    }),
     ("SM_REALM", |_, realm| realm.name.clone()),
     ("SM_SERVERSESSIONID", |session, _| session.id.to_string()),
-    ("SM_SERVERSESSIONSPEC", |session, _| session.spec.as_str().to_owned()),
+    ("SM_SERVERSESSIONSPEC", |session, _| {
+        session.spec.as_str().to_owned()
+    }),
     ("SM_SESSIONDRIFT", |_, _| "0".to_owned()),
 ];
 /// Seconds until the session ends at the latest; changes with every second.
@@ -43,7 +63,10 @@ const TRANSACTION_ID: &str = "SM_TRANSACTIONID";
 
 /// Every name that `identity.omit` may list.
 pub fn known_names() -> impl Iterator<Item = &'static str> {
-    FIELDS.iter().map(|(name, _)| *name).chain([TIME_TO_EXPIRE, TRANSACTION_ID])
+    FIELDS
+        .iter()
+        .map(|(name, _)| *name)
+        .chain([TIME_TO_EXPIRE, TRANSACTION_ID])
 }
 
 /// The identity headers as configured.
@@ -61,12 +84,22 @@ impl IdentityHeaders {
     /// The headers that a configuration asks for.
     pub fn new(settings: &IdentitySettings) -> Self {
         let name = |name: &str| {
-            let omitted = settings.omit.iter().any(|omitted| omitted.eq_ignore_ascii_case(name));
-            let spelled = if settings.hyphens { name.replace('_', "-") } else { name.to_owned() };
+            let omitted = settings
+                .omit
+                .iter()
+                .any(|omitted| omitted.eq_ignore_ascii_case(name));
+            let spelled = if settings.hyphens {
+                name.replace('_', "-")
+            } else {
+                name.to_owned()
+            };
             HeaderName::try_from(spelled).ok().filter(|_| !omitted)
         };
         Self {
-            fields: FIELDS.iter().filter_map(|(field, value)| Some((name(field)?, *value))).collect(),
+            fields: FIELDS
+                .iter()
+                .filter_map(|(field, value)| Some((name(field)?, *value)))
+                .collect(),
             time_to_expire: name(TIME_TO_EXPIRE),
             transaction_id: name(TRANSACTION_ID),
             assertion: settings.assertion.clone(),
@@ -78,20 +111,40 @@ impl IdentityHeaders {
         self.assertion.as_ref().map(|assertion| &assertion.header)
     }
 
-    fn render(&self, session: &Arc<Session>, realm: &Arc<Realm>, audience: &str, signer: &Signer, now: Timestamp) -> RealmHeaders {
-        let mut headers: Vec<_> =
-            self.fields.iter().filter_map(|(name, value)| Some((name.clone(), value_of(&value(session, realm))?))).collect();
+    fn render(
+        &self,
+        session: &Arc<Session>,
+        realm: &Arc<Realm>,
+        audience: &str,
+        signer: &Signer,
+        now: Timestamp,
+    ) -> RealmHeaders {
+        let mut headers: Vec<_> = self
+            .fields
+            .iter()
+            .filter_map(|(name, value)| Some((name.clone(), value_of(&value(session, realm))?)))
+            .collect();
         let mut cookies = Vec::new();
         for response in &realm.responses {
-            let Some(value) = response_value(response, session) else { continue };
+            let Some(value) = response_value(response, session) else {
+                continue;
+            };
             match &response.kind {
-                ResponseKind::Header(name) => headers.extend(value_of(&value).map(|value| (name.clone(), value))),
+                ResponseKind::Header(name) => {
+                    headers.extend(value_of(&value).map(|value| (name.clone(), value)))
+                }
                 ResponseKind::Cookie(name) => cookies.extend(response_cookie(name, &value)),
             }
         }
         let mut renew_at = None;
         if let Some(assertion) = &self.assertion {
-            let signed = signer.sign(session, &assertion.issuer, audience, assertion.lifetime, now);
+            let signed = signer.sign(
+                session,
+                &assertion.issuer,
+                audience,
+                assertion.lifetime,
+                now,
+            );
             headers.extend(signed.map(|value| (assertion.header.clone(), value)));
             // An application always gets one that is good for at least half its lifetime.
             renew_at = Some(now.plus((assertion.lifetime / 2).max(Duration::from_secs(1))));
@@ -116,10 +169,16 @@ pub fn headers(
     realm: &Arc<Realm>,
     session: &CachedSession,
 ) -> Result<Arc<RealmHeaders>, Denial> {
-    let keys = sessions.keys.load().map_err(|_| Denial::PolicyUnavailable)?;
+    let keys = sessions
+        .keys
+        .load()
+        .map_err(|_| Denial::PolicyUnavailable)?;
     let audience = &visit.site.config.upstreams[realm.upstream].name;
     Ok(session.headers_for(realm, visit.now, |state| {
-        visit.site.identity.render(state, realm, audience, &keys.assertion, visit.now)
+        visit
+            .site
+            .identity
+            .render(state, realm, audience, &keys.assertion, visit.now)
     }))
 }
 
@@ -135,12 +194,15 @@ fn response_value(response: &Response, session: &Session) -> Option<String> {
 
 /// A header value, unless it is empty or holds control characters: then the header is left out.
 fn value_of(text: &str) -> Option<HeaderValue> {
-    HeaderValue::from_str(text).ok().filter(|value| !value.is_empty())
+    HeaderValue::from_str(text)
+        .ok()
+        .filter(|value| !value.is_empty())
 }
 
 /// A response cookie: for this session of the browser, out of reach of scripts of other sites.
 pub fn response_cookie(name: &str, value: &str) -> Option<HeaderValue> {
-    let harmless = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b',' | b';' | b'\\');
+    let harmless =
+        |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b',' | b';' | b'\\');
     if !value.bytes().all(harmless) {
         return None;
     }

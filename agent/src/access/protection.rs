@@ -77,22 +77,30 @@ impl RealmTable {
     /// realm for applications that do not tell upper from lower case.
     pub fn find(&self, target: &RequestTarget) -> Result<Protection, Denial> {
         let realm = self.lookup(target.host(), target.resource(), |prefixes| &prefixes.exact);
-        if target.resource().bytes().any(|byte| byte.is_ascii_uppercase()) {
+        if target
+            .resource()
+            .bytes()
+            .any(|byte| byte.is_ascii_uppercase())
+        {
             let folded = target.resource().to_ascii_lowercase();
             let other = self.lookup(target.host(), &folded, |prefixes| &prefixes.folded);
             if realm.map(Arc::as_ptr) != other.map(Arc::as_ptr) {
-                return Err(Denial::BadRequest("upper and lower case lead to different realms"));
+                return Err(Denial::BadRequest(
+                    "upper and lower case lead to different realms",
+                ));
             }
         }
         let realm = realm.ok_or(Denial::NotFound)?;
         if !realm.methods.is_empty() && !realm.methods.contains(target.method()) {
             return Err(Denial::MethodNotAllowed);
         }
-        Ok(if realm.scheme == AuthScheme::None || is_ignored(realm, target) {
-            Protection::Open(OpenRealm(Arc::clone(realm)))
-        } else {
-            Protection::Protected(Arc::clone(realm))
-        })
+        Ok(
+            if realm.scheme == AuthScheme::None || is_ignored(realm, target) {
+                Protection::Open(OpenRealm(Arc::clone(realm)))
+            } else {
+                Protection::Protected(Arc::clone(realm))
+            },
+        )
     }
 
     /// Whether any realm is on this host.
@@ -101,8 +109,16 @@ impl RealmTable {
     }
 
     /// The realm with the longest prefix, on the host itself or on any; of equal ones the host's own.
-    fn lookup(&self, host: &str, resource: &str, map: fn(&Prefixes) -> &Map<Arc<Realm>>) -> Option<&Arc<Realm>> {
-        let own = self.hosts.get(host).and_then(|prefixes| prefixes.longest(resource, map));
+    fn lookup(
+        &self,
+        host: &str,
+        resource: &str,
+        map: fn(&Prefixes) -> &Map<Arc<Realm>>,
+    ) -> Option<&Arc<Realm>> {
+        let own = self
+            .hosts
+            .get(host)
+            .and_then(|prefixes| prefixes.longest(resource, map));
         let any = self.any_host.longest(resource, map);
         match (own, any) {
             (Some((own_length, own)), Some((any_length, any))) => {
@@ -117,11 +133,19 @@ impl Prefixes {
     fn insert(&mut self, realm: &Arc<Realm>) {
         let depth = realm.resource.bytes().filter(|byte| *byte == b'/').count();
         self.depth = self.depth.max(depth);
-        self.exact.insert(realm.resource.as_str().into(), Arc::clone(realm));
-        self.folded.insert(realm.resource.to_ascii_lowercase().into(), Arc::clone(realm));
+        self.exact
+            .insert(realm.resource.as_str().into(), Arc::clone(realm));
+        self.folded.insert(
+            realm.resource.to_ascii_lowercase().into(),
+            Arc::clone(realm),
+        );
     }
 
-    fn longest(&self, resource: &str, map: fn(&Self) -> &Map<Arc<Realm>>) -> Option<(usize, &Arc<Realm>)> {
+    fn longest(
+        &self,
+        resource: &str,
+        map: fn(&Self) -> &Map<Arc<Realm>>,
+    ) -> Option<(usize, &Arc<Realm>)> {
         let map = map(self);
         let mut prefix = leading_segments(resource, self.depth);
         loop {
@@ -139,7 +163,12 @@ impl Prefixes {
 
 /// The first `count` segments of a path, without a slash at their end.
 fn leading_segments(path: &str, count: usize) -> &str {
-    let end = path.bytes().enumerate().filter(|(_, byte)| *byte == b'/').nth(count).map(|(index, _)| index);
+    let end = path
+        .bytes()
+        .enumerate()
+        .filter(|(_, byte)| *byte == b'/')
+        .nth(count)
+        .map(|(index, _)| index);
     match &path[..end.unwrap_or(path.len())] {
         "" => "/",
         prefix => prefix,
@@ -149,11 +178,16 @@ fn leading_segments(path: &str, count: usize) -> &str {
 /// Whether `resource` is `prefix` or below it, by whole segments.
 pub fn covers(prefix: &str, resource: &str) -> bool {
     prefix == "/"
-        || resource.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        || resource
+            .strip_prefix(prefix)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 fn is_ignored(realm: &Realm, target: &RequestTarget) -> bool {
-    realm.ignore_paths.iter().any(|prefix| covers(prefix, target.resource()))
+    realm
+        .ignore_paths
+        .iter()
+        .any(|prefix| covers(prefix, target.resource()))
         || is_ignored_extension(&realm.ignore_extensions, target)
 }
 
@@ -165,7 +199,8 @@ fn is_ignored_extension(extensions: &[String], target: &RequestTarget) -> bool {
         return false;
     }
     let path = target.path();
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'.' | b'-' | b'_');
+    let plain =
+        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'.' | b'-' | b'_');
     match path.rfind('.') {
         Some(dot) if path.find('.') == Some(dot) && path.bytes().all(plain) => {
             extensions.iter().any(|extension| *extension == path[dot..])

@@ -5,8 +5,7 @@ use std::process::ExitCode;
 
 use agent::config::{self, Config, Environment};
 
-/// The exit code for a configuration with problems (`EX_USAGE`).
-const BAD_CONFIGURATION: u8 = 64;
+use super::bad_configuration;
 
 /// Checks the agent's configuration at `path`, with this process's environment over it. Problems go to
 /// standard error, a summary to standard output.
@@ -16,10 +15,10 @@ pub(crate) fn run(path: &Path) -> ExitCode {
             println!("{}", summary(path, &config));
             ExitCode::SUCCESS
         }
-        Err(problems) => {
-            eprintln!("{problems}\n\n{}", counted(problems.count(), "problem"));
-            ExitCode::from(BAD_CONFIGURATION)
-        }
+        Err(problems) => bad_configuration(format_args!(
+            "{problems}\n\n{}",
+            counted(problems.count(), "problem")
+        )),
     }
 }
 
@@ -46,6 +45,7 @@ fn counted(count: usize, noun: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::BAD_CONFIGURATION;
     use super::*;
 
     #[test]

@@ -16,7 +16,9 @@ pub fn all(headers: &HeaderMap) -> impl Iterator<Item = (&[u8], &[u8])> {
 
 /// The first cookie of a name.
 pub fn first<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h [u8]> {
-    all(headers).find(|(found, _)| *found == name.as_bytes()).map(|(_, value)| value)
+    all(headers)
+        .find(|(found, _)| *found == name.as_bytes())
+        .map(|(_, value)| value)
 }
 
 /// Takes cookies that `is_ours` names out of the request, and joins the rest into one line, as HTTP/1.1
@@ -30,8 +32,16 @@ pub fn remove(headers: &mut HeaderMap, is_ours: impl Fn(&[u8]) -> bool) {
     }
     let mut kept = Vec::new();
     for line in headers.get_all(header::COOKIE) {
-        for pair in line.as_bytes().split(|byte| *byte == b';').map(<[u8]>::trim_ascii) {
-            let name = pair.split(|byte| *byte == b'=').next().unwrap_or_default().trim_ascii();
+        for pair in line
+            .as_bytes()
+            .split(|byte| *byte == b';')
+            .map(<[u8]>::trim_ascii)
+        {
+            let name = pair
+                .split(|byte| *byte == b'=')
+                .next()
+                .unwrap_or_default()
+                .trim_ascii();
             if pair.is_empty() || is_ours(name) {
                 continue;
             }
@@ -63,8 +73,14 @@ mod tests {
 
     #[test]
     fn every_cookie_of_a_name_is_found_in_order() {
-        let headers = headers(&["a=1; SMSESSION=x; b=2", "SMSESSION = y ;c=a=b; SMSESSIONS=z; smsession=q"]);
-        let found: Vec<_> = all(&headers).filter(|(name, _)| *name == b"SMSESSION").map(|(_, v)| v).collect();
+        let headers = headers(&[
+            "a=1; SMSESSION=x; b=2",
+            "SMSESSION = y ;c=a=b; SMSESSIONS=z; smsession=q",
+        ]);
+        let found: Vec<_> = all(&headers)
+            .filter(|(name, _)| *name == b"SMSESSION")
+            .map(|(_, v)| v)
+            .collect();
         assert_eq!(found, [b"x", b"y"]);
         assert_eq!(first(&headers, "c"), Some(b"a=b".as_slice()));
     }
@@ -73,7 +89,10 @@ mod tests {
     fn our_cookies_are_taken_out_and_the_rest_is_one_line() {
         let mut several = headers(&["a=1; SMSESSION=x", "SMSESSION=y; b=2; novalue"]);
         remove(&mut several, |name| name == b"SMSESSION");
-        assert_eq!(several.get_all(header::COOKIE).iter().collect::<Vec<_>>(), ["a=1; b=2; novalue"]);
+        assert_eq!(
+            several.get_all(header::COOKIE).iter().collect::<Vec<_>>(),
+            ["a=1; b=2; novalue"]
+        );
         let mut only_ours = headers(&["SMSESSION=x"]);
         remove(&mut only_ours, |name| name == b"SMSESSION");
         assert!(only_ours.is_empty());

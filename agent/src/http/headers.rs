@@ -18,7 +18,12 @@ const MANAGED_PREFIXES: [&[u8]; 4] = [b"sm-", b"http-sm-", b"x-doorward-", b"x-f
 
 /// Further folded names that would change what an application believes about the request's origin or
 /// target.
-const MANAGED_NAMES: [&[u8]; 4] = [b"forwarded", b"x-real-ip", b"x-original-url", b"x-rewrite-url"];
+const MANAGED_NAMES: [&[u8]; 4] = [
+    b"forwarded",
+    b"x-real-ip",
+    b"x-original-url",
+    b"x-rewrite-url",
+];
 
 /// `Forwarded` and its relatives.
 pub static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -50,9 +55,14 @@ impl Default for ManagedHeaders {
 impl ManagedHeaders {
     /// The built-in names and those that the configuration adds.
     pub fn new<'a>(configured: impl IntoIterator<Item = &'a HeaderName>) -> Self {
-        let configured = configured.into_iter().map(|name| name.as_str().bytes().map(fold).collect());
-        let folded: HashSet<Box<[u8]>, _> =
-            MANAGED_NAMES.iter().map(|name| Box::from(*name)).chain(configured).collect();
+        let configured = configured
+            .into_iter()
+            .map(|name| name.as_str().bytes().map(fold).collect());
+        let folded: HashSet<Box<[u8]>, _> = MANAGED_NAMES
+            .iter()
+            .map(|name| Box::from(*name))
+            .chain(configured)
+            .collect();
         let mut first = [false; 256];
         for name in folded.iter().map(AsRef::as_ref).chain(MANAGED_PREFIXES) {
             first[usize::from(name[0])] = true;
@@ -72,7 +82,9 @@ impl ManagedHeaders {
             *folded = fold(*byte);
         }
         let folded = &buffer[..length];
-        MANAGED_PREFIXES.iter().any(|prefix| folded.starts_with(prefix))
+        MANAGED_PREFIXES
+            .iter()
+            .any(|prefix| folded.starts_with(prefix))
             || name.len() == length && self.folded.contains(folded)
     }
 
@@ -87,7 +99,11 @@ impl ManagedHeaders {
 
 /// A header name as CGI-like interfaces compare it.
 const fn fold(byte: u8) -> u8 {
-    if byte.is_ascii_alphanumeric() { byte.to_ascii_lowercase() } else { b'-' }
+    if byte.is_ascii_alphanumeric() {
+        byte.to_ascii_lowercase()
+    } else {
+        b'-'
+    }
 }
 
 /// Who the client is and how it reached us, as far as trusted peers say.
@@ -106,15 +122,27 @@ impl ClientOrigin {
     /// before managed headers are stripped.
     pub fn read(conn: &ConnectionInfo, headers: &HeaderMap, trusted: &[IpNet]) -> Self {
         let peer = conn.peer.ip().to_canonical();
-        let direct = Self { address: peer, https: conn.tls, chain: None };
+        let direct = Self {
+            address: peer,
+            https: conn.tls,
+            chain: None,
+        };
         if !is_listed(trusted, peer) {
             return direct;
         }
         let mut lines = headers.get_all(&X_FORWARDED_FOR).iter();
         let chain = lines.next().filter(|_| lines.next().is_none());
-        let address = chain.and_then(|chain| nearest_untrusted(chain, trusted)).unwrap_or(peer);
-        let https = headers.get(&X_FORWARDED_PROTO).map_or(conn.tls, |proto| proto == "https");
-        Self { address, https, chain: chain.cloned() }
+        let address = chain
+            .and_then(|chain| nearest_untrusted(chain, trusted))
+            .unwrap_or(peer);
+        let https = headers
+            .get(&X_FORWARDED_PROTO)
+            .map_or(conn.tls, |proto| proto == "https");
+        Self {
+            address,
+            https,
+            chain: chain.cloned(),
+        }
     }
 
     /// Tells the upstream. Managed headers must have been stripped.
@@ -181,15 +209,33 @@ mod tests {
         let custom = name("Remote-User");
         let managed = ManagedHeaders::new([&custom]);
         for separator in TCHAR.iter().map(|byte| char::from(*byte)) {
-            for pattern in ["sm?user", "http?sm?user", "x?forwarded?for", "remote?user", "x?real?ip"] {
+            for pattern in [
+                "sm?user",
+                "http?sm?user",
+                "x?forwarded?for",
+                "remote?user",
+                "x?real?ip",
+            ] {
                 let spelled = pattern.replace('?', &separator.to_string());
                 assert!(managed.is_managed(&name(&spelled)), "{spelled}");
             }
         }
-        for long in [format!("sm_{}", "x".repeat(200)), format!("x-doorward-{}", "y".repeat(90))] {
+        for long in [
+            format!("sm_{}", "x".repeat(200)),
+            format!("x-doorward-{}", "y".repeat(90)),
+        ] {
             assert!(managed.is_managed(&name(&long)), "{long}");
         }
-        for other in ["accept", "cookie", "x-request-id", "smile", "host", "x-custom", "forwarded-for-x", "s"] {
+        for other in [
+            "accept",
+            "cookie",
+            "x-request-id",
+            "smile",
+            "host",
+            "x-custom",
+            "forwarded-for-x",
+            "s",
+        ] {
             assert!(!managed.is_managed(&name(other)), "{other}");
         }
     }
@@ -198,7 +244,12 @@ mod tests {
     fn stripping_removes_all_copies_and_nothing_else() {
         let managed = ManagedHeaders::default();
         let mut headers = HeaderMap::new();
-        for (header, value) in [("sm_user", "a"), ("sm-user", "b"), ("sm_user", "c"), ("accept", "*/*")] {
+        for (header, value) in [
+            ("sm_user", "a"),
+            ("sm-user", "b"),
+            ("sm_user", "c"),
+            ("accept", "*/*"),
+        ] {
             headers.append(name(header), HeaderValue::from_static(value));
         }
         managed.strip(&mut headers);
@@ -209,20 +260,32 @@ mod tests {
     #[test]
     fn forwarding_headers_of_strangers_are_not_believed() {
         let mut headers = HeaderMap::new();
-        headers.insert(X_FORWARDED_FOR.clone(), HeaderValue::from_static("10.9.9.9"));
+        headers.insert(
+            X_FORWARDED_FOR.clone(),
+            HeaderValue::from_static("10.9.9.9"),
+        );
         headers.insert(X_FORWARDED_PROTO.clone(), HeaderValue::from_static("http"));
         let origin = ClientOrigin::read(&connection("192.0.2.7:1"), &headers, &[]);
-        assert_eq!((origin.address, origin.https), ("192.0.2.7".parse().unwrap(), true));
+        assert_eq!(
+            (origin.address, origin.https),
+            ("192.0.2.7".parse().unwrap(), true)
+        );
     }
 
     #[test]
     fn a_listed_proxy_is_believed_up_to_the_first_stranger() {
         let trusted = ["10.0.0.0/8".parse().unwrap()];
         let mut headers = HeaderMap::new();
-        headers.insert(X_FORWARDED_FOR.clone(), HeaderValue::from_static("1.1.1.1, 198.51.100.4, 10.0.0.2"));
+        headers.insert(
+            X_FORWARDED_FOR.clone(),
+            HeaderValue::from_static("1.1.1.1, 198.51.100.4, 10.0.0.2"),
+        );
         let origin = ClientOrigin::read(&connection("10.0.0.1:1"), &headers, &trusted);
         assert_eq!(origin.address, "198.51.100.4".parse::<IpAddr>().unwrap());
-        headers.insert(X_FORWARDED_FOR.clone(), HeaderValue::from_static("nonsense"));
+        headers.insert(
+            X_FORWARDED_FOR.clone(),
+            HeaderValue::from_static("nonsense"),
+        );
         let origin = ClientOrigin::read(&connection("10.0.0.1:1"), &headers, &trusted);
         assert_eq!(origin.address, "10.0.0.1".parse::<IpAddr>().unwrap());
     }

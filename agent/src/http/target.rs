@@ -38,7 +38,9 @@ impl RequestTarget {
     /// if the host is not the one that TLS was established for.
     pub fn parse(conn: &ConnectionInfo, parts: &Parts) -> Result<Self, Denial> {
         let (host, port) = single_host(&parts.uri, &parts.headers)?;
-        if conn.require_matching_host && conn.server_name.as_deref().is_some_and(|name| name != host) {
+        if conn.require_matching_host
+            && conn.server_name.as_deref().is_some_and(|name| name != host)
+        {
             return Err(Denial::Misdirected);
         }
         Self::new(host, port, &parts.uri, &parts.method)
@@ -48,11 +50,18 @@ impl RequestTarget {
     ///
     /// # Errors
     /// [`Denial::BadRequest`] if the path has two readings or none.
-    pub fn new(host: String, port: Option<u16>, uri: &Uri, method: &Method) -> Result<Self, Denial> {
+    pub fn new(
+        host: String,
+        port: Option<u16>,
+        uri: &Uri,
+        method: &Method,
+    ) -> Result<Self, Denial> {
         if matches!(*method, Method::CONNECT | Method::TRACE) {
             return Err(Denial::MethodNotAllowed);
         }
-        let original = uri.path_and_query().ok_or(Denial::BadRequest("the target has no path"))?;
+        let original = uri
+            .path_and_query()
+            .ok_or(Denial::BadRequest("the target has no path"))?;
         let canonical = CanonicalPath::parse(original.path())?;
         let path_and_query = match canonical.path {
             Cow::Borrowed(_) => original.clone(),
@@ -63,7 +72,13 @@ impl RequestTarget {
             .map_err(|_| Denial::BadRequest("the target is not valid"))?,
         };
         let resource = canonical.resource;
-        Ok(Self { host, port, path_and_query, resource, method: method.clone() })
+        Ok(Self {
+            host,
+            port,
+            path_and_query,
+            resource,
+            method: method.clone(),
+        })
     }
 
     /// The host, lower case, without a port.
@@ -113,7 +128,11 @@ fn single_host(uri: &Uri, headers: &HeaderMap) -> Result<(String, Option<u16>), 
         return Err(Denial::BadRequest("more than one Host"));
     }
     let from_header = from_header
-        .map(|value| value.to_str().map_err(|_| Denial::BadRequest("the Host is not valid")))
+        .map(|value| {
+            value
+                .to_str()
+                .map_err(|_| Denial::BadRequest("the Host is not valid"))
+        })
         .transpose()?;
     let host = match (uri.authority(), from_header) {
         (Some(authority), Some(host)) if !authority.as_str().eq_ignore_ascii_case(host) => {
@@ -137,7 +156,8 @@ pub(crate) fn parse_host(authority: &str) -> Option<(String, Option<u16>)> {
         None => {
             let end = authority.find(':').unwrap_or(authority.len());
             let host = &authority[..end];
-            let valid = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
+            let valid =
+                |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
             if host.is_empty() || host.len() > MAX_HOST_LENGTH || !host.bytes().all(valid) {
                 return None;
             }
@@ -165,13 +185,26 @@ impl<'a> CanonicalPath<'a> {
         if !raw.starts_with('/') {
             return Err(Denial::BadRequest("the target is not a path"));
         }
-        if raw.bytes().any(|byte| matches!(byte, b'\\' | b'#') || !byte.is_ascii_graphic()) {
-            return Err(Denial::BadRequest("the path has a character that does not belong there"));
+        if raw
+            .bytes()
+            .any(|byte| matches!(byte, b'\\' | b'#') || !byte.is_ascii_graphic())
+        {
+            return Err(Denial::BadRequest(
+                "the path has a character that does not belong there",
+            ));
         }
-        let (path, decoded) = if raw.contains('%') { decode(raw)? } else { (Cow::Borrowed(raw), None) };
+        let (path, decoded) = if raw.contains('%') {
+            decode(raw)?
+        } else {
+            (Cow::Borrowed(raw), None)
+        };
         let plain = decoded.as_deref().unwrap_or(raw);
         check_segments(plain)?;
-        let resource = if plain.contains(';') { Some(without_parameters(plain)) } else { decoded };
+        let resource = if plain.contains(';') {
+            Some(without_parameters(plain))
+        } else {
+            decoded
+        };
         Ok(Self { path, resource })
     }
 }
@@ -188,7 +221,10 @@ fn decode(raw: &str) -> Result<(Cow<'_, str>, Option<String>), Denial> {
             decoded.push(byte);
             continue;
         }
-        let byte = match (rest.next().and_then(hex_digit), rest.next().and_then(hex_digit)) {
+        let byte = match (
+            rest.next().and_then(hex_digit),
+            rest.next().and_then(hex_digit),
+        ) {
             (Some(high), Some(low)) => high << 4 | low,
             _ => return Err(Denial::BadRequest("a percent sign without two hex digits")),
         };
@@ -196,20 +232,29 @@ fn decode(raw: &str) -> Result<(Cow<'_, str>, Option<String>), Denial> {
             b'/' | b'\\' | b'%' | 0..=0x1f | 0x7f => {
                 return Err(Denial::BadRequest("an encoded character with two readings"));
             }
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => canonical.push(char::from(byte)),
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                canonical.push(char::from(byte))
+            }
             _ => {
                 const HEX: &[u8; 16] = b"0123456789ABCDEF";
-                canonical.extend(['%', char::from(HEX[usize::from(byte >> 4)]), char::from(HEX[usize::from(byte & 15)])]);
+                canonical.extend([
+                    '%',
+                    char::from(HEX[usize::from(byte >> 4)]),
+                    char::from(HEX[usize::from(byte & 15)]),
+                ]);
             }
         }
         decoded.push(byte);
     }
-    let decoded = String::from_utf8(decoded).map_err(|_| Denial::BadRequest("the path is not valid UTF-8"))?;
+    let decoded = String::from_utf8(decoded)
+        .map_err(|_| Denial::BadRequest("the path is not valid UTF-8"))?;
     Ok((Cow::Owned(canonical), Some(decoded)))
 }
 
 fn hex_digit(byte: &u8) -> Option<u8> {
-    char::from(*byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
+    char::from(*byte)
+        .to_digit(16)
+        .and_then(|digit| u8::try_from(digit).ok())
 }
 
 /// Refuses dot segments, also behind `;` parameters, and empty segments other than a last one.
@@ -230,7 +275,9 @@ fn check_segments(decoded: &str) -> Result<(), Denial> {
 /// Some servers take `;name=value` off each segment before they look for the resource; so do we, for
 /// deciding only.
 fn without_parameters(decoded: &str) -> String {
-    let names = decoded.split('/').map(|segment| segment.split(';').next().unwrap_or_default());
+    let names = decoded
+        .split('/')
+        .map(|segment| segment.split(';').next().unwrap_or_default());
     names.collect::<Vec<_>>().join("/")
 }
 

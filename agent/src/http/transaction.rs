@@ -38,7 +38,9 @@ impl TransactionId {
 
     /// As text.
     pub fn as_str(&self) -> &str {
-        self.0.to_str().expect("hex digits and a hyphen are visible ASCII")
+        self.0
+            .to_str()
+            .expect("hex digits and a hyphen are visible ASCII")
     }
 }
 
@@ -60,6 +62,10 @@ mod tests {
         assert_ne!(one.as_str(), two.as_str());
         assert_eq!(one.as_str().len(), TransactionId::LENGTH);
         assert_eq!(one.as_str()[..17], two.as_str()[..17]);
-        assert!(one.as_str().bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-'));
+        assert!(
+            one.as_str()
+                .bytes()
+                .all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
+        );
     }
 }

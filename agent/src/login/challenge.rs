@@ -34,23 +34,45 @@ pub async fn challenge(
         // A certificate is asked for in the handshake; now it is too late.
         AuthScheme::Certificate => Ok(certificate(visit)),
         AuthScheme::Form | AuthScheme::None if visit.from_script && !realm.redirect_scripts => {
-            Ok(problem(visit, StatusCode::UNAUTHORIZED, "login_required", Some(reason)))
+            Ok(problem(
+                visit,
+                StatusCode::UNAUTHORIZED,
+                "login_required",
+                Some(reason),
+            ))
         }
         AuthScheme::Form | AuthScheme::None => redirect(sessions, visit, realm, reason, body).await,
     }
 }
 
 fn basic(visit: &Visit<'_>, realm: &Realm, reason: Reason) -> Response<Body> {
-    let mut response = problem(visit, StatusCode::UNAUTHORIZED, "login_required", Some(reason));
-    let quoted: String = realm.name.chars().filter(|c| c.is_ascii_graphic() && !matches!(c, '"' | '\\') || *c == ' ').collect();
-    if let Ok(value) = HeaderValue::try_from(format!("Basic realm=\"{quoted}\", charset=\"UTF-8\"")) {
-        response.headers_mut().insert(header::WWW_AUTHENTICATE, value);
+    let mut response = problem(
+        visit,
+        StatusCode::UNAUTHORIZED,
+        "login_required",
+        Some(reason),
+    );
+    let quoted: String = realm
+        .name
+        .chars()
+        .filter(|c| c.is_ascii_graphic() && !matches!(c, '"' | '\\') || *c == ' ')
+        .collect();
+    if let Ok(value) = HeaderValue::try_from(format!("Basic realm=\"{quoted}\", charset=\"UTF-8\""))
+    {
+        response
+            .headers_mut()
+            .insert(header::WWW_AUTHENTICATE, value);
     }
     response
 }
 
 fn certificate(visit: &Visit<'_>) -> Response<Body> {
-    problem(visit, StatusCode::FORBIDDEN, "client_certificate_required", None)
+    problem(
+        visit,
+        StatusCode::FORBIDDEN,
+        "client_certificate_required",
+        None,
+    )
 }
 
 /// To the login page, with what it needs to know to lead back.
@@ -69,18 +91,29 @@ async fn redirect(
     match preserve::keep(sessions, visit, body).await {
         Some((id, cookie)) => {
             let mut response = see_other(&login_address(visit, realm, reason, &back, Some(&id)))?;
-            response.headers_mut().extend(cookie.map(|cookie| (header::SET_COOKIE, cookie)));
+            response
+                .headers_mut()
+                .extend(cookie.map(|cookie| (header::SET_COOKIE, cookie)));
             Ok(response)
         }
         None => {
-            let html = visit.site.pages.request_not_kept(&login_address(visit, realm, reason, &back, None));
+            let html = visit
+                .site
+                .pages
+                .request_not_kept(&login_address(visit, realm, reason, &back, None));
             Ok(page(visit, StatusCode::FORBIDDEN, html))
         }
     }
 }
 
 /// The login page's address with the parameters that such pages have always been given.
-fn login_address(visit: &Visit<'_>, realm: &Realm, reason: Reason, target: &str, waiting: Option<&str>) -> String {
+fn login_address(
+    visit: &Visit<'_>,
+    realm: &Realm,
+    reason: Reason,
+    target: &str,
+    waiting: Option<&str>,
+) -> String {
     let mut query = form_urlencoded::Serializer::new(String::new());
     query
         .append_pair("TYPE", TYPE_FORM)
@@ -89,15 +122,24 @@ fn login_address(visit: &Visit<'_>, realm: &Realm, reason: Reason, target: &str,
         .append_pair("METHOD", visit.target.method().as_str());
     query.extend_pairs(waiting.map(|id| ("RESUME", id)));
     // A longer one would be refused when it comes back.
-    let target = if target.len() > MAX_TARGET_LENGTH { visit.target.path() } else { target };
+    let target = if target.len() > MAX_TARGET_LENGTH {
+        visit.target.path()
+    } else {
+        target
+    };
     query.append_pair("TARGET", target);
     format!("{}/login?{}", visit.site.config.login.path, query.finish())
 }
 
 /// The page that a form was sent from, if it is one that a login may lead to.
 fn referring_page(visit: &Visit<'_>) -> String {
-    let referer = visit.headers.get(header::REFERER).and_then(|referer| referer.to_str().ok());
-    referer.and_then(|referer| form::resolve(visit, referer)).map_or_else(|| String::from("/"), |target| target.location)
+    let referer = visit
+        .headers
+        .get(header::REFERER)
+        .and_then(|referer| referer.to_str().ok());
+    referer
+        .and_then(|referer| form::resolve(visit, referer))
+        .map_or_else(|| String::from("/"), |target| target.location)
 }
 
 fn found(location: &str) -> Result<Response<Body>, Denial> {
@@ -112,9 +154,17 @@ fn see_other(location: &str) -> Result<Response<Body>, Denial> {
 
 /// Whether a script asks, which can do nothing with a page.
 pub fn is_script(headers: &HeaderMap) -> bool {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let text = |name: &str| {
+        headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
+    };
     let accepts_pages = text("accept").contains("text/html");
     let fetched = headers.contains_key("sec-fetch-mode") && text("sec-fetch-mode") != "navigate";
-    let wants_data = text("accept").contains("json") || text("content-type").starts_with("application/grpc");
-    fetched || text("x-requested-with").eq_ignore_ascii_case("XMLHttpRequest") || wants_data && !accepts_pages
+    let wants_data =
+        text("accept").contains("json") || text("content-type").starts_with("application/grpc");
+    fetched
+        || text("x-requested-with").eq_ignore_ascii_case("XMLHttpRequest")
+        || wants_data && !accepts_pages
 }

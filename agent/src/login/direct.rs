@@ -52,7 +52,10 @@ impl CredentialDigest {
     /// Everything that a login with this credential depends on (R5).
     fn of(&self, realm: &Realm, credential: &[u8], visit: &Visit<'_>) -> Box<[u8]> {
         let mut context = hmac::Context::with_key(&self.0);
-        let address = visit.bound_address().map(|address| address.to_string()).unwrap_or_default();
+        let address = visit
+            .bound_address()
+            .map(|address| address.to_string())
+            .unwrap_or_default();
         for part in [realm.name.as_bytes(), address.as_bytes(), credential] {
             context.update(&(part.len() as u64).to_be_bytes());
             context.update(part);
@@ -88,7 +91,11 @@ pub async fn from_credentials(
     drop(Zeroizing::new(credential));
     if let Some(Known::Live(alias)) = sessions.cache.get(&key) {
         let session = &alias.session;
-        if session.check_alive().and_then(|()| session.check_times(realm, alias.last_access, visit.now)).is_ok() {
+        if session
+            .check_alive()
+            .and_then(|()| session.check_times(realm, alias.last_access, visit.now))
+            .is_ok()
+        {
             return Some(Ok(alias));
         }
     }
@@ -140,7 +147,8 @@ fn basic(value: &[u8]) -> Option<Credentials> {
 
 /// A name and a password within bounds.
 pub(super) fn credentials(user_name: &str, password: &str) -> Option<Credentials> {
-    let in_bounds = !user_name.is_empty() && user_name.len() <= MAX_USER_NAME && password.len() <= MAX_PASSWORD;
+    let in_bounds =
+        !user_name.is_empty() && user_name.len() <= MAX_USER_NAME && password.len() <= MAX_PASSWORD;
     (in_bounds && !user_name.contains(char::is_control)).then(|| Credentials::Password {
         user_name: user_name.to_owned(),
         password: Secret::new(password.to_owned()),
@@ -153,7 +161,10 @@ mod tests {
 
     fn parsed(value: &str) -> Option<(String, String)> {
         match basic(value.as_bytes())? {
-            Credentials::Password { user_name, password } => Some((user_name, password.expose().clone())),
+            Credentials::Password {
+                user_name,
+                password,
+            } => Some((user_name, password.expose().clone())),
             Credentials::Certificate { .. } => None,
         }
     }
@@ -170,7 +181,17 @@ mod tests {
     #[test]
     fn anything_else_is_no_credential() {
         let long = format!("Basic {}", "A".repeat(MAX_AUTHORIZATION));
-        for value in ["", "Basic", "Basic ", "Bearer abc", "Basic !!!!", "Basic YWxpY2U=", "Basic OnB3", "Basic /////w==", &long] {
+        for value in [
+            "",
+            "Basic",
+            "Basic ",
+            "Bearer abc",
+            "Basic !!!!",
+            "Basic YWxpY2U=",
+            "Basic OnB3",
+            "Basic /////w==",
+            &long,
+        ] {
             assert_eq!(parsed(value), None, "{value:.20}");
         }
     }

@@ -33,42 +33,86 @@ const DEFAULT_TARGET: &str = "/";
 pub fn show(sessions: &Sessions, visit: &Visit<'_>) -> Result<Response<Body>, Denial> {
     let parameter = |name: &str| {
         let query = visit.target.query().unwrap_or_default();
-        form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+        form_urlencoded::parse(query.as_bytes())
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.into_owned())
     };
     let asked = parameter("TARGET").unwrap_or_default();
     let target = resolve(visit, &asked).map_or_else(|| DEFAULT_TARGET.to_owned(), |_| asked);
-    let reason = parameter("SMAUTHREASON").and_then(|reason| reason.parse().ok()).map_or(Reason::NONE, Reason);
+    let reason = parameter("SMAUTHREASON")
+        .and_then(|reason| reason.parse().ok())
+        .map_or(Reason::NONE, Reason);
     let waiting = parameter("RESUME").filter(|id| sessions.preserved.knows(id));
-    render(sessions, visit, StatusCode::OK, &Form { target, waiting, user_name: "", message: Message::for_challenge(reason) })
+    render(
+        sessions,
+        visit,
+        StatusCode::OK,
+        &Form {
+            target,
+            waiting,
+            user_name: "",
+            message: Message::for_challenge(reason),
+        },
+    )
 }
 
 /// `POST login`: the form comes back.
 ///
 /// # Errors
 /// If the form is none, comes from another site, or the policy server gives no answer to seal with.
-pub async fn submit(sessions: &Arc<Sessions>, visit: &Visit<'_>, body: RequestBody) -> Result<Response<Body>, Denial> {
+pub async fn submit(
+    sessions: &Arc<Sessions>,
+    visit: &Visit<'_>,
+    body: RequestBody,
+) -> Result<Response<Body>, Denial> {
     if !is_same_origin(visit) {
-        return Err(Denial::BadRequest("the login form was sent from another site"));
+        return Err(Denial::BadRequest(
+            "the login form was sent from another site",
+        ));
     }
     let fields = Fields::read(visit.headers, body).await?;
-    let keys = sessions.keys.load().map_err(|_| Denial::PolicyUnavailable)?;
+    let keys = sessions
+        .keys
+        .load()
+        .map_err(|_| Denial::PolicyUnavailable)?;
     let nonce = browser_nonce(visit.headers, &visit.site.cookies);
-    let state = LoginState::open(&fields.state, &keys.ring, visit.site.cookies.zone(), nonce, visit.now);
+    let state = LoginState::open(
+        &fields.state,
+        &keys.ring,
+        visit.site.cookies.zone(),
+        nonce,
+        visit.now,
+    );
     let Some(state) = state else {
-        let form = Form { target: DEFAULT_TARGET.to_owned(), waiting: None, user_name: &fields.user_name, message: Some(Message::FormExpired) };
+        let form = Form {
+            target: DEFAULT_TARGET.to_owned(),
+            waiting: None,
+            user_name: &fields.user_name,
+            message: Some(Message::FormExpired),
+        };
         return render(sessions, visit, StatusCode::FORBIDDEN, &form);
     };
     let again = |status, message| {
-        let form = Form { target: state.target.clone(), waiting: state.waiting.clone(), user_name: &fields.user_name, message: Some(message) };
+        let form = Form {
+            target: state.target.clone(),
+            waiting: state.waiting.clone(),
+            user_name: &fields.user_name,
+            message: Some(message),
+        };
         render(sessions, visit, status, &form)
     };
     let Some(credentials) = direct::credentials(fields.user_name.trim(), &fields.password) else {
         return again(StatusCode::FORBIDDEN, Message::WrongCredentials);
     };
-    let target = resolve(visit, &state.target).or_else(|| resolve(visit, DEFAULT_TARGET)).ok_or(Denial::NotFound)?;
+    let target = resolve(visit, &state.target)
+        .or_else(|| resolve(visit, DEFAULT_TARGET))
+        .ok_or(Denial::NotFound)?;
     let realm = realm_of(visit, &target).ok_or(Denial::NotFound)?;
     let previous = authenticate::ticket(sessions, visit);
-    match LoginCall::new(visit, &realm, credentials, previous).run(sessions).await {
+    match LoginCall::new(visit, &realm, credentials, previous)
+        .run(sessions)
+        .await
+    {
         Ok(Ok(session)) => {
             let writer = Writer {
                 jar: &visit.site.cookies,
@@ -77,7 +121,9 @@ pub async fn submit(sessions: &Arc<Sessions>, visit: &Visit<'_>, body: RequestBo
                 client_ip: visit.bound_address(),
             };
             let Some(cookie) = sessions.issue_cookie(&session, visit.now, writer) else {
-                tracing::error!("a session does not fit into a cookie: the user's entry is too large");
+                tracing::error!(
+                    "a session does not fit into a cookie: the user's entry is too large"
+                );
                 return Err(Denial::Internal);
             };
             let mut response = match &state.waiting {
@@ -95,17 +141,26 @@ pub async fn submit(sessions: &Arc<Sessions>, visit: &Visit<'_>, body: RequestBo
 /// Whether a form was sent from a page of this very origin. Browsers say so; programs that say nothing
 /// have no cookies that somebody else could abuse.
 pub(super) fn is_same_origin(visit: &Visit<'_>) -> bool {
-    let site = visit.headers.get("sec-fetch-site").map(header::HeaderValue::as_bytes);
+    let site = visit
+        .headers
+        .get("sec-fetch-site")
+        .map(header::HeaderValue::as_bytes);
     if !matches!(site, None | Some(b"same-origin" | b"none")) {
         return false;
     }
     let scheme = if visit.origin.https { "https" } else { "http" };
     let own = format!("{scheme}://{}", visit.target.authority());
-    visit.headers.get(header::ORIGIN).is_none_or(|origin| origin.as_bytes().eq_ignore_ascii_case(own.as_bytes()))
+    visit
+        .headers
+        .get(header::ORIGIN)
+        .is_none_or(|origin| origin.as_bytes().eq_ignore_ascii_case(own.as_bytes()))
 }
 
 pub(super) fn resolve(visit: &Visit<'_>, target: &str) -> Option<Target> {
-    visit.site.allowed_targets.resolve(visit.origin.https, &visit.target.authority(), target)
+    visit
+        .site
+        .allowed_targets
+        .resolve(visit.origin.https, &visit.target.authority(), target)
 }
 
 /// The realm that a login for `target` is for: the target's own if it takes a form, else any on its host
@@ -113,7 +168,8 @@ pub(super) fn resolve(visit: &Visit<'_>, target: &str) -> Option<Target> {
 fn realm_of(visit: &Visit<'_>, target: &Target) -> Option<Arc<Realm>> {
     let (host, port) = parse_host(&target.host)?;
     let uri = target.path_and_query.parse().ok()?;
-    let found = RequestTarget::new(host.clone(), port, &uri, &Method::GET).and_then(|target| visit.site.realms.find(&target));
+    let found = RequestTarget::new(host.clone(), port, &uri, &Method::GET)
+        .and_then(|target| visit.site.realms.find(&target));
     match found {
         Ok(Protection::Protected(realm)) if realm.scheme == AuthScheme::Form => Some(realm),
         Ok(_) | Err(_) => visit.site.any_form_realm(&host).cloned(),
@@ -127,8 +183,16 @@ struct Form<'a> {
     message: Option<Message>,
 }
 
-fn render(sessions: &Sessions, visit: &Visit<'_>, status: StatusCode, form: &Form<'_>) -> Result<Response<Body>, Denial> {
-    let keys = sessions.keys.load().map_err(|_| Denial::PolicyUnavailable)?;
+fn render(
+    sessions: &Sessions,
+    visit: &Visit<'_>,
+    status: StatusCode,
+    form: &Form<'_>,
+) -> Result<Response<Body>, Denial> {
+    let keys = sessions
+        .keys
+        .load()
+        .map_err(|_| Denial::PolicyUnavailable)?;
     let known = browser_nonce(visit.headers, &visit.site.cookies).map(str::to_owned);
     let is_new = known.is_none();
     let nonce = known.or_else(new_nonce).ok_or(Denial::Internal)?;
@@ -139,9 +203,15 @@ fn render(sessions: &Sessions, visit: &Visit<'_>, status: StatusCode, form: &For
         waiting: form.waiting.clone(),
     };
     // A target that does not fit is forgotten rather than the login refused.
-    let sealed = state.seal(&keys.ring, visit.site.cookies.zone()).or_else(|_| {
-        LoginState { target: DEFAULT_TARGET.to_owned(), ..state }.seal(&keys.ring, visit.site.cookies.zone())
-    });
+    let sealed = state
+        .seal(&keys.ring, visit.site.cookies.zone())
+        .or_else(|_| {
+            LoginState {
+                target: DEFAULT_TARGET.to_owned(),
+                ..state
+            }
+            .seal(&keys.ring, visit.site.cookies.zone())
+        });
     let html = visit.site.pages.login(&LoginPage {
         action: &format!("{}/login", visit.site.config.login.path),
         state: &sealed.map_err(|_| Denial::Internal)?,
@@ -152,7 +222,13 @@ fn render(sessions: &Sessions, visit: &Visit<'_>, status: StatusCode, form: &For
     });
     let mut response = page(visit, status, html);
     if is_new {
-        response.headers_mut().extend(visit.site.cookies.login(nonce).map(|cookie| (header::SET_COOKIE, cookie)));
+        response.headers_mut().extend(
+            visit
+                .site
+                .cookies
+                .login(nonce)
+                .map(|cookie| (header::SET_COOKIE, cookie)),
+        );
     }
     Ok(response)
 }
@@ -166,15 +242,29 @@ struct Fields {
 
 impl Fields {
     async fn read(headers: &HeaderMap, body: RequestBody) -> Result<Self, Denial> {
-        let content_type = headers.get(header::CONTENT_TYPE).map(header::HeaderValue::as_bytes).unwrap_or_default();
+        let content_type = headers
+            .get(header::CONTENT_TYPE)
+            .map(header::HeaderValue::as_bytes)
+            .unwrap_or_default();
         if !content_type.starts_with(b"application/x-www-form-urlencoded") {
             return Err(Denial::BadRequest("the login form is not URL-encoded"));
         }
-        let collected = Limited::new(body, MAX_FORM).collect().await.map_err(|error| {
-            if error.is::<http_body_util::LengthLimitError>() { Denial::TooLarge } else { Denial::BadRequest("the login form broke off") }
-        })?;
+        let collected = Limited::new(body, MAX_FORM)
+            .collect()
+            .await
+            .map_err(|error| {
+                if error.is::<http_body_util::LengthLimitError>() {
+                    Denial::TooLarge
+                } else {
+                    Denial::BadRequest("the login form broke off")
+                }
+            })?;
         let bytes = Zeroizing::new(collected.to_bytes().to_vec());
-        let mut fields = Self { user_name: String::new(), password: Zeroizing::default(), state: String::new() };
+        let mut fields = Self {
+            user_name: String::new(),
+            password: Zeroizing::default(),
+            state: String::new(),
+        };
         for (name, value) in form_urlencoded::parse(&bytes) {
             match name.as_ref() {
                 USER_FIELD => fields.user_name = value.into_owned(),

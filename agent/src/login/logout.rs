@@ -39,18 +39,35 @@ pub async fn logout(sessions: &Arc<Sessions>, visit: &Visit<'_>) -> Result<Respo
         Err(_) => page(
             visit,
             StatusCode::SERVICE_UNAVAILABLE,
-            visit.site.pages.error(Outcome::PolicyUnavailable, StatusCode::SERVICE_UNAVAILABLE.as_u16(), visit.transaction_id.as_str()),
+            visit.site.pages.error(
+                Outcome::PolicyUnavailable,
+                StatusCode::SERVICE_UNAVAILABLE.as_u16(),
+                visit.transaction_id.as_str(),
+            ),
         ),
     };
     let headers = response.headers_mut();
-    headers.extend(visit.site.cookies.logged_off().map(|cookie| (header::SET_COOKIE, cookie)));
+    headers.extend(
+        visit
+            .site
+            .cookies
+            .logged_off()
+            .map(|cookie| (header::SET_COOKIE, cookie)),
+    );
     headers.insert("clear-site-data", CLEAR_CACHE.clone());
     Ok(response)
 }
 
-async fn end(sessions: &Arc<Sessions>, visit: &Visit<'_>, ticket: SessionTicket) -> Result<(), PolicyError> {
+async fn end(
+    sessions: &Arc<Sessions>,
+    visit: &Visit<'_>,
+    ticket: SessionTicket,
+) -> Result<(), PolicyError> {
     sessions.cache.end(ticket.session_id, Reason::USER_LOGOUT);
-    let request = LogoutRequest { session: ticket, transaction_id: visit.transaction_id.as_str().to_owned() };
+    let request = LogoutRequest {
+        session: ticket,
+        transaction_id: visit.transaction_id.as_str().to_owned(),
+    };
     let told = tell(sessions, request.clone()).await;
     if told.is_err() {
         sessions.insist(request);
@@ -65,7 +82,10 @@ async fn tell(sessions: &Sessions, request: LogoutRequest) -> Result<(), PolicyE
         Ok(LogoutAnswer::No { .. }) => PolicyAnswer::No,
         Err(_) => PolicyAnswer::Error,
     };
-    sessions.metrics.policy_calls.count(PolicyCall::Logout, counted);
+    sessions
+        .metrics
+        .policy_calls
+        .count(PolicyCall::Logout, counted);
     answer.map(|_| ())
 }
 
@@ -81,7 +101,9 @@ impl Sessions {
                 if tell(&sessions, request.clone()).await.is_ok() {
                     break;
                 }
-                sessions.cache.end(request.session.session_id, Reason::USER_LOGOUT);
+                sessions
+                    .cache
+                    .end(request.session.session_id, Reason::USER_LOGOUT);
             }
             drop(held);
         });
@@ -92,11 +114,20 @@ impl Sessions {
 /// page of our own.
 fn farewell(visit: &Visit<'_>) -> Result<Response<Body>, Denial> {
     let query = visit.target.query().unwrap_or_default();
-    let asked = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "TARGET").map(|(_, value)| value.into_owned());
+    let asked = form_urlencoded::parse(query.as_bytes())
+        .find(|(name, _)| name == "TARGET")
+        .map(|(_, value)| value.into_owned());
     let settings = &visit.site.config.login;
-    let target = asked.as_deref().or(settings.logout_target.as_deref()).and_then(|target| form::resolve(visit, target));
+    let target = asked
+        .as_deref()
+        .or(settings.logout_target.as_deref())
+        .and_then(|target| form::resolve(visit, target));
     match target {
         Some(target) => see_other(&target.location),
-        None => Ok(page(visit, StatusCode::OK, visit.site.pages.logged_out("/"))),
+        None => Ok(page(
+            visit,
+            StatusCode::OK,
+            visit.site.pages.logged_out("/"),
+        )),
     }
 }

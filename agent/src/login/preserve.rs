@@ -61,18 +61,31 @@ impl Resumed {
     /// Turns the headers of the request that brought the user back into those of the one that waited, and
     /// returns what that one was for and what it said.
     pub fn restore(self, headers: &mut HeaderMap) -> (RequestTarget, RequestBody) {
-        headers.extend(self.0.content_type.clone().map(|value| (header::CONTENT_TYPE, value)));
+        headers.extend(
+            self.0
+                .content_type
+                .clone()
+                .map(|value| (header::CONTENT_TYPE, value)),
+        );
         headers.insert(header::CONTENT_LENGTH, self.0.body.len().into());
-        (self.0.target.clone(), RequestBody::full(self.0.body.clone()))
+        (
+            self.0.target.clone(),
+            RequestBody::full(self.0.body.clone()),
+        )
     }
 }
 
 /// Keeps a request, if it may be kept. Returns its id and, for a browser that has none yet, the nonce
 /// that ties the request to it.
-pub(super) async fn keep(sessions: &Sessions, visit: &Visit<'_>, body: RequestBody) -> Option<(String, Option<HeaderValue>)> {
+pub(super) async fn keep(
+    sessions: &Sessions,
+    visit: &Visit<'_>,
+    body: RequestBody,
+) -> Option<(String, Option<HeaderValue>)> {
     let limit = visit.site.config.login.preserve_bytes;
     // A browser says where a request comes from; what says nothing cannot be told from a foreign site.
-    let says_origin = visit.headers.contains_key(header::ORIGIN) || visit.headers.contains_key("sec-fetch-site");
+    let says_origin =
+        visit.headers.contains_key(header::ORIGIN) || visit.headers.contains_key("sec-fetch-site");
     if limit == 0 || !says_origin || !super::form::is_same_origin(visit) {
         return None;
     }
@@ -80,7 +93,11 @@ pub(super) async fn keep(sessions: &Sessions, visit: &Visit<'_>, body: RequestBo
     let known = browser_nonce(visit.headers, &visit.site.cookies).map(str::to_owned);
     let is_new = known.is_none();
     let nonce = known.or_else(new_nonce)?;
-    let cookie = if is_new { Some(visit.site.cookies.login(nonce.clone())?) } else { None };
+    let cookie = if is_new {
+        Some(visit.site.cookies.login(nonce.clone())?)
+    } else {
+        None
+    };
     let id = new_nonce()?;
     let waiting = Waiting {
         nonce,
@@ -88,7 +105,10 @@ pub(super) async fn keep(sessions: &Sessions, visit: &Visit<'_>, body: RequestBo
         content_type: visit.headers.get(header::CONTENT_TYPE).cloned(),
         body,
     };
-    sessions.preserved.0.insert(id.clone(), Arc::new(waiting), WAITS_FOR);
+    sessions
+        .preserved
+        .0
+        .insert(id.clone(), Arc::new(waiting), WAITS_FOR);
     Some((id, cookie))
 }
 
@@ -98,10 +118,14 @@ pub(super) async fn keep(sessions: &Sessions, visit: &Visit<'_>, body: RequestBo
 /// If the address is none of ours.
 pub fn resume(sessions: &Sessions, visit: &Visit<'_>) -> Result<Portal, Denial> {
     let query = visit.target.query().unwrap_or_default();
-    let id = query.strip_prefix("ID=").ok_or(Denial::NotFound)?.to_owned();
+    let id = query
+        .strip_prefix("ID=")
+        .ok_or(Denial::NotFound)?
+        .to_owned();
     let nonce = browser_nonce(visit.headers, &visit.site.cookies);
     let is_theirs = sessions.preserved.0.get(&id).is_some_and(|waiting| {
-        Some(waiting.nonce.as_str()) == nonce && waiting.target.authority() == visit.target.authority()
+        Some(waiting.nonce.as_str()) == nonce
+            && waiting.target.authority() == visit.target.authority()
     });
     match is_theirs.then(|| sessions.preserved.0.take(&id)).flatten() {
         Some(waiting) => Ok(Portal::Resumed(Resumed(waiting))),
@@ -110,7 +134,11 @@ pub fn resume(sessions: &Sessions, visit: &Visit<'_>) -> Result<Portal, Denial> 
 }
 
 fn already_sent(visit: &Visit<'_>) -> Response<Body> {
-    page(visit, StatusCode::CONFLICT, visit.site.pages.already_sent("/"))
+    page(
+        visit,
+        StatusCode::CONFLICT,
+        visit.site.pages.already_sent("/"),
+    )
 }
 
 /// Whether a request of this method loses something on the way through a redirect.

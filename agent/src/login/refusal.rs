@@ -26,21 +26,36 @@ pub fn refuse(site: &Site, record: &Record<'_>, denial: &Denial) -> Response<Bod
         let mut response = Response::new(Body::text(html));
         *response.status_mut() = status;
         response.headers_mut().extend(pages::PAGE_HEADERS);
-        response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, site.content_security_policy.clone());
+        response.headers_mut().insert(
+            header::CONTENT_SECURITY_POLICY,
+            site.content_security_policy.clone(),
+        );
         response
     };
     if status == StatusCode::SERVICE_UNAVAILABLE {
-        response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
+        response
+            .headers_mut()
+            .insert(header::RETRY_AFTER, RETRY_AFTER);
     }
     response
 }
 
 /// A refusal for programs (RFC 9457).
-pub(super) fn problem(visit: &Visit<'_>, status: StatusCode, code: &str, reason: Option<Reason>) -> Response<Body> {
+pub(super) fn problem(
+    visit: &Visit<'_>,
+    status: StatusCode,
+    code: &str,
+    reason: Option<Reason>,
+) -> Response<Body> {
     problem_response(status, code, reason, visit.transaction_id.as_str())
 }
 
-fn problem_response(status: StatusCode, code: &str, reason: Option<Reason>, transaction_id: &str) -> Response<Body> {
+fn problem_response(
+    status: StatusCode,
+    code: &str,
+    reason: Option<Reason>,
+    transaction_id: &str,
+) -> Response<Body> {
     let mut problem = serde_json::json!({
         "type": "about:blank",
         "title": status.canonical_reason(),
@@ -54,7 +69,10 @@ fn problem_response(status: StatusCode, code: &str, reason: Option<Reason>, tran
     let mut response = Response::new(Body::text(problem.to_string()));
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/problem+json"),
+    );
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }

@@ -48,8 +48,17 @@ impl LoginState {
     }
 
     /// Opens the state that came back with a form, if it is of this browser and not too old.
-    pub fn open(text: &str, ring: &AgentKeyRing, zone: &str, nonce: Option<&str>, now: Timestamp) -> Option<Self> {
-        let plaintext = seal::open(text.as_bytes(), TokenType::LoginState, zone, |id| ring.find(id)).ok()?;
+    pub fn open(
+        text: &str,
+        ring: &AgentKeyRing,
+        zone: &str,
+        nonce: Option<&str>,
+        now: Timestamp,
+    ) -> Option<Self> {
+        let plaintext = seal::open(text.as_bytes(), TokenType::LoginState, zone, |id| {
+            ring.find(id)
+        })
+        .ok()?;
         let state: Self = minicbor::decode(&plaintext).ok()?;
         (Some(state.nonce.as_str()) == nonce && now.since(state.shown) < MAX_AGE).then_some(state)
     }

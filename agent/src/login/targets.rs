@@ -28,8 +28,13 @@ pub struct AllowedTargets {
 impl AllowedTargets {
     /// The list of a configuration, whose entries are valid origins.
     pub fn new(settings: &LoginSettings) -> Self {
-        let origins = settings.allowed_targets.iter().filter_map(|origin| Url::parse(origin).ok());
-        Self { origins: origins.map(|url| url.origin()).collect() }
+        let origins = settings
+            .allowed_targets
+            .iter()
+            .filter_map(|origin| Url::parse(origin).ok());
+        Self {
+            origins: origins.map(|url| url.origin()).collect(),
+        }
     }
 
     /// The address that `raw` means on a page of `https://authority`, if a redirect may lead there.
@@ -42,7 +47,10 @@ impl AllowedTargets {
         let scheme = if https { "https" } else { "http" };
         let page = Url::parse(&format!("{scheme}://{authority}/")).ok()?;
         let url = page.join(raw).ok()?;
-        if !matches!(url.scheme(), "https" | "http") || !url.username().is_empty() || url.password().is_some() {
+        if !matches!(url.scheme(), "https" | "http")
+            || !url.username().is_empty()
+            || url.password().is_some()
+        {
             return None;
         }
         let path_and_query = url[url::Position::BeforePath..url::Position::AfterQuery].to_owned();
@@ -58,7 +66,11 @@ impl AllowedTargets {
         } else {
             return None;
         };
-        Some(Target { location, host: url.host_str()?.to_owned(), path_and_query })
+        Some(Target {
+            location,
+            host: url.host_str()?.to_owned(),
+            path_and_query,
+        })
     }
 }
 

@@ -52,7 +52,7 @@ impl Activity {
         self.moved();
     }
 
-    /// A piece of a response is there.
+    /// A response's head, or a piece of its body, is there.
     pub(super) fn piece_is_given(&self) {
         self.untaken.fetch_add(1, Ordering::Relaxed);
         self.moved();
@@ -72,25 +72,26 @@ impl Activity {
 
     /// Waits until no response was taken for `stall`, or no request was there for `idle`, if given.
     pub(super) async fn stopped(&self, stall: Duration, idle: Option<Duration>) -> Stopped {
+        // Which limit applies may change meanwhile, so no sleep is longer than the shorter one.
+        let glance = idle.map_or(stall, |idle| idle.min(stall));
         loop {
             let now = Instant::now();
             let last = self.start + Duration::from_millis(self.last.load(Ordering::Relaxed));
             let without_request = self.requests.load(Ordering::Relaxed) == 0;
-            let (deadline, reason) = if self.untaken.load(Ordering::Relaxed) > 0 {
-                (last + stall, Stopped::Stalled)
-            } else if let Some(idle) = idle.filter(|_| without_request) {
-                (last + idle, Stopped::Idle)
+            let due = if self.untaken.load(Ordering::Relaxed) > 0 {
+                Some((last + stall, Stopped::Stalled))
             } else {
-                // Neither limit can be reached sooner than this.
-                (
-                    now + idle.map_or(stall, |idle| idle.min(stall)),
-                    Stopped::Idle,
-                )
+                let idle = idle.filter(|_| without_request);
+                idle.map(|idle| (last + idle, Stopped::Idle))
             };
-            if deadline <= now {
-                return reason;
+            match due {
+                Some((deadline, reason)) if deadline <= now => return reason,
+                Some((deadline, _)) => {
+                    sleep_until(deadline.clamp(now + RESOLUTION, now + glance.max(RESOLUTION)))
+                }
+                None => sleep_until(now + glance.max(RESOLUTION)),
             }
-            sleep_until(deadline.max(now + RESOLUTION)).await;
+            .await;
         }
     }
 }

@@ -23,13 +23,14 @@ use super::guard::Guard;
 use super::listener::{Accepting, WRITE_STALL};
 use super::stack::{Connection, stack};
 use super::worker::Context;
-use super::{client_certificate, proxy_protocol, tls};
+use super::{client_certificate, proxy_protocol};
 use crate::config::Limits;
 use crate::http::ConnectionInfo;
 use crate::http::body::InProgress;
 
-/// The least that hyper accepts for its read buffer.
-const LEAST_BUFFER: usize = 8192;
+/// How far hyper's buffers of one HTTP/1 connection may grow: enough to stream at full speed, and little
+/// enough to be held for every connection. hyper takes no less than 8 KiB.
+const H1_BUFFER: usize = 64 * 1024;
 
 /// Bytes that a client may send ahead on one HTTP/2 stream, and that may wait for it there.
 const H2_STREAM_WINDOW: u32 = 64 * 1024;
@@ -46,8 +47,8 @@ const H2_LOCAL_ERROR_RESETS: usize = 256;
 /// When an HTTP/2 client is asked whether it is still there, and how long it may take to answer.
 const H2_PING: Duration = Duration::from_secs(20);
 
-/// Serves one connection from accept to close. Errors on it are of no interest beyond debugging, except
-/// where they show a mistake in configuration.
+/// Serves one connection from accept to close. Its errors are the client's doing, and of interest to
+/// nobody who is not debugging.
 pub(super) async fn serve(
     stream: TcpStream,
     peer: SocketAddr,
@@ -65,16 +66,13 @@ pub(super) async fn serve(
     let (transport, info) = match established {
         Ok(established) => established,
         Err(error) => {
-            worker
-                .shared
-                .counters
-                .handshakes_failed
-                .fetch_add(1, Ordering::Relaxed);
-            tracing::debug!(client = %peer.ip(), %error, tls = tls::is_noteworthy(&error), "handshake failed");
+            let counters = &worker.shared.counters;
+            counters.handshakes_failed.fetch_add(1, Ordering::Relaxed);
+            tracing::debug!(client = %peer.ip(), %error, "handshake failed");
             return;
         }
     };
-    let http2 = matches!(&transport, Transport::Tls(stream) if stream.get_ref().1.alpn_protocol() == Some(b"h2"));
+    let http2 = transport.is_http2();
     let connection = Arc::new(Connection {
         info: Arc::new(info),
         worker,
@@ -85,15 +83,24 @@ pub(super) async fn serve(
     });
     match transport {
         Transport::Plain(stream) => serve_http1(stream, &connection, &limits).await,
-        Transport::Tls(stream) if http2 => serve_http2(*stream, &connection, &limits).await,
-        Transport::Tls(stream) => serve_http1(*stream, &connection, &limits).await,
+        Transport::Tls(stream) if http2 => serve_http2(stream, &connection, &limits).await,
+        Transport::Tls(stream) => serve_http1(stream, &connection, &limits).await,
     }
 }
 
 enum Transport {
     Plain(TcpStream),
-    /// Boxed: it is large, and is moved before it comes to rest.
+    /// Boxed: it is large, and would lie in every state of the connection's future.
     Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl Transport {
+    fn is_http2(&self) -> bool {
+        match self {
+            Self::Plain(_) => false,
+            Self::Tls(stream) => stream.get_ref().1.alpn_protocol() == Some(b"h2"),
+        }
+    }
 }
 
 /// Reads what comes before HTTP.
@@ -152,15 +159,12 @@ async fn serve_http1<T>(stream: T, connection: &Arc<Connection>, limits: &Limits
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let buffer = limits.head_bytes.max(LEAST_BUFFER);
+    let buffer = limits.head_bytes.max(H1_BUFFER);
     let violations = Arc::clone(&connection.worker.shared.counters.framing_violations);
-    // hyper answers 431 to a head above the limit; the guard's own bound is never reached before that.
-    let guard = Guard::new(
-        stream,
-        2 * buffer,
-        Arc::clone(&connection.upgraded),
-        violations,
-    );
+    // hyper answers 431 to a head above the limit, at the latest one read after it. The guard's bound
+    // lies beyond that and is never reached.
+    let bound = limits.head_bytes + buffer;
+    let guard = Guard::new(stream, bound, Arc::clone(&connection.upgraded), violations);
     let serving = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head_timeout)
@@ -172,7 +176,7 @@ where
         )
         .with_upgrades();
     drive(
-        serving,
+        pin!(serving),
         |serving| serving.graceful_shutdown(),
         connection,
         None,
@@ -201,7 +205,7 @@ where
             TowerToHyperService::new(stack(connection)),
         );
     drive(
-        serving,
+        pin!(serving),
         |serving| serving.graceful_shutdown(),
         connection,
         Some(limits.head_timeout),
@@ -212,12 +216,11 @@ where
 /// Runs a connection to its end. Draining lets requests in progress finish; a client that asks for
 /// nothing for `idle` is let go in the same way; one that does not take its responses is cut off.
 async fn drive<C: Future<Output = hyper::Result<()>>>(
-    serving: C,
+    mut serving: Pin<&mut C>,
     graceful_shutdown: impl Fn(Pin<&mut C>),
     connection: &Connection,
     idle: Option<Duration>,
 ) {
-    let mut serving = pin!(serving);
     let mut draining = connection.worker.draining.subscribe();
     let mut shutting_down = false;
     loop {

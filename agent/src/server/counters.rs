@@ -32,9 +32,18 @@ impl ServerCounters {
     /// Brings the metrics that count the same up to date.
     pub fn publish(&self, metrics: &Metrics) {
         let pairs = [
-            (&metrics.framing_refusals, self.framing_violations.load(Ordering::Relaxed)),
-            (&metrics.handshake_failures, self.handshakes_failed.load(Ordering::Relaxed)),
-            (&metrics.connections_refused, self.connections_refused.load(Ordering::Relaxed)),
+            (
+                &metrics.framing_refusals,
+                self.framing_violations.load(Ordering::Relaxed),
+            ),
+            (
+                &metrics.handshake_failures,
+                self.handshakes_failed.load(Ordering::Relaxed),
+            ),
+            (
+                &metrics.connections_refused,
+                self.connections_refused.load(Ordering::Relaxed),
+            ),
         ];
         for (metric, count) in pairs {
             metric.inc_by(count.saturating_sub(metric.get()));

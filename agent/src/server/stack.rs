@@ -70,9 +70,11 @@ async fn admit(
             overloaded()
         }
     };
+    // HTTP/2 does not even ask for a body while the client's window is shut.
+    connection.activity.piece_is_given();
     Ok(response.map(|body| Admitted {
         body,
-        untaken: false,
+        untaken: true,
         in_progress,
         _slot: slot,
     }))
@@ -172,7 +174,7 @@ impl Drop for RequestInProgress {
 #[derive(Debug)]
 pub(super) struct Admitted {
     body: Body,
-    /// Whether the last piece was given and no further one asked for.
+    /// Whether the head or the last piece was given and no further piece asked for.
     untaken: bool,
     in_progress: RequestInProgress,
     _slot: Option<InProgress>,

@@ -1,7 +1,6 @@
 //! TLS on a listener, the only place that knows rustls's server configuration.
 
 use std::collections::HashMap;
-use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
@@ -201,13 +200,6 @@ fn dns_names(certified: &CertifiedKey) -> Vec<String> {
             _ => None,
         })
         .collect()
-}
-
-/// Whether a failed handshake is worth an operator's attention: clients that go away are not.
-pub(super) fn is_noteworthy(error: &io::Error) -> bool {
-    error
-        .get_ref()
-        .is_some_and(|inner| inner.is::<rustls::Error>())
 }
 
 #[cfg(test)]

@@ -93,8 +93,14 @@ impl SessionCache {
         Self {
             known,
             registry: Mutex::default(),
-            ended: moka::sync::Cache::builder().max_capacity(MAX_ENDED).time_to_live(ENDED_FOR).build(),
-            ended_users: moka::sync::Cache::builder().max_capacity(MAX_ENDED).time_to_live(ENDED_FOR).build(),
+            ended: moka::sync::Cache::builder()
+                .max_capacity(MAX_ENDED)
+                .time_to_live(ENDED_FOR)
+                .build(),
+            ended_users: moka::sync::Cache::builder()
+                .max_capacity(MAX_ENDED)
+                .time_to_live(ENDED_FOR)
+                .build(),
         }
     }
 
@@ -106,7 +112,8 @@ impl SessionCache {
     /// Remembers that a text leads to a session.
     pub fn insert(&self, text: &[u8], alias: Alias) -> Arc<Alias> {
         let alias = Arc::new(alias);
-        self.known.insert(text.into(), Known::Live(Arc::clone(&alias)));
+        self.known
+            .insert(text.into(), Known::Live(Arc::clone(&alias)));
         alias
     }
 
@@ -125,7 +132,12 @@ impl SessionCache {
     ///
     /// # Errors
     /// The reason why the session is over.
-    pub fn adopt(&self, session: Session, generation: u64, now: Timestamp) -> Result<Arc<CachedSession>, Reason> {
+    pub fn adopt(
+        &self,
+        session: Session,
+        generation: u64,
+        now: Timestamp,
+    ) -> Result<Arc<CachedSession>, Reason> {
         let mut registry = self.registry();
         if let Some(reason) = self.ended.get(&session.id) {
             return Err(reason);
@@ -173,8 +185,17 @@ impl SessionCache {
     /// Figures for operators.
     pub fn statistics(&self) -> CacheStatistics {
         self.known.run_pending_tasks();
-        let live = self.registry().sessions.values().filter(|session| session.strong_count() > 0).count();
-        CacheStatistics { entries: self.known.entry_count(), bytes: self.known.weighted_size(), sessions: live }
+        let live = self
+            .registry()
+            .sessions
+            .values()
+            .filter(|session| session.strong_count() > 0)
+            .count();
+        CacheStatistics {
+            entries: self.known.entry_count(),
+            bytes: self.known.weighted_size(),
+            sessions: live,
+        }
     }
 
     fn registry(&self) -> MutexGuard<'_, Registry> {
@@ -187,7 +208,8 @@ impl Registry {
     /// Drops what nothing refers to, in time proportional to what was added since the last sweep.
     fn sweep(&mut self) {
         if self.sessions.len() >= self.sweep_at.max(MIN_SWEEP) {
-            self.sessions.retain(|_, session| session.strong_count() > 0);
+            self.sessions
+                .retain(|_, session| session.strong_count() > 0);
             self.sweep_at = self.sessions.len() * 2;
         }
     }

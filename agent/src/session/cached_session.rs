@@ -73,9 +73,15 @@ impl CachedSession {
     }
 
     /// Takes over a new answer of Validate().
-    pub(super) fn update(&self, session: Session, generation: u64, now: Timestamp) -> Result<(), Reason> {
+    pub(super) fn update(
+        &self,
+        session: Session,
+        generation: u64,
+        now: Timestamp,
+    ) -> Result<(), Reason> {
         self.check_alive()?;
-        self.last_access.fetch_max(session.last_access.0, Ordering::AcqRel);
+        self.last_access
+            .fetch_max(session.last_access.0, Ordering::AcqRel);
         self.state.store(Arc::new(session));
         self.cookie.store(None);
         self.generation.store(generation, Ordering::Release);
@@ -95,7 +101,12 @@ impl CachedSession {
 
     /// Ends the session. The first reason stays.
     pub fn end(&self, reason: Reason) {
-        let _ = self.ended.compare_exchange(ALIVE, reason.0.into(), Ordering::AcqRel, Ordering::Acquire);
+        let _ = self.ended.compare_exchange(
+            ALIVE,
+            reason.0.into(),
+            Ordering::AcqRel,
+            Ordering::Acquire,
+        );
     }
 
     /// Whether the session is alive as far as is known.
@@ -114,7 +125,12 @@ impl CachedSession {
     ///
     /// # Errors
     /// The reason why the session is over.
-    pub fn check_times(&self, realm: &Realm, text_access: Timestamp, now: Timestamp) -> Result<(), Reason> {
+    pub fn check_times(
+        &self,
+        realm: &Realm,
+        text_access: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), Reason> {
         let state = self.state.load();
         if now.since(state.started) >= state.max_timeout.min(realm.max_timeout) {
             return Err(Reason::EXPIRED_SESSION);
@@ -150,7 +166,10 @@ impl CachedSession {
     /// Seconds until the session ends at the latest.
     pub fn time_to_expire(&self, now: Timestamp) -> u64 {
         let state = self.state.load();
-        state.max_timeout.saturating_sub(now.since(state.started)).as_secs()
+        state
+            .max_timeout
+            .saturating_sub(now.since(state.started))
+            .as_secs()
     }
 
     /// The headers for a realm, made by `render` unless they are ready.
@@ -173,15 +192,22 @@ impl CachedSession {
         // Two requests may render at once and one list replace the other: work is lost, nothing else,
         // because whatever is in a list names what it was made from.
         let new = Arc::new(render(&state));
-        let others = rendered.iter().filter(|ready| !Arc::ptr_eq(&ready.realm, realm)).take(MAX_RENDERED - 1);
-        self.rendered.store(Arc::new([&new].into_iter().chain(others).cloned().collect()));
+        let others = rendered
+            .iter()
+            .filter(|ready| !Arc::ptr_eq(&ready.realm, realm))
+            .take(MAX_RENDERED - 1);
+        self.rendered.store(Arc::new(
+            [&new].into_iter().chain(others).cloned().collect(),
+        ));
         new
     }
 
     /// The cookie that was last issued, if it speaks of an access no older than `grace` ago.
     pub fn recent_cookie(&self, now: Timestamp, grace: Duration) -> Option<HeaderValue> {
         let issued = self.cookie.load();
-        let recent = issued.as_ref().filter(|issued| now.since(issued.last_access) < grace)?;
+        let recent = issued
+            .as_ref()
+            .filter(|issued| now.since(issued.last_access) < grace)?;
         Some(recent.set_cookie.clone())
     }
 
@@ -200,13 +226,20 @@ impl CachedSession {
         let state = self.state.load();
         let identity = &state.identity;
         let groups: usize = identity.groups.iter().map(String::len).sum();
-        let attributes: usize =
-            identity.attributes.iter().map(|(name, values)| name.len() + values.iter().map(String::len).sum::<usize>()).sum();
+        let attributes: usize = identity
+            .attributes
+            .iter()
+            .map(|(name, values)| name.len() + values.iter().map(String::len).sum::<usize>())
+            .sum();
         OVERHEAD + 2 * (state.spec.as_str().len() + identity.user_dn.len() + groups + attributes)
     }
 }
 
 /// The shorter of two timeouts, where zero is none.
 fn shorter(one: Duration, other: Duration) -> Duration {
-    if one.is_zero() || !other.is_zero() && other < one { other } else { one }
+    if one.is_zero() || !other.is_zero() && other < one {
+        other
+    } else {
+        one
+    }
 }

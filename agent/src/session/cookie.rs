@@ -7,7 +7,9 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use minicbor::{Decode, Encode};
-use policy_protocol::{AgentKeyRing, Reason, Session, SessionId, SessionSpec, Timestamp, TokenType, seal};
+use policy_protocol::{
+    AgentKeyRing, Reason, Session, SessionId, SessionSpec, Timestamp, TokenType, seal,
+};
 
 /// What the cookie says after logout.
 pub const LOGGED_OFF: &str = "LOGGEDOFF";
@@ -61,7 +63,12 @@ pub struct SessionClaims {
 
 impl SessionClaims {
     /// What a cookie of `session` is to say.
-    pub fn new(session: &Session, device_name: &str, client_ip: Option<IpAddr>, last_access: Timestamp) -> Self {
+    pub fn new(
+        session: &Session,
+        device_name: &str,
+        client_ip: Option<IpAddr>,
+        last_access: Timestamp,
+    ) -> Self {
         Self {
             user_dn: session.identity.user_dn.clone(),
             session_id: session.id,
@@ -94,7 +101,10 @@ impl SessionClaims {
             seal::open(text, TokenType::Session, zone, |id| ring.find(id)).map_err(|_| INVALID)?;
         let mut decoder = minicbor::Decoder::new(&plaintext);
         let claims: Self = decoder.decode().map_err(|_| INVALID)?;
-        let client_ip_is_valid = claims.client_ip.as_deref().is_none_or(|ip| ip.parse::<IpAddr>().is_ok());
+        let client_ip_is_valid = claims
+            .client_ip
+            .as_deref()
+            .is_none_or(|ip| ip.parse::<IpAddr>().is_ok());
         let complete = decoder.position() == plaintext.len();
         if complete && client_ip_is_valid && claims.session_spec.len() <= SessionSpec::MAX_LENGTH {
             Ok(claims)

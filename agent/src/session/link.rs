@@ -27,7 +27,9 @@ pub async fn run(sessions: Arc<Sessions>) {
             Ok(stream) => {
                 pause = MIN_PAUSE;
                 listen(&sessions, stream, &mut position).await;
-                tracing::warn!("the event stream of the policy server was lost; cached sessions are validated anew");
+                tracing::warn!(
+                    "the event stream of the policy server was lost; cached sessions are validated anew"
+                );
             }
             Err(error) => {
                 tracing::warn!(%error, retry_in = ?pause, "no link to the policy server");
@@ -40,14 +42,21 @@ pub async fn run(sessions: Arc<Sessions>) {
     }
 }
 
-async fn connect(sessions: &Sessions, position: Option<EventPosition>) -> Result<EventStream, PolicyError> {
+async fn connect(
+    sessions: &Sessions,
+    position: Option<EventPosition>,
+) -> Result<EventStream, PolicyError> {
     // The stream first: a rollover between the two calls is then announced, not missed.
     let stream = sessions.policy.events(position).await?;
     load_keys(sessions).await?;
     Ok(stream)
 }
 
-async fn listen(sessions: &Sessions, mut stream: EventStream, position: &mut Option<EventPosition>) {
+async fn listen(
+    sessions: &Sessions,
+    mut stream: EventStream,
+    position: &mut Option<EventPosition>,
+) {
     while let Ok(Some(Ok(event))) = timeout(SILENCE, stream.next()).await {
         match event.kind {
             EventKind::Hello { gap } => {
@@ -60,7 +69,9 @@ async fn listen(sessions: &Sessions, mut stream: EventStream, position: &mut Opt
                 sessions.metrics.revocations.inc();
                 sessions.cache.end(session_id, Reason::REVOKED_SESSION);
             }
-            EventKind::UserRevoked { universal_id } => sessions.cache.end_user(&universal_id, sessions.now()),
+            EventKind::UserRevoked { universal_id } => {
+                sessions.cache.end_user(&universal_id, sessions.now())
+            }
             EventKind::CacheFlush => sessions.trust.doubt(),
             EventKind::KeysRolled => {
                 if load_keys(sessions).await.is_err() {

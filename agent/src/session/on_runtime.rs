@@ -10,8 +10,8 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use policy_client::{EventStream, PolicyCalls, PolicyError};
 use policy_protocol::message::{
-    AuthorizeAnswer, AuthorizeRequest, IsProtectedAnswer, IsProtectedRequest, LoginAnswer, LoginRequest,
-    LogoutAnswer, LogoutRequest, ValidateAnswer, ValidateRequest,
+    AuthorizeAnswer, AuthorizeRequest, IsProtectedAnswer, IsProtectedRequest, LoginAnswer,
+    LoginRequest, LogoutAnswer, LogoutRequest, ValidateAnswer, ValidateRequest,
 };
 use policy_protocol::{AgentKeySet, EventPosition};
 use tokio::runtime::Handle;
@@ -28,19 +28,26 @@ impl OnRuntime {
         Self { calls, runtime }
     }
 
-    fn run<T, F>(&self, call: impl FnOnce(Arc<dyn PolicyCalls>) -> F) -> BoxFuture<'_, Result<T, PolicyError>>
+    fn run<T, F>(
+        &self,
+        call: impl FnOnce(Arc<dyn PolicyCalls>) -> F,
+    ) -> BoxFuture<'_, Result<T, PolicyError>>
     where
         T: Send + 'static,
         F: Future<Output = Result<T, PolicyError>> + Send + 'static,
     {
         let task = self.runtime.spawn(call(Arc::clone(&self.calls)));
         // A call that panicked is a call that failed.
-        task.map(|outcome| outcome.unwrap_or(Err(PolicyError::Failure))).boxed()
+        task.map(|outcome| outcome.unwrap_or(Err(PolicyError::Failure)))
+            .boxed()
     }
 }
 
 impl PolicyCalls for OnRuntime {
-    fn is_protected(&self, request: IsProtectedRequest) -> BoxFuture<'_, Result<IsProtectedAnswer, PolicyError>> {
+    fn is_protected(
+        &self,
+        request: IsProtectedRequest,
+    ) -> BoxFuture<'_, Result<IsProtectedAnswer, PolicyError>> {
         self.run(|calls| async move { calls.is_protected(request).await })
     }
 
@@ -48,11 +55,17 @@ impl PolicyCalls for OnRuntime {
         self.run(|calls| async move { calls.login(request).await })
     }
 
-    fn validate(&self, request: ValidateRequest) -> BoxFuture<'_, Result<ValidateAnswer, PolicyError>> {
+    fn validate(
+        &self,
+        request: ValidateRequest,
+    ) -> BoxFuture<'_, Result<ValidateAnswer, PolicyError>> {
         self.run(|calls| async move { calls.validate(request).await })
     }
 
-    fn authorize(&self, request: AuthorizeRequest) -> BoxFuture<'_, Result<AuthorizeAnswer, PolicyError>> {
+    fn authorize(
+        &self,
+        request: AuthorizeRequest,
+    ) -> BoxFuture<'_, Result<AuthorizeAnswer, PolicyError>> {
         self.run(|calls| async move { calls.authorize(request).await })
     }
 
@@ -64,7 +77,10 @@ impl PolicyCalls for OnRuntime {
         self.run(|calls| async move { calls.agent_keys().await })
     }
 
-    fn events(&self, position: Option<EventPosition>) -> BoxFuture<'_, Result<EventStream, PolicyError>> {
+    fn events(
+        &self,
+        position: Option<EventPosition>,
+    ) -> BoxFuture<'_, Result<EventStream, PolicyError>> {
         self.run(|calls| async move { calls.events(position).await })
     }
 }

@@ -53,7 +53,11 @@ impl CookieJar {
 
     /// The session cookie after logout.
     pub fn logged_off(&self) -> Option<HeaderValue> {
-        self.set_cookie(&self.session_name, LOGGED_OFF.to_owned(), self.domain.clone())
+        self.set_cookie(
+            &self.session_name,
+            LOGGED_OFF.to_owned(),
+            self.domain.clone(),
+        )
     }
 
     /// The login cookie. Host-only whatever the domain: it belongs to one page on one host.
@@ -62,7 +66,11 @@ impl CookieJar {
     }
 
     fn set_cookie(&self, name: &str, value: String, domain: Option<String>) -> Option<HeaderValue> {
-        let mut cookie = Cookie::build((name, value)).path("/").secure(true).http_only(true).build();
+        let mut cookie = Cookie::build((name, value))
+            .path("/")
+            .secure(true)
+            .http_only(true)
+            .build();
         cookie.set_same_site(match self.same_site {
             SameSite::Lax => cookie::SameSite::Lax,
             SameSite::Strict => cookie::SameSite::Strict,
@@ -90,7 +98,12 @@ pub struct Writer<'a> {
 
 impl Sessions {
     /// A new SMSESSION for a session that is in use now. `None` if it does not fit into a cookie.
-    pub fn issue_cookie(&self, session: &Arc<CachedSession>, now: Timestamp, writer: Writer<'_>) -> Option<HeaderValue> {
+    pub fn issue_cookie(
+        &self,
+        session: &Arc<CachedSession>,
+        now: Timestamp,
+        writer: Writer<'_>,
+    ) -> Option<HeaderValue> {
         session.touch(now);
         let claims = SessionClaims::new(&session.state(), writer.agent_name, writer.client_ip, now);
         let sealed = claims.seal(writer.ring, writer.jar.zone()).ok()?;
@@ -103,7 +116,10 @@ impl Sessions {
         };
         self.cache.insert(sealed.as_bytes(), alias);
         let set_cookie = writer.jar.session(sealed)?;
-        session.remember_cookie(IssuedCookie { set_cookie: set_cookie.clone(), last_access: now });
+        session.remember_cookie(IssuedCookie {
+            set_cookie: set_cookie.clone(),
+            last_access: now,
+        });
         Some(set_cookie)
     }
 }

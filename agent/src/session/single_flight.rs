@@ -25,7 +25,10 @@ struct Landing<K: Eq + Hash, V> {
 
 impl<K: Eq + Hash, V> Drop for Landing<K, V> {
     fn drop(&mut self) {
-        self.pending.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.key);
+        self.pending
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&self.key);
     }
 }
 
@@ -36,7 +39,10 @@ where
 {
     /// Calls will run on `runtime`.
     pub fn on(runtime: tokio::runtime::Handle) -> Self {
-        Self { runtime, pending: Pending::default() }
+        Self {
+            runtime,
+            pending: Pending::default(),
+        }
     }
 
     /// Joins the call for `key` that is under way, or starts it. `None` if it panicked.
@@ -59,7 +65,10 @@ where
         }
         let (done, waiting) = watch::channel(None);
         pending.insert(key.clone(), waiting.clone());
-        let landing = Landing { pending: Arc::clone(&self.pending), key };
+        let landing = Landing {
+            pending: Arc::clone(&self.pending),
+            key,
+        };
         let call = start();
         self.runtime.spawn(async move {
             let answer = call.await;
@@ -120,7 +129,12 @@ mod tests {
     #[tokio::test]
     async fn a_panic_is_no_answer_and_blocks_nobody() {
         let flights: SingleFlight<(), u8> = SingleFlight::on(tokio::runtime::Handle::current());
-        assert_eq!(flights.run((), || async { panic!("expected by the test") }).await, None);
+        assert_eq!(
+            flights
+                .run((), || async { panic!("expected by the test") })
+                .await,
+            None
+        );
         assert_eq!(flights.run((), || async { 1 }).await, Some(1));
     }
 }

@@ -67,11 +67,17 @@ mod tests {
     #[test]
     fn answers_are_good_for_the_validation_period_only_while_events_arrive() {
         let trust = Trust::default();
-        assert_eq!(trust.period(trust.generation(), PERIOD), DISTRUSTED_VALIDATION_PERIOD);
+        assert_eq!(
+            trust.period(trust.generation(), PERIOD),
+            DISTRUSTED_VALIDATION_PERIOD
+        );
         trust.regained(false);
         assert_eq!(trust.period(trust.generation(), PERIOD), PERIOD);
         trust.lost();
-        assert_eq!(trust.period(trust.generation(), PERIOD), DISTRUSTED_VALIDATION_PERIOD);
+        assert_eq!(
+            trust.period(trust.generation(), PERIOD),
+            DISTRUSTED_VALIDATION_PERIOD
+        );
     }
 
     #[test]

@@ -33,7 +33,10 @@ impl Sessions {
     pub async fn validate(self: &Arc<Self>, request: ValidateRequest) -> Validated {
         let key = (request.session.session_id, request.client_address);
         let sessions = Arc::clone(self);
-        let answer = self.validations.run(key, || async move { sessions.ask(request).await }).await;
+        let answer = self
+            .validations
+            .run(key, || async move { sessions.ask(request).await })
+            .await;
         answer.unwrap_or(Err(NotValidated::Unavailable))
     }
 
@@ -42,15 +45,19 @@ impl Sessions {
         let generation = self.trust.generation();
         let asked_at = self.now();
         let answer = self.policy.validate(request).await;
-        self.metrics.policy_calls.count(PolicyCall::Validate, match &answer {
-            Ok(ValidateAnswer::Yes { .. }) => PolicyAnswer::Yes,
-            Ok(ValidateAnswer::No { .. }) => PolicyAnswer::No,
-            Err(_) => PolicyAnswer::Error,
-        });
+        self.metrics.policy_calls.count(
+            PolicyCall::Validate,
+            match &answer {
+                Ok(ValidateAnswer::Yes { .. }) => PolicyAnswer::Yes,
+                Ok(ValidateAnswer::No { .. }) => PolicyAnswer::No,
+                Err(_) => PolicyAnswer::Error,
+            },
+        );
         match answer {
-            Ok(ValidateAnswer::Yes { session }) if session.id == id => {
-                self.cache.adopt(*session, generation, asked_at).map_err(NotValidated::Refused)
-            }
+            Ok(ValidateAnswer::Yes { session }) if session.id == id => self
+                .cache
+                .adopt(*session, generation, asked_at)
+                .map_err(NotValidated::Refused),
             Ok(ValidateAnswer::No { reason }) => {
                 // A wrong client address says nothing of the session itself.
                 if reason != Reason::INVALID_SESSION_IP {

@@ -39,14 +39,15 @@ pub(super) struct Server {
 }
 
 impl Servers {
-    /// `servers` are valid by configuration: each has a scheme and an authority, and there is one.
-    pub(super) fn new(servers: &[Uri], balance: Balance) -> Self {
-        let list = servers.iter().filter_map(Server::new).collect();
-        Self {
+    /// Nothing if there is no server, or one without a scheme or an authority.
+    pub(super) fn new(servers: &[Uri], balance: Balance) -> Option<Self> {
+        let list: Vec<_> = servers.iter().map(Server::new).collect::<Option<_>>()?;
+        let next = AtomicUsize::new(0);
+        (!list.is_empty()).then_some(Self {
             list,
             balance,
-            next: AtomicUsize::new(0),
-        }
+            next,
+        })
     }
 
     /// All of them.
@@ -140,7 +141,7 @@ mod tests {
         let uris: Vec<Uri> = (0..count)
             .map(|index| format!("http://s{index}.test:80").parse().unwrap())
             .collect();
-        Servers::new(&uris, balance)
+        Servers::new(&uris, balance).unwrap()
     }
 
     fn picks(servers: &Servers, count: usize) -> Vec<usize> {
@@ -193,6 +194,12 @@ mod tests {
         let two = servers(2, Balance::RoundRobin);
         assert!((0..4).all(|_| two.pick(Some(0)).unwrap().0 == 1));
         assert_eq!(servers(1, Balance::RoundRobin).pick(Some(0)).unwrap().0, 0);
+    }
+
+    #[test]
+    fn what_is_no_server_is_refused() {
+        assert!(Servers::new(&[], Balance::RoundRobin).is_none());
+        assert!(Servers::new(&[Uri::from_static("/path")], Balance::RoundRobin).is_none());
     }
 
     #[test]

@@ -26,6 +26,9 @@ const H2_STREAM_WINDOW: u32 = 256 * 1024;
 /// And on one HTTP/2 connection.
 const H2_CONNECTION_WINDOW: u32 = 1024 * 1024;
 
+/// How far the buffer of one HTTP/1 connection may grow; also the largest head of a response.
+const H1_BUFFER: usize = 64 * 1024;
+
 /// Between TCP keep-alive probes, so that a dead server is noticed.
 const TCP_KEEPALIVE: Duration = Duration::from_secs(30);
 
@@ -69,6 +72,7 @@ impl Client {
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(settings.keep_alive)
             .pool_max_idle_per_host(settings.max_idle)
+            .http1_max_buf_size(H1_BUFFER)
             .http2_only(settings.http2)
             .http2_initial_stream_window_size(H2_STREAM_WINDOW)
             .http2_initial_connection_window_size(H2_CONNECTION_WINDOW)

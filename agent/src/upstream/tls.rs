@@ -8,9 +8,21 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 
-/// Why an upstream cannot be spoken to safely.
+/// Why an upstream cannot be spoken to, or not safely.
 #[derive(Debug, thiserror::Error)]
 pub enum UpstreamError {
+    /// There is no server, or one without a scheme or a name.
+    #[error("upstream {upstream}: servers are written like http://127.0.0.1:3000")]
+    Servers {
+        /// The upstream's name.
+        upstream: String,
+    },
+    /// What health checks ask for is no path.
+    #[error("upstream {upstream}: the path of health checks must start with `/`")]
+    HealthPath {
+        /// The upstream's name.
+        upstream: String,
+    },
     /// The file with trust anchors does not serve.
     #[error("upstream {upstream}: no usable certificate in {}: {reason}", .file.display())]
     CaFile {

@@ -8,7 +8,6 @@ use policy_client::PolicyError;
 use policy_protocol::message::SessionTicket;
 use policy_protocol::{Reason, Timestamp};
 
-use crate::config::Limits;
 use crate::directory::User;
 use crate::server::{CLOCK_SKEW, PolicyServer, failure};
 use crate::spec::Spec;
@@ -19,6 +18,8 @@ pub(super) struct Alive {
     pub(super) spec: Spec,
     /// Its user, as the directory knows them now.
     pub(super) user: Arc<User>,
+    /// When it was last used, by all that is known.
+    pub(super) last_access: Timestamp,
     /// When the store last recorded a use, if the session is in the store.
     pub(super) stored_access: Option<Timestamp>,
 }
@@ -39,23 +40,6 @@ pub(super) enum NotAlive {
 impl From<PolicyError> for NotAlive {
     fn from(error: PolicyError) -> Self {
         Self::Unknown(error)
-    }
-}
-
-impl Limits {
-    /// The idle timeout in force, in seconds; 0 for never.
-    pub(super) fn idle(&self, wanted: Duration) -> u64 {
-        let idle = match self.idle_timeout {
-            Some(cap) if wanted.is_zero() => cap,
-            Some(cap) => wanted.min(cap),
-            None => wanted,
-        };
-        idle.as_secs()
-    }
-
-    /// The max timeout in force, in seconds.
-    pub(super) fn max(&self, wanted: Duration) -> u64 {
-        wanted.min(self.max_timeout).as_secs()
     }
 }
 
@@ -94,7 +78,7 @@ impl PolicyServer {
         }
         let now = self.now();
         let stored = standing.last_access.unwrap_or_default();
-        let last_access = last_access.min(now).max(stored).max(spec.last_time);
+        let last_access = last_access.max(stored).max(spec.last_time);
         check_times(&spec, last_access, now).map_err(no)?;
         if spec.directory_oid != self.directory.description().oid {
             return Err(no(Reason::INVALID_SESSION));
@@ -108,6 +92,7 @@ impl PolicyServer {
             Some(user) if !user.disabled => Ok(Alive {
                 spec,
                 user,
+                last_access,
                 stored_access: standing.last_access,
             }),
             _ => Err(no(Reason::USER_DISABLED)),

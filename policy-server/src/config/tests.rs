@@ -1,1 +1,151 @@
-//! Tests.
+use super::*;
+
+fn parse(text: &str) -> Result<PolicyServerConfig, Problems> {
+    PolicyServerConfig::parse(text, "policy-server.toml", Path::new("/etc/doorward"))
+}
+
+#[test]
+fn the_shortest_configuration_has_safe_defaults() {
+    let config = parse("state_dir = \"state\"\nusers_file = \"/srv/users.toml\"").unwrap();
+    assert_eq!(config.state_dir, Path::new("/etc/doorward/state"));
+    assert_eq!(config.users_file, Path::new("/srv/users.toml"));
+    assert_eq!(config.limits, Limits::default());
+    assert_eq!(
+        config.agent_key_rollover,
+        PolicyServerConfig::DEFAULT_ROLLOVER
+    );
+    assert!(config.agents.is_empty() && config.policies.is_empty());
+    assert!(config.admin_secret.is_none() && config.listen.is_none());
+}
+
+#[test]
+fn every_mistake_is_reported_with_its_line_and_key() {
+    let text = r#"state_dir = "state"
+users_file = "users.toml"
+agent_key_rollover = "5m"
+[[agents]]
+name = "a:b"
+secret_file = "no-such-file"
+[listen]
+address = "localhost"
+cert_file = "cert.pem"
+key_file = "key.pem"
+[limits]
+max_timeout = "60d"
+idle_timeout = "soon"
+[[policies]]
+name = "p"
+realm = "r"
+hosts = ["app.test:8443"]
+resource = "app"
+actions = ["get"]
+ttl = "2h"
+responses = [
+    { header = "x y", value = "v" },
+    { cookie = "c", value = "a\nb" },
+    { header = "x", cookie = "y", value = "v" },
+    { header = "x" },
+]
+[[policies]]
+name = "p"
+realm = "r"
+resource = "/a?b"
+"#;
+    let problems = parse(text).unwrap_err();
+    let found: Vec<_> = problems
+        .iter()
+        .map(|problem| {
+            (
+                problem.place.map_or(0, |(line, _)| line),
+                problem.key.as_str(),
+            )
+        })
+        .collect();
+    for expected in [
+        (3, "agent_key_rollover"),
+        (5, "agents.a:b"),
+        (6, "agents.a:b.secret_file"),
+        (8, "listen.address"),
+        (12, "limits.max_timeout"),
+        (13, "limits.idle_timeout"),
+        (17, "policies.p.hosts"),
+        (18, "policies.p.resource"),
+        (15, "policies.p.actions"),
+        (20, "policies.p.ttl"),
+        (22, "policies.p.responses"),
+        (23, "policies.p.responses"),
+        (15, "policies.p.responses"),
+        (28, "policies.p"),
+        (30, "policies.p.resource"),
+    ] {
+        assert!(
+            found.contains(&expected),
+            "{expected:?} is not in\n{problems}"
+        );
+    }
+    assert_eq!(found.len(), 16, "{problems}");
+}
+
+#[test]
+fn an_unknown_key_is_refused_at_its_line() {
+    let problems =
+        parse("state_dir = \"s\"\nusers_file = \"u\"\n[limits]\nmaxtimeout = \"1h\"").unwrap_err();
+    assert!(
+        problems.to_string().starts_with("policy-server.toml:4:1: "),
+        "{problems}"
+    );
+    assert!(problems.to_string().contains("maxtimeout"));
+    assert!(
+        parse("state_dir = \"s\"")
+            .unwrap_err()
+            .to_string()
+            .contains("users_file")
+    );
+    assert!(parse("= = =").is_err());
+}
+
+#[test]
+fn a_secret_is_one_long_line_and_stays_out_of_messages() {
+    let dir = tempfile::tempdir().unwrap();
+    let load = |secret: &str| {
+        std::fs::write(dir.path().join("secret"), secret).unwrap();
+        let text = "state_dir = \"s\"\nusers_file = \"u\"\n[admin]\nsecret_file = \"secret\"";
+        PolicyServerConfig::parse(text, "f", dir.path())
+    };
+    for good in [
+        "0123456789abcdef",
+        "0123456789abcdef\n",
+        "0123456789abcdef\r\n",
+    ] {
+        let config = load(good).unwrap();
+        assert_eq!(config.admin_secret.unwrap().expose(), "0123456789abcdef");
+    }
+    for bad in [
+        "",
+        "\n",
+        "hunter2",
+        "0123456789abcdef\nhunter2",
+        "hunter2-hunter2-hunter2-é",
+    ] {
+        let problems = load(bad).unwrap_err().to_string();
+        assert!(
+            problems.starts_with("f:4:15: admin.secret_file: "),
+            "{problems}"
+        );
+        assert!(!problems.contains("hunter2"));
+    }
+}
+
+#[test]
+fn the_schema_describes_every_section() {
+    let schema = serde_json::to_string(&file::schema()).unwrap();
+    for key in [
+        "state_dir",
+        "agent_key_rollover",
+        "secret_file",
+        "idle_timeout",
+        "responses",
+    ] {
+        assert!(schema.contains(key), "{key}");
+    }
+}

@@ -116,7 +116,7 @@ impl StoredHash {
 /// Checks passwords, as many at a time as there are processors, with a bounded queue before them.
 pub(crate) struct PasswordChecker {
     /// One for each check that runs or waits.
-    admission: Arc<Semaphore>,
+    pub(super) admission: Arc<Semaphore>,
     /// One for each check that runs.
     processors: Arc<Semaphore>,
 }

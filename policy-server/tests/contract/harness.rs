@@ -252,6 +252,7 @@ impl World {
             realm: realm(),
             client_address,
             last_access,
+            overlooked: false,
             transaction_id: String::from("t2"),
         };
         self.calls.validate(request).await.unwrap()

@@ -5,6 +5,7 @@
 mod harness;
 
 mod administration;
+mod audit;
 mod credentials;
 mod events;
 mod keys;

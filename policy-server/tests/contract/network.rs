@@ -1,9 +1,17 @@
 //! What holds of the way between agents and policy servers only.
 
+use std::sync::Arc;
+
 use axum::body::{Body, to_bytes};
 use futures_util::StreamExt;
 use policy_client::{PolicyCalls, PolicyError};
 use policy_protocol::EventKind;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, RootCertStore};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
 use tower::ServiceExt;
 
 use crate::harness::{ADMIN_SECRET, AGENT_SECRET, World};
@@ -196,4 +204,45 @@ async fn stopping_ends_event_streams_and_then_nothing_answers() {
         world.calls.agent_keys().await,
         Err(PolicyError::NoConnection)
     );
+}
+
+/// What a live check answers over a connection that offers `protocols`, and which was chosen.
+async fn live_over(world: &World, protocols: &[&[u8]]) -> (Option<Vec<u8>>, String) {
+    let mut roots = RootCertStore::empty();
+    let file = world.dir.path().join("cert.pem");
+    roots
+        .add(CertificateDer::from_pem_file(file).unwrap())
+        .unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
+    let address = world.url().replace("https://", "");
+    let stream = TcpStream::connect(address).await.unwrap();
+    let name = "localhost".try_into().unwrap();
+    let mut stream = TlsConnector::from(Arc::new(config))
+        .connect(name, stream)
+        .await
+        .unwrap();
+    let chosen = stream.get_ref().1.alpn_protocol().map(<[u8]>::to_vec);
+    let head = "GET /policy/v1/live HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    _ = stream.read_to_end(&mut answer).await;
+    (chosen, String::from_utf8_lossy(&answer).into_owned())
+}
+
+#[tokio::test]
+async fn http_1_1_is_served_to_those_who_want_no_other() {
+    let world = World::remote().await;
+    for protocols in [vec![], vec![&b"http/1.1"[..]]] {
+        let (_, answer) = live_over(&world, &protocols).await;
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    }
+    let (chosen, answer) = live_over(&world, &[b"http/1.1", b"h2"]).await;
+    assert_eq!(chosen.unwrap(), b"h2", "is preferred");
+    assert!(!answer.contains("200 OK"), "HTTP/1.1 is nonsense there");
 }

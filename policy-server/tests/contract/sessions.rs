@@ -15,6 +15,8 @@ crate::for_both!(
     validate_changes_the_spec_and_keeps_the_id,
     an_idle_session_ends_to_the_second,
     a_use_that_only_the_agent_knows_of_keeps_a_session_alive,
+    a_persistent_session_knows_of_uses_that_an_old_cookie_does_not,
+    a_persistent_session_that_is_not_in_the_store_is_dead,
     an_agent_cannot_claim_a_use_in_the_future,
     a_session_ends_at_its_max_timeout_however_much_it_is_used,
     the_servers_limits_shorten_what_a_realm_asks_for,
@@ -70,6 +72,26 @@ async fn a_use_that_only_the_agent_knows_of_keeps_a_session_alive(world: World) 
     world.clock.advance(seconds(1700));
     assert_dead(world.validate(&session).await, Reason::IDLE_SESSION);
     alive(world.validate_ticket(ticket(&session), used, None).await);
+}
+
+async fn a_persistent_session_knows_of_uses_that_an_old_cookie_does_not(world: World) {
+    let old = world.login("alice", &persistent()).await;
+    world.clock.advance(seconds(1000));
+    alive(world.validate(&old).await);
+    world.clock.advance(seconds(1799));
+    alive(world.validate(&old).await);
+    world.clock.advance(seconds(1800));
+    assert_dead(world.validate(&old).await, Reason::IDLE_SESSION);
+}
+
+async fn a_persistent_session_that_is_not_in_the_store_is_dead(world: World) {
+    let session = world.login("alice", &persistent()).await;
+    let database = world.dir.path().join("state/policy-server.sqlite");
+    rusqlite::Connection::open(database)
+        .unwrap()
+        .execute("DELETE FROM session", [])
+        .unwrap();
+    assert_dead(world.validate(&session).await, Reason::REVOKED_SESSION);
 }
 
 async fn an_agent_cannot_claim_a_use_in_the_future(world: World) {

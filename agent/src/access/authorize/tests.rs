@@ -6,14 +6,22 @@ fn alice() -> Identity {
     Identity {
         user_name: String::from("alice"),
         groups: vec![String::from("staff"), String::from("admins")],
-        attributes: BTreeMap::from([(String::from("department"), vec![String::from("it"), String::from("ops")])]),
+        attributes: BTreeMap::from([(
+            String::from("department"),
+            vec![String::from("it"), String::from("ops")],
+        )]),
         ..Identity::default()
     }
 }
 
 fn allowed(rules: &[Rule], resource: &str, method: &Method, client: &str) -> bool {
     let identity = alice();
-    let subject = Subject { identity: &identity, client: client.parse().unwrap(), resource, method };
+    let subject = Subject {
+        identity: &identity,
+        client: client.parse().unwrap(),
+        resource,
+        method,
+    };
     evaluate(rules, subject).allowed
 }
 
@@ -28,24 +36,53 @@ fn without_rules_every_authenticated_user_may() {
 
 #[test]
 fn with_allow_rules_one_must_match() {
-    let others = Rule { users: vec![String::from("bob")], ..allow() };
+    let others = Rule {
+        users: vec![String::from("bob")],
+        ..allow()
+    };
     assert!(!allowed(&[others.clone()], "/", &Method::GET, "192.0.2.1"));
-    let hers = Rule { users: vec![String::from("Alice")], ..allow() };
+    let hers = Rule {
+        users: vec![String::from("Alice")],
+        ..allow()
+    };
     assert!(allowed(&[others, hers], "/", &Method::GET, "192.0.2.1"));
 }
 
 #[test]
 fn a_refusal_wins_over_any_permission() {
-    let deny = Rule { deny: true, groups: vec![String::from("admins")], ..allow() };
-    assert!(!allowed(&[allow(), deny.clone()], "/", &Method::GET, "192.0.2.1"));
+    let deny = Rule {
+        deny: true,
+        groups: vec![String::from("admins")],
+        ..allow()
+    };
+    assert!(!allowed(
+        &[allow(), deny.clone()],
+        "/",
+        &Method::GET,
+        "192.0.2.1"
+    ));
     assert!(!allowed(&[deny], "/", &Method::GET, "192.0.2.1"));
 }
 
 #[test]
 fn refusals_alone_leave_everything_else_allowed() {
-    let deny = Rule { deny: true, resource: Some(String::from("/admin")), ..allow() };
-    assert!(!allowed(&[deny.clone()], "/admin/x", &Method::GET, "192.0.2.1"));
-    assert!(allowed(&[deny], "/administrators", &Method::GET, "192.0.2.1"));
+    let deny = Rule {
+        deny: true,
+        resource: Some(String::from("/admin")),
+        ..allow()
+    };
+    assert!(!allowed(
+        &[deny.clone()],
+        "/admin/x",
+        &Method::GET,
+        "192.0.2.1"
+    ));
+    assert!(allowed(
+        &[deny],
+        "/administrators",
+        &Method::GET,
+        "192.0.2.1"
+    ));
 }
 
 #[test]
@@ -63,6 +100,9 @@ fn every_part_of_a_rule_must_match() {
     assert!(!allowed(&rules, "/reports/1", &Method::POST, "10.1.1.1"));
     assert!(!allowed(&rules, "/reports/1", &Method::GET, "192.0.2.1"));
     assert!(!allowed(&rules, "/other", &Method::GET, "10.1.1.1"));
-    let unknown = [Rule { attributes: vec![(String::from("clearance"), vec![String::from("top")])], ..allow() }];
+    let unknown = [Rule {
+        attributes: vec![(String::from("clearance"), vec![String::from("top")])],
+        ..allow()
+    }];
     assert!(!allowed(&unknown, "/", &Method::GET, "10.1.1.1"));
 }

@@ -101,8 +101,18 @@ fn only_harmless_reads_of_plain_names_are_ignored_by_extension() {
     let table = table(vec![app]);
     assert_eq!(found(&table, "app.test", "/images/x.gif"), "open app");
     for path in [
-        "/admin/$/x.gif", "/admin?x.gif", "/app.pl/x.gif", "/admin;.gif", "/a.b.gif", "/x%2egif/y",
-        "/admin;x.gif", "/x.GIF", "/x.gif/", "/x.gifs", "/admin@x.gif", "/admin%3b.gif",
+        "/admin/$/x.gif",
+        "/admin?x.gif",
+        "/app.pl/x.gif",
+        "/admin;.gif",
+        "/a.b.gif",
+        "/x%2egif/y",
+        "/admin;x.gif",
+        "/x.GIF",
+        "/x.gif/",
+        "/x.gifs",
+        "/admin@x.gif",
+        "/admin%3b.gif",
     ] {
         assert_eq!(found(&table, "app.test", path), "app", "{path}");
     }

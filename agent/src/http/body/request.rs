@@ -217,7 +217,7 @@ mod tests {
         ] {
             trailers.insert(HeaderName::from_static(name), HeaderValue::from_static("1"));
         }
-        drop_unfit_trailers(&mut trailers, &Arc::<ManagedHeaders>::default());
+        drop_unfit_trailers(&mut trailers, &ManagedHeaders::default());
         let mut names: Vec<_> = trailers.keys().map(HeaderName::as_str).collect();
         names.sort_unstable();
         assert_eq!(names, ["grpc-status", "x-checksum"]);

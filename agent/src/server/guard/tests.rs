@@ -7,6 +7,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
+use proptest::prelude::*;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 
 use super::*;
@@ -52,6 +53,15 @@ fn count(answer: &str, status: &str) -> usize {
 }
 
 const GOOD: &[u8] = b"GET /good HTTP/1.1\r\nHost: a\r\n\r\n";
+
+const CHUNKED: &[u8] =
+    b"POST /up HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\nA: b\r\n\r\n";
+
+const GOOD_ONES: [&[u8]; 3] = [
+    GOOD,
+    CHUNKED,
+    b"POST /len HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc",
+];
 
 const BAD: [&[u8]; 8] = [
     b"GET /bad#x HTTP/1.1\r\nHost: a\r\n\r\n",
@@ -129,8 +139,7 @@ async fn a_body_that_turns_bad_breaks_off() {
 
 #[tokio::test]
 async fn pipelined_and_chunked_requests_pass() {
-    let chunked = b"POST /up HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\nA: b\r\n\r\n";
-    let all = [GOOD, chunked, GOOD].concat();
+    let all = [GOOD, CHUNKED, GOOD].concat();
     for cut in 1..all.len() {
         let (answer, seen) = exchange(&[&all[..cut], &all[cut..]]).await;
         assert_eq!(count(&answer, "200"), 3, "at {cut}: {answer}");
@@ -161,4 +170,26 @@ async fn violations_are_counted() {
         (got.as_slice(), violations.load(Ordering::Relaxed)),
         (POISON, 1)
     );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn exactly_the_requests_before_the_first_bad_one_are_served_however_they_arrive(
+        messages in prop::collection::vec(0usize..GOOD_ONES.len() + BAD.len() / 2, 1..6),
+        cuts in prop::collection::vec(0usize..600, 0..8),
+    ) {
+        let message = |&index: &usize| *GOOD_ONES.get(index).unwrap_or_else(|| &BAD[2 * (index - GOOD_ONES.len())]);
+        let bytes: Vec<u8> = messages.iter().flat_map(message).copied().collect();
+        let mut cuts: Vec<_> = cuts.into_iter().map(|cut| cut.min(bytes.len())).collect();
+        cuts.extend([0, bytes.len()]);
+        cuts.sort_unstable();
+        let pieces: Vec<_> = cuts.windows(2).map(|pair| &bytes[pair[0]..pair[1]]).collect();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let (_, seen) = runtime.block_on(exchange(&pieces));
+        let sound = messages.iter().take_while(|index| **index < GOOD_ONES.len()).count();
+        prop_assert_eq!(seen.iter().filter(|(_, sound)| *sound).count(), sound);
+        prop_assert!(seen.iter().take(sound).all(|(path, _)| path != "/bad"));
+    }
 }

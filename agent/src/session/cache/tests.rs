@@ -26,7 +26,12 @@ fn session(id: u8, user: &str) -> Session {
 }
 
 fn alias(session: Arc<CachedSession>) -> Alias {
-    Alias { zone: "SM".into(), last_access: NOW, client_ip: None, session }
+    Alias {
+        zone: "SM".into(),
+        last_access: NOW,
+        client_ip: None,
+        session,
+    }
 }
 
 fn live(cache: &SessionCache, text: &[u8]) -> Option<Arc<Alias>> {
@@ -46,7 +51,10 @@ fn the_end_of_a_session_reaches_every_text_that_leads_to_it() {
     drop(session);
     cache.end(SessionId::from_bytes([1; 20]), Reason::USER_LOGOUT);
     for text in [b"one".as_slice(), b"two"] {
-        assert_eq!(live(&cache, text).unwrap().session.check_alive(), Err(Reason::USER_LOGOUT));
+        assert_eq!(
+            live(&cache, text).unwrap().session.check_alive(),
+            Err(Reason::USER_LOGOUT)
+        );
     }
 }
 
@@ -54,9 +62,15 @@ fn the_end_of_a_session_reaches_every_text_that_leads_to_it() {
 fn an_answer_that_crossed_the_end_of_its_session_does_not_revive_it() {
     let cache = SessionCache::new(1 << 20);
     cache.end(SessionId::from_bytes([1; 20]), Reason::REVOKED_SESSION);
-    assert_eq!(cache.adopt(session(1, "alice"), 0, NOW).unwrap_err(), Reason::REVOKED_SESSION);
+    assert_eq!(
+        cache.adopt(session(1, "alice"), 0, NOW).unwrap_err(),
+        Reason::REVOKED_SESSION
+    );
     cache.end_user("bob", NOW);
-    assert_eq!(cache.adopt(session(2, "bob"), 0, NOW).unwrap_err(), Reason::REVOKED_SESSION);
+    assert_eq!(
+        cache.adopt(session(2, "bob"), 0, NOW).unwrap_err(),
+        Reason::REVOKED_SESSION
+    );
     let mut later = session(3, "bob");
     later.started = Timestamp(NOW.0 + 1);
     assert!(cache.adopt(later, 0, NOW).is_ok());
@@ -144,7 +158,10 @@ fn users_are_never_mixed_under_concurrency_and_eviction() {
             });
         }
     });
-    assert!(found.load(Ordering::Relaxed) > 0, "the cache never hit, so nothing was tested");
+    assert!(
+        found.load(Ordering::Relaxed) > 0,
+        "the cache never hit, so nothing was tested"
+    );
 }
 
 #[test]
@@ -152,8 +169,14 @@ fn of_several_who_take_a_value_one_gets_it() {
     let map = BoundedMap::new(10, |_, _| 1);
     map.insert(1, "value", Duration::from_secs(60));
     let taken = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| map.take(&1).is_some())).collect();
-        threads.into_iter().filter(|_| true).map(|thread| usize::from(thread.join().unwrap())).sum::<usize>()
+        let threads: Vec<_> = (0..8)
+            .map(|_| scope.spawn(|| map.take(&1).is_some()))
+            .collect();
+        threads
+            .into_iter()
+            .filter(|_| true)
+            .map(|thread| usize::from(thread.join().unwrap()))
+            .sum::<usize>()
     });
     assert_eq!(taken, 1);
 }

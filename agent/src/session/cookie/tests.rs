@@ -1,4 +1,6 @@
-use policy_protocol::{AgentKey, AgentKeySet, AuthScheme, Identity, KeyId, ProtectionLevel, Secret, SealingKey};
+use policy_protocol::{
+    AgentKey, AgentKeySet, AuthScheme, Identity, KeyId, ProtectionLevel, SealingKey, Secret,
+};
 use proptest::prelude::*;
 
 use super::*;
@@ -6,7 +8,10 @@ use super::*;
 const NOW: Timestamp = Timestamp(1_800_000_000);
 
 fn key(id: u32) -> AgentKey {
-    AgentKey { id: KeyId(id), key: Secret::new([u8::try_from(id).unwrap(); 32]) }
+    AgentKey {
+        id: KeyId(id),
+        key: Secret::new([u8::try_from(id).unwrap(); 32]),
+    }
 }
 
 fn keys(current: u32, next: u32, previous: &[u32]) -> AgentKeySet {
@@ -43,15 +48,25 @@ fn session() -> Session {
 }
 
 fn sealed() -> String {
-    SessionClaims::new(&session(), "agent", None, NOW).seal(&ring(), "SM").unwrap()
+    SessionClaims::new(&session(), "agent", None, NOW)
+        .seal(&ring(), "SM")
+        .unwrap()
 }
 
 #[test]
 fn claims_survive_the_cookie() {
-    let claims = SessionClaims::new(&session(), "agent", Some("2001:db8::1".parse().unwrap()), NOW);
+    let claims = SessionClaims::new(
+        &session(),
+        "agent",
+        Some("2001:db8::1".parse().unwrap()),
+        NOW,
+    );
     let sealed = claims.seal(&ring(), "SM").unwrap();
     assert!(sealed.len() < 1400, "{} characters", sealed.len());
-    assert_eq!(SessionClaims::open(sealed.as_bytes(), &ring(), "SM"), Ok(claims));
+    assert_eq!(
+        SessionClaims::open(sealed.as_bytes(), &ring(), "SM"),
+        Ok(claims)
+    );
 }
 
 #[test]
@@ -62,10 +77,17 @@ fn every_changed_character_truncation_and_extension_is_the_same_refusal() {
         let mut changed = sealed.clone().into_bytes();
         changed[index] = if changed[index] == b'A' { b'B' } else { b'A' };
         assert_eq!(open(&changed), Err(INVALID), "character {index}");
-        assert_eq!(open(&sealed.as_bytes()[..index]), Err(INVALID), "cut at {index}");
+        assert_eq!(
+            open(&sealed.as_bytes()[..index]),
+            Err(INVALID),
+            "cut at {index}"
+        );
     }
     for extension in ["A", "AAAA", "=", ".", " "] {
-        assert_eq!(open(format!("{sealed}{extension}").as_bytes()), Err(INVALID));
+        assert_eq!(
+            open(format!("{sealed}{extension}").as_bytes()),
+            Err(INVALID)
+        );
     }
 }
 
@@ -73,18 +95,40 @@ fn every_changed_character_truncation_and_extension_is_the_same_refusal() {
 fn another_zone_type_version_or_key_is_the_same_refusal() {
     let plaintext = minicbor::to_vec(SessionClaims::new(&session(), "agent", None, NOW)).unwrap();
     let ring = ring();
-    assert_eq!(SessionClaims::open(sealed().as_bytes(), &ring, "Z1"), Err(INVALID));
+    assert_eq!(
+        SessionClaims::open(sealed().as_bytes(), &ring, "Z1"),
+        Err(INVALID)
+    );
     for token_type in [TokenType::SessionSpec, TokenType::LoginState] {
         let other = ring.current().seal(token_type, "SM", &plaintext).unwrap();
-        assert_eq!(SessionClaims::open(other.as_bytes(), &ring, "SM"), Err(INVALID));
+        assert_eq!(
+            SessionClaims::open(other.as_bytes(), &ring, "SM"),
+            Err(INVALID)
+        );
     }
-    let stranger = SealingKey::new(KeyId(77), &[77; 32]).seal(TokenType::Session, "SM", &plaintext).unwrap();
-    assert_eq!(SessionClaims::open(stranger.as_bytes(), &ring, "SM"), Err(INVALID));
-    let impostor = SealingKey::new(KeyId(2), &[77; 32]).seal(TokenType::Session, "SM", &plaintext).unwrap();
-    assert_eq!(SessionClaims::open(impostor.as_bytes(), &ring, "SM"), Err(INVALID));
+    let stranger = SealingKey::new(KeyId(77), &[77; 32])
+        .seal(TokenType::Session, "SM", &plaintext)
+        .unwrap();
+    assert_eq!(
+        SessionClaims::open(stranger.as_bytes(), &ring, "SM"),
+        Err(INVALID)
+    );
+    let impostor = SealingKey::new(KeyId(2), &[77; 32])
+        .seal(TokenType::Session, "SM", &plaintext)
+        .unwrap();
+    assert_eq!(
+        SessionClaims::open(impostor.as_bytes(), &ring, "SM"),
+        Err(INVALID)
+    );
     let extended = [plaintext.as_slice(), &[0]].concat();
-    let extended = ring.current().seal(TokenType::Session, "SM", &extended).unwrap();
-    assert_eq!(SessionClaims::open(extended.as_bytes(), &ring, "SM"), Err(INVALID));
+    let extended = ring
+        .current()
+        .seal(TokenType::Session, "SM", &extended)
+        .unwrap();
+    assert_eq!(
+        SessionClaims::open(extended.as_bytes(), &ring, "SM"),
+        Err(INVALID)
+    );
 }
 
 #[test]
@@ -96,10 +140,15 @@ fn a_cookie_opens_through_rollovers_until_its_key_is_dropped() {
     }
     // An agent that has not heard of the rollover yet knows the new current key as its next one.
     let rolled = AgentKeyRing::new(&keys(3, 4, &[2]));
-    let by_rolled = SessionClaims::new(&session(), "agent", None, NOW).seal(&rolled, "SM").unwrap();
+    let by_rolled = SessionClaims::new(&session(), "agent", None, NOW)
+        .seal(&rolled, "SM")
+        .unwrap();
     assert!(SessionClaims::open(by_rolled.as_bytes(), &ring(), "SM").is_ok());
     let dropped = AgentKeyRing::new(&keys(6, 7, &[5]));
-    assert_eq!(SessionClaims::open(sealed.as_bytes(), &dropped, "SM"), Err(INVALID));
+    assert_eq!(
+        SessionClaims::open(sealed.as_bytes(), &dropped, "SM"),
+        Err(INVALID)
+    );
 }
 
 #[test]
@@ -118,7 +167,11 @@ fn times_are_exact_and_the_future_is_refused() {
 fn claims_that_do_not_fit_into_a_cookie_are_not_sealed() {
     let mut session = session();
     session.identity.user_dn = "x".repeat(3000);
-    assert!(SessionClaims::new(&session, "agent", None, NOW).seal(&ring(), "SM").is_err());
+    assert!(
+        SessionClaims::new(&session, "agent", None, NOW)
+            .seal(&ring(), "SM")
+            .is_err()
+    );
 }
 
 proptest! {

@@ -1,1 +1,97 @@
-//! Tests.
+use super::*;
+use crate::directory::password::{PasswordCost, hash_password_at};
+
+fn open(text: &str) -> Result<FileDirectory, Problems> {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("users.toml");
+    std::fs::write(&path, text).unwrap();
+    FileDirectory::open(&path)
+}
+
+#[test]
+fn every_mistake_is_reported_with_its_line() {
+    let text = r#"[[users]]
+name = "alice"
+password = "hunter2"
+certificates = ["00"]
+[[users]]
+name = " ALICE "
+universal_id = "alice"
+[[users]]
+name = ""
+dn = "a\u0000b"
+attributes = { mail = "a\nb" }
+"#;
+    let problems = open(text).err().unwrap();
+    let lines: Vec<_> = problems
+        .iter()
+        .map(|problem| problem.place.unwrap().0)
+        .collect();
+    assert_eq!(lines, [3, 4, 6, 6, 9, 10, 11], "{problems}");
+    assert!(!problems.to_string().contains("hunter2"), "{problems}");
+}
+
+#[test]
+fn a_missing_file_and_an_unknown_key_are_problems() {
+    assert!(FileDirectory::open(Path::new("/nowhere/users.toml")).is_err());
+    let problems = open("[[users]]\nname = \"a\"\npasword = \"x\"")
+        .err()
+        .unwrap();
+    assert!(problems.to_string().contains(":3:1: "), "{problems}");
+}
+
+#[tokio::test]
+async fn the_decoy_costs_as_much_as_the_dearest_password() {
+    let light = hash_password_at("x", PasswordCost::LIGHT).unwrap();
+    let dear = PasswordCost {
+        memory: 128,
+        passes: 3,
+    };
+    let hash = hash_password_at("x", dear).unwrap();
+    let text = format!(
+        "[[users]]\nname = \"a\"\npassword = \"{light}\"\n[[users]]\nname = \"b\"\npassword = \"{hash}\""
+    );
+    assert_eq!(open(&text).unwrap().users().decoy.cost(), dear);
+    assert_eq!(
+        open("").unwrap().users().decoy.cost(),
+        PasswordCost::STANDARD
+    );
+}
+
+#[tokio::test]
+async fn a_name_that_does_not_exist_waits_in_the_same_queue() {
+    let light = hash_password_at("x", PasswordCost::LIGHT).unwrap();
+    let text = format!("[[users]]\nname = \"a\"\npassword = \"{light}\"\n[[users]]\nname = \"b\"");
+    let directory = open(&text).unwrap();
+    let admission = &directory.checker.admission;
+    let all = u32::try_from(admission.available_permits()).unwrap();
+    let _all = admission.acquire_many(all).await.unwrap();
+    for name in ["a", "b", "nobody", &"x".repeat(MAX_INPUT_LENGTH + 1)] {
+        let answer = directory
+            .authenticate(name, Secret::new(String::from("x")))
+            .await;
+        assert_eq!(answer, Err(DirectoryError::Busy), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn an_edit_is_seen_once_and_names_who_is_gone() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("users.toml");
+    let write = |text: &str| std::fs::write(&path, text).unwrap();
+    write("[[users]]\nname = \"a\"\n[[users]]\nname = \"b\"\n[[users]]\nname = \"c\"");
+    let directory = FileDirectory::open(&path).unwrap();
+    assert_eq!(directory.refresh().await.unwrap(), Vec::<String>::new());
+    write("[[users]]\nname = \"a\"\n[[users]]\nname = \"b\"\ndisabled = true");
+    assert_eq!(directory.refresh().await.unwrap(), ["b", "c"]);
+    assert_eq!(directory.refresh().await.unwrap(), Vec::<String>::new());
+    write("nonsense");
+    assert_eq!(directory.refresh().await, Err(DirectoryError::Failure));
+    assert_eq!(
+        directory.refresh().await.unwrap(),
+        Vec::<String>::new(),
+        "reported once"
+    );
+    assert!(directory.find("a").await.unwrap().is_some());
+    assert!(directory.find("c").await.unwrap().is_none());
+}
