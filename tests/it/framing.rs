@@ -116,9 +116,8 @@ async fn the_origin_sees_nothing_of_an_ambiguous_head() {
                 answer.is_empty() || answer.starts_with("HTTP/1.1 400 "),
                 "{lines:?}: {answer}"
             );
-            assert_eq!(
+            assert!(
                 answer.matches("HTTP/1.1 ").count() <= 1,
-                true,
                 "{lines:?}: a second answer: {answer}"
             );
             assert_eq!(

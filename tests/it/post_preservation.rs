@@ -24,7 +24,7 @@ async fn follow(client: &Client, mut answer: Answer) -> Answer {
         if !answer.status.is_redirection() {
             break;
         }
-        answer = client.get(&answer.location().to_owned()).await;
+        answer = client.get(answer.location()).await;
     }
     answer
 }

@@ -19,7 +19,7 @@ fn normalised(mut answer: RawResponse) -> RawResponse {
         .to_lowercase()
         .find("transaction")
         .unwrap_or(text.len());
-    answer.body = text[..start].as_bytes().to_vec();
+    answer.body = text.as_bytes()[..start].to_vec();
     answer
 }
 

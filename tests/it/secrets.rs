@@ -4,7 +4,7 @@ use harness::gateway::{Gateway, PASSWORD};
 use harness::{Protocol, logs};
 use policy_client::PolicyError;
 
-use crate::support::{holding, logged_in};
+use crate::support::{alone, holding, logged_in};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn passwords_cookies_and_specs_are_in_no_log_line() {
@@ -56,50 +56,32 @@ async fn passwords_cookies_and_specs_are_in_no_log_line() {
         logs::lines() > before,
         "nothing was logged, so nothing was tested"
     );
-    assert_eq!(
-        logs::leaks(&[PASSWORD, "another odd password", &cookie, &spec, &state]),
-        [String::new(); 0]
-    );
+    let leaks = logs::leaks(&[PASSWORD, "another odd password", &cookie, &spec, &state]);
+    assert!(leaks.is_empty(), "{leaks:?}");
 }
 
-/// The access log goes to standard output, so this process is watched from outside: the test below
-/// runs in a process of its own.
-#[test]
-fn the_access_log_names_requests_and_no_secrets() {
-    let child = std::process::Command::new(std::env::current_exe().unwrap())
-        .args([
-            "--exact",
-            "secrets::play_a_session_with_the_access_log_on",
-            "--ignored",
-            "--nocapture",
-        ])
-        .output()
-        .unwrap();
-    let told = String::from_utf8_lossy(&child.stdout).into_owned()
-        + &String::from_utf8_lossy(&child.stderr);
-    assert!(child.status.success(), "{told}");
+/// The access log goes to standard output, so it is looked at from outside.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_access_log_names_requests_and_no_secrets() {
+    let Some(told) = alone("secrets::the_access_log_names_requests_and_no_secrets") else {
+        return play_with_the_access_log_on().await;
+    };
     for line in ["/app/logged", "/doorward/login", "/doorward/logout"] {
         assert!(
             told.contains(line),
             "{line} is not in the access log: {told}"
         );
     }
-    let secrets = told
-        .lines()
-        .find_map(|line| line.strip_prefix("SECRETS "))
-        .expect("the child's secrets");
-    for secret in secrets.split(' ').map(|secret| secret.replace('+', " ")) {
-        let found: Vec<_> = told
-            .lines()
-            .filter(|line| !line.starts_with("SECRETS ") && line.contains(&secret))
-            .collect();
+    let (secrets, logged): (Vec<_>, Vec<_>) =
+        told.lines().partition(|line| line.starts_with("SECRET "));
+    assert_eq!(secrets.len(), 4);
+    for secret in secrets.iter().map(|line| &line["SECRET ".len()..]) {
+        let found: Vec<_> = logged.iter().filter(|line| line.contains(secret)).collect();
         assert!(found.is_empty(), "{found:?}");
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "run by the_access_log_names_requests_and_no_secrets"]
-async fn play_a_session_with_the_access_log_on() {
+async fn play_with_the_access_log_on() {
     let gateway = Gateway::setup().with("log.access_log = true").start().await;
     let (client, cookie) = logged_in(&gateway, "alice", Protocol::Http1).await;
     client.get("/app/logged?x=1").await;
@@ -117,11 +99,10 @@ async fn play_a_session_with_the_access_log_on() {
         .submit_login("/app/", "alice", "another odd password")
         .await;
     client.get("/doorward/logout").await;
-    println!(
-        "SECRETS {} another+odd+password {cookie} {session_id}",
-        PASSWORD.replace(' ', "+")
-    );
     gateway.drain().await;
+    for secret in [PASSWORD, "another odd password", &cookie, &session_id] {
+        println!("\nSECRET {secret}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -68,3 +68,27 @@ pub fn get(target: &str, lines: &[&str]) -> Vec<u8> {
     request.push_str("\r\n");
     request.into_bytes()
 }
+
+/// Runs the calling test, whose name must be given, once more in a process of its own, and returns what
+/// that printed. Inside that process, nothing.
+///
+/// For tests that measure what all tests of a process share: memory, standard output.
+#[track_caller]
+pub fn alone(test: &str) -> Option<String> {
+    const INSIDE: &str = "DOORWARD_TEST_ALONE";
+    if std::env::var_os(INSIDE).is_some() {
+        return None;
+    }
+    let child = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", test, "--nocapture"])
+        .env(INSIDE, "1")
+        .output()
+        .unwrap();
+    let told = [child.stdout, child.stderr].concat();
+    let told = String::from_utf8_lossy(&told).into_owned();
+    assert!(
+        child.status.success() && told.contains("1 passed"),
+        "{told}"
+    );
+    Some(told)
+}
