@@ -45,10 +45,8 @@ async fn an_idle_session_ends_exactly_at_its_idle_timeout() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_busy_session_ends_exactly_at_its_max_timeout() {
-    let gateway = Gateway::setup()
-        .with("[[realms]]\nname = \"app\"\nvalidation_period = \"30m\"\nmax_timeout = \"30m\"")
-        .start()
-        .await;
+    let config = "[[realms]]\nname = \"app\"\nvalidation_period = \"20m\"\nmax_timeout = \"30m\"";
+    let gateway = Gateway::setup().with(config).start().await;
     let (client, _) = logged_in(&gateway, "alice", Protocol::Http1).await;
     for _ in 0..29 {
         gateway.clock.advance(MINUTE);
@@ -58,6 +56,11 @@ async fn a_busy_session_ends_exactly_at_its_max_timeout() {
     passes(&client).await;
     gateway.clock.advance(SECOND);
     assert_eq!(refused(&client.get("/app/").await), Reason::EXPIRED_SESSION);
+    assert_eq!(
+        gateway.policy.count(Call::Validate),
+        1,
+        "not at the end: the cache alone knew"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
