@@ -19,7 +19,7 @@ pub use grant::Grant;
 
 use crate::config::Realm;
 use crate::http::ConnectionInfo;
-use crate::http::headers::ClientOrigin;
+use crate::http::client_origin::ClientOrigin;
 use crate::http::target::RequestTarget;
 use crate::http::transaction::TransactionId;
 use crate::site::Site;
@@ -74,11 +74,16 @@ impl<'r> Facts<'r> {
 
     /// The resource as the policy server wants it.
     pub fn resource_context(&self) -> ResourceContext {
+        self.resource_context_of(self.target)
+    }
+
+    /// Another resource than the one that is asked for.
+    pub fn resource_context_of(&self, target: &RequestTarget) -> ResourceContext {
         ResourceContext {
             agent: self.site.config.agent_name.clone(),
-            server: self.target.host().to_owned(),
-            resource: self.target.resource().to_owned(),
-            action: self.target.method().as_str().to_owned(),
+            server: target.host().to_owned(),
+            resource: target.resource().to_owned(),
+            action: target.method().as_str().to_owned(),
         }
     }
 

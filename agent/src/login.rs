@@ -25,7 +25,7 @@ use std::sync::Arc;
 use http::{Method, Response, StatusCode, header};
 use policy_client::PolicyError;
 use policy_protocol::message::{Credentials, LoginAnswer, LoginRequest, SessionTicket};
-use policy_protocol::{Reason, Timestamp};
+use policy_protocol::{Reason, ResourceContext, Timestamp};
 
 use crate::access::{Denial, Visit, realm_context};
 use crate::config::Realm;
@@ -111,11 +111,12 @@ impl LoginCall {
     fn new(
         visit: &Visit<'_>,
         realm: &Realm,
+        resource: ResourceContext,
         credentials: Credentials,
         previous: Option<SessionTicket>,
     ) -> Self {
         let request = LoginRequest {
-            resource: visit.resource_context(),
+            resource,
             realm: realm_context(realm),
             credentials,
             client_address: Some(visit.origin.address),

@@ -31,11 +31,11 @@ pub fn prepare(
         // The password was for us.
         headers.remove(header::AUTHORIZATION);
     }
-    let host = HeaderValue::try_from(facts.target.authority()).ok();
-    facts
-        .origin
-        .write(facts.conn.peer, host.as_ref(), &mut headers);
-    headers.extend(host.map(|host| (header::HOST, host)));
+    let host = facts.target.authority();
+    facts.origin.write(facts.conn.peer, &host, &mut headers);
+    if let Ok(host) = HeaderValue::try_from(host) {
+        headers.insert(header::HOST, host);
+    }
     if let Some(name) = &facts.site.identity.transaction_id {
         headers.insert(name.clone(), facts.transaction_id.header().clone());
     }

@@ -16,7 +16,7 @@ use crate::access::protection::Protection;
 use crate::access::{Denial, Grant, Visit};
 use crate::http::ConnectionInfo;
 use crate::http::body::{Body, RequestBody};
-use crate::http::headers::ClientOrigin;
+use crate::http::client_origin::ClientOrigin;
 use crate::http::target::RequestTarget;
 use crate::login::{self, Portal};
 use crate::outbound;
@@ -83,7 +83,7 @@ impl Pipeline {
         {
             Ok(response) => response,
             Err(denial) => {
-                record.outcome = Outcome::from(&denial);
+                record.denied(None, &denial);
                 login::refuse(&site, &record, &denial)
             }
         };
@@ -122,16 +122,14 @@ impl Pipeline {
         let visit = facts.with(&parts.headers);
         let (grant, set_cookie) = match self.admit(&visit).await {
             Ok(passed) => passed,
-            Err(Denial::Challenge { realm, reason }) => {
-                let response =
-                    login::challenge(&self.sessions, &visit, &realm, reason, body).await?;
-                return Ok(record.answered(Outcome::Challenged, response));
+            Err(denial) => {
+                record.denied(Some(&facts), &denial);
+                return login::challenge(&self.sessions, &visit, denial, body).await;
             }
-            Err(denial) => return Err(denial),
         };
+        record.granted(&facts, &grant);
         let request = outbound::prepare(&facts, parts, body, &grant);
         let response = site.upstreams.forward(&grant, request, conn.worker).await?;
-        record.granted(&grant);
         let response = outbound::finish(response, site, &grant, set_cookie);
         Ok(record.answered(Outcome::Forwarded, response))
     }

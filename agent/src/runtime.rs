@@ -148,11 +148,26 @@ impl RunningAgent {
     /// # Errors
     /// See [`StartError`]; then everything stays as it was.
     pub async fn reload(&self, config: Config) -> Result<(), StartError> {
+        let metrics = &self.pipeline.sessions().metrics;
+        let outcome = self.put_in_force(config);
+        match outcome {
+            Ok(()) => metrics.reloads.inc(),
+            Err(_) => metrics.reload_failures.inc(),
+        };
+        outcome
+    }
+
+    fn put_in_force(&self, config: Config) -> Result<(), StartError> {
         let old = self.pipeline.site();
         for key in needs_restart(&old.config, &config) {
             tracing::warn!(key, "this setting takes effect at the next start");
         }
         warn_of_opt_outs(&config);
+        // As many as run: pools are made for each.
+        let config = Config {
+            workers: old.config.workers,
+            ..config
+        };
         let (listeners, limits) = (config.listeners.clone(), config.limits.clone());
         let zones_changed = (&old.config.session.zone, &old.config.session.trusted_zones)
             != (&config.session.zone, &config.session.trusted_zones);
@@ -163,6 +178,11 @@ impl RunningAgent {
             self.pipeline.sessions().cache.flush();
         }
         Ok(())
+    }
+
+    /// Counts a configuration that was not even sound.
+    pub fn refused_configuration(&self) {
+        self.pipeline.sessions().metrics.reload_failures.inc();
     }
 
     /// Stops accepting, and returns when requests in progress have ended, or the drain timeout is over.

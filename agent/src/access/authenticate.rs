@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use http::HeaderValue;
-use policy_protocol::message::{SessionTicket, ValidateRequest};
 use policy_protocol::Reason;
+use policy_protocol::message::{SessionTicket, ValidateRequest};
 
 use crate::access::{Denial, Visit, realm_context};
 use crate::config::Realm;
@@ -145,14 +145,17 @@ async fn open_cookie(
     let keys = sessions.keys.load().map_err(|_| Unfit::Unavailable)?;
     let claims = SessionClaims::open(value, &keys.ring, zone)?;
     claims.check_times(visit.now)?;
-    let session = match sessions.cache.find(claims.session_id) {
+    let spec = claims.session_spec();
+    let known = sessions.cache.find(claims.session_id);
+    // An id is no proof: a session that is known counts only for a cookie that brings its very spec.
+    let session = match known.filter(|session| session.state().spec == spec) {
         Some(session) => session,
         None if claims.is_idle(visit.now) => return Err(Reason::IDLE_SESSION.into()),
         None => {
             visit.metrics.session_cache_miss();
             let ticket = SessionTicket {
                 session_id: claims.session_id,
-                session_spec: claims.session_spec(),
+                session_spec: spec,
             };
             let request = validate_request(visit, realm, ticket, claims.last_access);
             match sessions.validate(request).await {

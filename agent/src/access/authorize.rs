@@ -16,7 +16,7 @@ use crate::access::grant::GrantedIdentity;
 use crate::access::protection::covers;
 use crate::access::{Denial, Grant, Visit, identity, realm_context};
 use crate::config::{Realm, Rule};
-use crate::http::headers::is_listed;
+use crate::http::client_origin::is_listed;
 use crate::record::audit_context;
 use crate::session::Sessions;
 use crate::session::cache::CachedSession;
@@ -88,6 +88,10 @@ pub async fn authorize(
     admitted: &Admitted,
 ) -> Result<Grant, Denial> {
     let session = &admitted.session;
+    let forbidden = || Denial::Forbidden {
+        realm: Arc::clone(realm),
+        session: Arc::clone(session),
+    };
     let allowed = {
         let state = session.state();
         let subject = Subject {
@@ -105,12 +109,12 @@ pub async fn authorize(
             &audit_context(visit, realm, Some(&user)),
             Reason::NONE,
         );
-        return Err(Denial::Forbidden);
+        return Err(forbidden());
     }
     let (decision_headers, decision_cookies) = if realm.authorize {
         match decide(sessions, visit, realm, session).await? {
             Decision::Yes { headers, cookies } => (Some(headers), Some(cookies)),
-            Decision::No => return Err(Denial::Forbidden),
+            Decision::No => return Err(forbidden()),
         }
     } else {
         (None, None)

@@ -120,6 +120,8 @@ impl Demo {
         let folder = self.folder.path().display();
         let policy_port = self.served.address().map_or(0, |address| address.port());
         let ca = format!("{folder}/ca.crt");
+        let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("doorward"));
+        let program = program.display();
         format!(
             "\
 Doorward is running. Everything it needs is in {folder}
@@ -149,7 +151,7 @@ Your browser will warn of the certificate, which was made a moment ago. Try, in 
   curl --cacert {ca} -b {folder}/jar -i https://localhost:{port}/vault/
 
   # who is logged in, as an administrator sees it
-  doorward sessions --url https://localhost:{policy_port} --ca-file {ca} --secret-file {folder}/admin.secret list
+  {program} sessions --url https://localhost:{policy_port} --ca-file {ca} --secret-file {folder}/admin.secret list
 
 Press Ctrl-C to stop; the folder goes with it."
         )

@@ -42,12 +42,17 @@ enum Action {
     /// Show one persistent session as JSON.
     Show {
         /// The session's id.
+        #[arg(allow_hyphen_values = true)]
         id: SessionId,
     },
     /// End one session, or all sessions of a user, persistent or not, at every agent.
     Revoke {
         /// The session's id.
-        #[arg(required_unless_present = "user", conflicts_with = "user")]
+        #[arg(
+            required_unless_present = "user",
+            conflicts_with = "user",
+            allow_hyphen_values = true
+        )]
         id: Option<SessionId>,
         /// The user's universal id.
         #[arg(long)]
@@ -122,9 +127,9 @@ fn table(sessions: &[SessionSummary]) -> String {
         format!(
             "{:<28} {:<20} {:>5} {:<16} {:>7}s {:>7}s\n",
             session.id.to_string(),
-            session.identity.user_name.escape_default(),
+            session.identity.user_name.escape_default().to_string(),
             session.protection_level.0,
-            session.realm.escape_default(),
+            session.realm.escape_default().to_string(),
             now.since(session.last_access).as_secs(),
             session.expires.since(now).as_secs(),
         )

@@ -29,12 +29,15 @@ pub const ASSERTION_HEADER: &str = "x-doorward-assertion";
 /// An upstream checks an assertion at once; five minutes forgive its clock.
 pub const ASSERTION_LIFETIME: Duration = Duration::from_mins(5);
 
+/// The session spec is long and of use to policy servers only.
+pub const OMITTED_HEADER: &str = "SM_SERVERSESSIONSPEC";
+
 /// One path of ours on every host, named so that no application uses it.
 pub const LOGIN_PATH: &str = "/doorward";
 /// The classic limit for preserved POST data: any form, no upload.
 pub const PRESERVE_BYTES: u64 = 64 << 10;
-/// Says what to do, in the words of every other login page.
-pub const PAGE_TITLE: &str = "Sign in";
+/// Who asks, above the heading that says what for.
+pub const PAGE_TITLE: &str = "Doorward";
 
 /// A server on the same network connects in milliseconds; five seconds survive two lost SYNs.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);

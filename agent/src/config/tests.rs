@@ -127,12 +127,15 @@ fn the_example_parses_and_so_does_each_default_that_it_shows() {
         setting.unwrap_or(line)
     });
     let shown = sound(&uncommented.collect::<Vec<_>>().join("\n"));
-    let texts = [format!("{config:?}"), format!("{shown:?}")]
-        .map(|text| text.split("], warnings").next().unwrap().len());
-    assert_eq!(
-        texts[0], texts[1],
-        "a default in a comment is not the default"
-    );
+    // What was written differs, and so do the names of the temporary folders, but not in length.
+    let [config, shown] = [config, shown].map(|config| {
+        let config = Config {
+            written: serde_json::Value::Null,
+            ..config
+        };
+        format!("{config:?}").len()
+    });
+    assert_eq!(config, shown, "a default in a comment is not the default");
 }
 
 #[test]

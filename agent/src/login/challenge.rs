@@ -18,19 +18,21 @@ use crate::session::Sessions;
 /// What login forms of this kind have always been told: credentials by form, as a decimal bit mask.
 const TYPE_FORM: &str = "33554433";
 
-/// Asks for credentials.
+/// Asks for credentials, if that is what a refusal calls for.
 ///
 /// # Errors
-/// If the answer cannot be written.
+/// Any other refusal, unchanged.
 pub async fn challenge(
     sessions: &Arc<Sessions>,
     visit: &Visit<'_>,
-    realm: &Arc<Realm>,
-    reason: Reason,
+    denial: Denial,
     body: RequestBody,
 ) -> Result<Response<Body>, Denial> {
+    let Denial::Challenge { realm, reason } = denial else {
+        return Err(denial);
+    };
     match realm.scheme {
-        AuthScheme::Basic => Ok(basic(visit, realm, reason)),
+        AuthScheme::Basic => Ok(basic(visit, &realm, reason)),
         // A certificate is asked for in the handshake; now it is too late.
         AuthScheme::Certificate => Ok(certificate(visit)),
         AuthScheme::Form | AuthScheme::None if visit.from_script && !realm.redirect_scripts => {
@@ -41,7 +43,9 @@ pub async fn challenge(
                 Some(reason),
             ))
         }
-        AuthScheme::Form | AuthScheme::None => redirect(sessions, visit, realm, reason, body).await,
+        AuthScheme::Form | AuthScheme::None => {
+            redirect(sessions, visit, &realm, reason, body).await
+        }
     }
 }
 

@@ -111,7 +111,13 @@ async fn log_in(
     credentials: Credentials,
 ) -> Result<Arc<Alias>, Unfit> {
     let previous = authenticate::ticket(sessions, visit);
-    let call = super::LoginCall::new(visit, realm, credentials, previous);
+    let call = super::LoginCall::new(
+        visit,
+        realm,
+        visit.resource_context(),
+        credentials,
+        previous,
+    );
     let sessions_of_call = Arc::clone(sessions);
     let outcome = sessions.logins.run(key.clone(), || async move {
         match call.run(&sessions_of_call).await {

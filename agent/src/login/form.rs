@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::{HeaderMap, Method, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Limited};
-use policy_protocol::{AuthScheme, Reason};
+use policy_protocol::{AuthScheme, Reason, ResourceContext};
 use url::form_urlencoded;
 use zeroize::Zeroizing;
 
@@ -107,9 +107,9 @@ pub async fn submit(
     let target = resolve(visit, &state.target)
         .or_else(|| resolve(visit, DEFAULT_TARGET))
         .ok_or(Denial::NotFound)?;
-    let realm = realm_of(visit, &target).ok_or(Denial::NotFound)?;
+    let (realm, resource) = realm_of(visit, &target).ok_or(Denial::NotFound)?;
     let previous = authenticate::ticket(sessions, visit);
-    match LoginCall::new(visit, &realm, credentials, previous)
+    match LoginCall::new(visit, &realm, resource, credentials, previous)
         .run(sessions)
         .await
     {
@@ -163,17 +163,17 @@ pub(super) fn resolve(visit: &Visit<'_>, target: &str) -> Option<Target> {
         .resolve(visit.origin.https, &visit.target.authority(), target)
 }
 
-/// The realm that a login for `target` is for: the target's own if it takes a form, else any on its host
-/// that does. A password must never make a session for a realm that asks for a certificate.
-fn realm_of(visit: &Visit<'_>, target: &Target) -> Option<Arc<Realm>> {
+/// The realm and resource that a login for `target` is for: the target's own realm if it takes a form, else
+/// any on its host that does. A password must never make a session for a realm that asks for a certificate.
+fn realm_of(visit: &Visit<'_>, target: &Target) -> Option<(Arc<Realm>, ResourceContext)> {
     let (host, port) = parse_host(&target.host)?;
     let uri = target.path_and_query.parse().ok()?;
-    let found = RequestTarget::new(host.clone(), port, &uri, &Method::GET)
-        .and_then(|target| visit.site.realms.find(&target));
-    match found {
-        Ok(Protection::Protected(realm)) if realm.scheme == AuthScheme::Form => Some(realm),
-        Ok(_) | Err(_) => visit.site.any_form_realm(&host).cloned(),
-    }
+    let wanted = RequestTarget::new(host.clone(), port, &uri, &Method::GET).ok()?;
+    let realm = match visit.site.realms.find(&wanted) {
+        Ok(Protection::Protected(realm)) if realm.scheme == AuthScheme::Form => realm,
+        Ok(_) | Err(_) => Arc::clone(visit.site.any_form_realm(&host)?),
+    };
+    Some((realm, visit.resource_context_of(&wanted)))
 }
 
 struct Form<'a> {

@@ -115,23 +115,6 @@ pub struct LoginPage<'a> {
     pub request_kept: bool,
 }
 
-/// A kept request that can be sent on now.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct RequestKeptPage<'a> {
-    /// Where the form is sent.
-    pub action: &'a str,
-    /// What comes back with it, sealed.
-    pub state: &'a str,
-    /// The kept request's method.
-    pub method: &'a str,
-    /// The host it was for.
-    pub host: &'a str,
-    /// Its path, without the query.
-    pub path: &'a str,
-    /// Where to go instead.
-    pub discard_to: &'a str,
-}
-
 /// All pages, ready to be rendered.
 #[derive(Debug)]
 pub struct Pages {
@@ -196,11 +179,6 @@ impl Pages {
             "error.html",
             self.error_context(outcome, status, transaction_id),
         )
-    }
-
-    /// After a login that a request with a body waited for: asks before it is sent on.
-    pub fn request_kept(&self, page: &RequestKeptPage<'_>) -> String {
-        self.page("request_kept.html", request_kept_context(page))
     }
 
     /// Instead of a redirect to the login page when a request's body would be lost on the way.
@@ -273,17 +251,6 @@ impl Pages {
 
     fn text(&self, key: &str) -> Value {
         self.texts.get_attr(key).unwrap_or(Value::UNDEFINED)
-    }
-}
-
-fn request_kept_context(page: &RequestKeptPage<'_>) -> Value {
-    context! {
-        action => page.action,
-        state => page.state,
-        method => page.method,
-        host => page.host,
-        path => page.path,
-        discard_to => page.discard_to,
     }
 }
 

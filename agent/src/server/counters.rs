@@ -41,6 +41,15 @@ impl ServerCounters {
                 self.handshakes_failed.load(Ordering::Relaxed),
             ),
             (
+                &metrics.connections,
+                self.connections_accepted.load(Ordering::Relaxed),
+            ),
+            (
+                &metrics.requests_refused,
+                self.requests_refused.load(Ordering::Relaxed),
+            ),
+            (&metrics.panics, self.panics.load(Ordering::Relaxed)),
+            (
                 &metrics.connections_refused,
                 self.connections_refused.load(Ordering::Relaxed),
             ),
@@ -48,5 +57,9 @@ impl ServerCounters {
         for (metric, count) in pairs {
             metric.inc_by(count.saturating_sub(metric.get()));
         }
+        let open = self.connections.load(Ordering::Relaxed);
+        metrics
+            .connections_open
+            .set(i64::try_from(open).unwrap_or(i64::MAX));
     }
 }

@@ -27,6 +27,9 @@ const UNUSED_FOR: Duration = Duration::from_secs(3600);
 /// Sweeping the registry of sessions that nothing refers to any more starts at this size.
 const MIN_SWEEP: usize = 1024;
 
+/// A credential's exact text, or its digest.
+type Text = Box<[u8]>;
+
 /// What a credential's text led to.
 #[derive(Clone, Debug)]
 pub enum Known {
@@ -63,7 +66,7 @@ pub struct CacheStatistics {
 /// See the module.
 #[derive(Debug)]
 pub struct SessionCache {
-    known: moka::sync::Cache<Box<[u8]>, Known, foldhash::fast::RandomState>,
+    known: moka::sync::Cache<Text, Known, foldhash::fast::RandomState>,
     registry: Mutex<Registry>,
     ended: moka::sync::Cache<SessionId, Reason>,
     ended_users: moka::sync::Cache<String, Timestamp>,
@@ -80,7 +83,7 @@ impl SessionCache {
     pub fn new(bytes: u64) -> Self {
         let known = moka::sync::Cache::builder()
             .max_capacity(bytes)
-            .weigher(|key: &Box<[u8]>, known: &Known| {
+            .weigher(|key: &Text, known: &Known| {
                 let session = match known {
                     Known::Live(alias) => alias.session.weight(),
                     Known::Dead(_) => 0,
@@ -219,8 +222,8 @@ impl Registry {
 /// by [`CachedSession::check_times`] against our own clock.
 struct Lifetimes;
 
-impl Expiry<Box<[u8]>, Known> for Lifetimes {
-    fn expire_after_create(&self, _: &Box<[u8]>, known: &Known, _: Instant) -> Option<Duration> {
+impl Expiry<Text, Known> for Lifetimes {
+    fn expire_after_create(&self, _: &Text, known: &Known, _: Instant) -> Option<Duration> {
         match known {
             Known::Live(alias) => Some(alias.session.lifetime()),
             Known::Dead(_) => Some(DEAD_FOR),
@@ -229,7 +232,7 @@ impl Expiry<Box<[u8]>, Known> for Lifetimes {
 
     fn expire_after_update(
         &self,
-        key: &Box<[u8]>,
+        key: &Text,
         known: &Known,
         updated_at: Instant,
         _: Option<Duration>,

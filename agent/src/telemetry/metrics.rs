@@ -33,9 +33,14 @@ pub struct Metrics {
     pub handshake_failures: Counter,
     /// Connections that were turned away because there were too many.
     pub connections_refused: Counter,
-    /// Attempts at a server of an upstream that failed before a response began. A request that another
-    /// server answered is not refused, so this can be above the refusals.
-    pub upstream_failures: Counter,
+    /// Connections that were accepted.
+    pub connections: Counter,
+    /// Connections that are open, tunnels included.
+    pub connections_open: Gauge,
+    /// Requests that were turned away because there were too many.
+    pub requests_refused: Counter,
+    /// Requests that ended in a fault of ours.
+    pub panics: Counter,
     /// Sessions that were ended by an event from the policy server.
     pub revocations: Counter,
     /// 1 while the policy server's events are received without a gap, else 0.
@@ -78,10 +83,9 @@ impl Metrics {
         );
         let handshake_failures = counter("handshake_failures", "TLS handshakes that failed");
         let connections_refused = counter("connections_refused", "Connections above the limit");
-        let upstream_failures = counter(
-            "upstream_failures",
-            "Attempts at an upstream server without a response",
-        );
+        let connections = counter("connections", "Connections accepted");
+        let requests_refused = counter("requests_refused", "Requests above the limit");
+        let panics = counter("panics", "Requests that ended in a fault of ours");
         let revocations = counter(
             "revocations",
             "Sessions ended by the policy server's events",
@@ -98,6 +102,7 @@ impl Metrics {
             "policy_events_connected",
             "Whether the policy server's events are received",
         );
+        let connections_open = gauge("connections_open", "Connections");
         let session_cache_entries = gauge("session_cache_entries", "Sessions in the cache");
         let session_cache_bytes = gauge("session_cache_bytes", "Bytes in the session cache");
         let access_log_dropped = gauge(
@@ -112,7 +117,10 @@ impl Metrics {
             framing_refusals,
             handshake_failures,
             connections_refused,
-            upstream_failures,
+            connections,
+            connections_open,
+            requests_refused,
+            panics,
             revocations,
             events_connected,
             session_cache_entries,

@@ -92,7 +92,7 @@ impl From<&Denial> for Outcome {
             Denial::MethodNotAllowed => Self::MethodNotAllowed,
             Denial::TooLarge => Self::TooLarge,
             Denial::Challenge { .. } => Self::Challenged,
-            Denial::Forbidden => Self::Forbidden,
+            Denial::Forbidden { .. } => Self::Forbidden,
             Denial::PolicyUnavailable => Self::PolicyUnavailable,
             Denial::Overloaded => Self::Overloaded,
             Denial::UpstreamUnavailable => Self::UpstreamUnavailable,

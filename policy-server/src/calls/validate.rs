@@ -48,7 +48,11 @@ impl PolicyServer {
         };
         let mut spec = alive.spec;
         // A login may have been dated a second ahead; time never runs backwards in a session.
-        let used_at = if request.overlooked { alive.last_access } else { self.now() };
+        let used_at = if request.overlooked {
+            alive.last_access
+        } else {
+            self.now()
+        };
         spec.last_time = used_at.max(spec.last_time);
         if let Some(stored) = alive.stored_access
             && spec.last_time.since(stored).as_secs() >= spec.drift

@@ -40,7 +40,12 @@ fn with_allow_rules_one_must_match() {
         users: vec![String::from("bob")],
         ..allow()
     };
-    assert!(!allowed(&[others.clone()], "/", &Method::GET, "192.0.2.1"));
+    assert!(!allowed(
+        std::slice::from_ref(&others),
+        "/",
+        &Method::GET,
+        "192.0.2.1"
+    ));
     let hers = Rule {
         users: vec![String::from("Alice")],
         ..allow()
@@ -72,7 +77,7 @@ fn refusals_alone_leave_everything_else_allowed() {
         ..allow()
     };
     assert!(!allowed(
-        &[deny.clone()],
+        std::slice::from_ref(&deny),
         "/admin/x",
         &Method::GET,
         "192.0.2.1"

@@ -81,7 +81,8 @@ pub struct Overlook {
 pub struct Identity {
     /// How the identity headers are spelt. Classic name: LegacyVariables.
     pub header_style: HeaderStyle,
-    /// Identity headers that are not sent, in the underscore form, such as `SM_USERDN`. Classic names:
+    /// Identity headers that are not sent, in the underscore form, such as `SM_USERDN`. The session spec is
+    /// not sent by default: it is long, and of use to policy servers only. Classic names:
     /// DisableAuthSrcVars, DisableSessionVars, DisableUserNameVars.
     pub omit: Vec<String>,
     /// Further headers that policies of the policy server may set. What a client sends under these names is
@@ -95,7 +96,7 @@ impl Default for Identity {
     fn default() -> Self {
         Self {
             header_style: HeaderStyle::Underscore,
-            omit: Vec::new(),
+            omit: vec![defaults::OMITTED_HEADER.to_owned()],
             managed_headers: Vec::new(),
             assertion: None,
         }

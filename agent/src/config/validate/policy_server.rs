@@ -102,14 +102,11 @@ fn server(text: &str, spot: &Spot<'_>) -> Option<Uri> {
         }
     };
     if url.scheme() == "http" {
-        if !names::is_loopback(&url) {
-            spot.problem_with_hint(
-                "passwords and keys must not cross a network in clear text",
-                "use https",
-            );
-            return None;
-        }
-        spot.warn("the policy server is asked in clear text on this machine");
+        spot.problem_with_hint(
+            "passwords and keys must not travel in clear text",
+            "use https",
+        );
+        return None;
     }
     names::origin_uri(&url)
 }

@@ -15,15 +15,11 @@ use crate::config::PageSettings;
 /// The largest file that is taken, in bytes. They are held in memory, and sent to people who wait.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
 
-const TEMPLATES: [(&str, &str); 7] = [
+const TEMPLATES: [(&str, &str); 6] = [
     ("base.html", include_str!("assets/base.html")),
     ("login.html", include_str!("assets/login.html")),
     ("logged_out.html", include_str!("assets/logged_out.html")),
     ("error.html", include_str!("assets/error.html")),
-    (
-        "request_kept.html",
-        include_str!("assets/request_kept.html"),
-    ),
     (
         "request_not_kept.html",
         include_str!("assets/request_not_kept.html"),

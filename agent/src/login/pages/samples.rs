@@ -1,6 +1,6 @@
 //! Every page in every state, to find a template's mistakes when it is loaded.
 
-use super::{LoginPage, Message, Pages, RequestKeptPage, request_kept_context};
+use super::{LoginPage, Message, Pages};
 use crate::telemetry::Outcome;
 use minijinja::context;
 
@@ -23,10 +23,6 @@ pub(super) fn render_all(pages: &Pages) -> Result<(), minijinja::Error> {
         pages.render("error.html", pages.error_context(outcome, 403, "sample"))?;
     }
     pages.render("logged_out.html", context! { continue_to => "/" })?;
-    pages.render(
-        "request_kept.html",
-        request_kept_context(&RequestKeptPage::default()),
-    )?;
     pages.render("request_not_kept.html", context! { login => "/" })?;
     pages.render("already_sent.html", context! { continue_to => "/" })?;
     Ok(())

@@ -89,14 +89,6 @@ fn no_value_becomes_markup_on_any_page() {
         }),
         pages.logged_out(EVIL),
         pages.error(Outcome::Forbidden, 403, EVIL),
-        pages.request_kept(&RequestKeptPage {
-            action: EVIL,
-            state: EVIL,
-            method: EVIL,
-            host: EVIL,
-            path: EVIL,
-            discard_to: EVIL,
-        }),
         pages.request_not_kept(EVIL),
         pages.already_sent(EVIL),
     ];

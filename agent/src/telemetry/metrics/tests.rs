@@ -61,16 +61,11 @@ fn a_request_is_in_flight_until_it_is_finished_or_dropped() {
 }
 
 #[test]
-fn open_connections_and_the_session_cache_are_counted() {
+fn the_session_cache_is_counted() {
     let metrics = Metrics::new(2);
-    metrics.worker(0).connection_opened();
-    metrics.worker(1).connection_opened();
-    metrics.worker(1).connection_closed();
     metrics.worker(0).session_cache_hit();
     metrics.worker(1).session_cache_miss();
     let text = metrics.encode();
-    assert_eq!(value(&text, "doorward_connections_total"), 2.0);
-    assert_eq!(value(&text, "doorward_connections_open"), 1.0);
     assert_eq!(value(&text, "doorward_session_cache_hits_total"), 1.0);
     assert_eq!(value(&text, "doorward_session_cache_misses_total"), 1.0);
 }

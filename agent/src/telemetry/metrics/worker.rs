@@ -31,8 +31,6 @@ pub struct WorkerMetrics {
     duration_sum_us: AtomicU64,
     cache_hits: AtomicU64,
     cache_misses: AtomicU64,
-    connections_opened: AtomicU64,
-    connections_closed: AtomicU64,
 }
 
 impl WorkerMetrics {
@@ -54,16 +52,6 @@ impl WorkerMetrics {
     /// A session was not in the session cache, or had to be validated again.
     pub fn session_cache_miss(&self) {
         add(&self.cache_misses, 1);
-    }
-
-    /// A connection was accepted.
-    pub fn connection_opened(&self) {
-        add(&self.connections_opened, 1);
-    }
-
-    /// An accepted connection ended.
-    pub fn connection_closed(&self) {
-        add(&self.connections_closed, 1);
     }
 
     fn finished(&self, outcome: Outcome, duration: Duration) {
@@ -126,16 +114,6 @@ impl Workers {
             .map(|worker| of(worker).load(Ordering::Relaxed))
             .sum()
     }
-
-    /// Things that began and have not ended. Ends are summed first, so the difference is never negative.
-    fn open(
-        &self,
-        ended: impl FnOnce() -> u64,
-        began: impl Fn(&WorkerMetrics) -> &AtomicU64,
-    ) -> u64 {
-        let ended = ended();
-        self.sum(began).saturating_sub(ended)
-    }
 }
 
 impl Collector for Workers {
@@ -148,36 +126,22 @@ impl Collector for Workers {
             count.encode(family.encode_family(&labels)?)?;
         }
 
-        let finished = || {
-            Outcome::ALL
-                .iter()
-                .map(|&o| self.sum(|w| &w.outcomes[o as usize]))
-                .sum()
-        };
-        let closed = || self.sum(|w| &w.connections_closed);
-        let gauges = [
-            (
-                "requests_in_flight",
-                "Requests in progress",
-                self.open(finished, |w| &w.started),
-            ),
-            (
-                "connections_open",
-                "Connections",
-                self.open(closed, |w| &w.connections_opened),
-            ),
-        ];
-        for (name, help, value) in gauges {
-            let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
-            gauge.encode(encoder.encode_descriptor(name, help, None, MetricType::Gauge)?)?;
-        }
+        // Ends are summed first, so the difference is never negative.
+        let finished: u64 = Outcome::ALL
+            .iter()
+            .map(|&outcome| self.sum(|worker| &worker.outcomes[outcome as usize]))
+            .sum();
+        let in_flight = self.sum(|worker| &worker.started).saturating_sub(finished);
+        let gauge = ConstGauge::new(i64::try_from(in_flight).unwrap_or(i64::MAX));
+        let help = "Requests in progress";
+        gauge.encode(encoder.encode_descriptor(
+            "requests_in_flight",
+            help,
+            None,
+            MetricType::Gauge,
+        )?)?;
 
         let counters = [
-            (
-                "connections",
-                "Connections accepted",
-                self.sum(|w| &w.connections_opened),
-            ),
             (
                 "session_cache_hits",
                 "Sessions found in the cache",
