@@ -8,7 +8,7 @@ use crate::support::{alone, holding, logged_in};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn passwords_cookies_and_specs_are_in_no_log_line() {
-    let gateway = Gateway::start().await;
+    let gateway = Gateway::setup().with("identity.omit = []").start().await;
     for secret in [
         PASSWORD,
         "another odd password",
