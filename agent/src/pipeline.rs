@@ -100,11 +100,11 @@ impl Pipeline {
         record: &mut Record<'_>,
     ) -> Result<Response<Body>, Denial> {
         let target = RequestTarget::parse(conn, parts)?;
-        let origin = ClientOrigin::read(conn, &parts.headers, &site.config.trusted_proxies);
+        let origin = ClientOrigin::read(conn, &parts.headers, &site.config.trusted_proxies)?;
         record.client = origin.address;
         site.managed.strip(&mut parts.headers);
         if let Some(port) = conn.redirect_to_https {
-            return login::to_https(&target, port, record);
+            return login::to_https(site, &target, port, record);
         }
         let mut facts = record.facts(site, conn, &target, &origin);
         let body = RequestBody::streamed(body, site.config.limits.body_bytes);

@@ -9,10 +9,12 @@ use policy_protocol::Clock;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use crate::admin::{self, AdminState, CacheStatistics};
+use crate::admin::{self, AdminState};
 use crate::config::Config;
+use crate::login::unsent_logouts;
 use crate::pipeline::Pipeline;
 use crate::server::{self, RunningServer, ServerCounters};
+use crate::session::cache::CacheStatistics;
 use crate::session::{Sessions, link};
 use crate::site::{Site, SiteError};
 use crate::telemetry::{AccessLog, Metrics};
@@ -89,7 +91,10 @@ impl Agent {
         let admin_address = admin_listener
             .as_ref()
             .and_then(|listener| listener.local_addr().ok());
-        let mut background = vec![tokio::spawn(link::run(Arc::clone(&sessions)))];
+        let mut background = vec![
+            tokio::spawn(link::run(Arc::clone(&sessions))),
+            tokio::spawn(unsent_logouts::run(Arc::clone(&sessions))),
+        ];
         let state = Arc::new(Operations {
             pipeline: Arc::clone(&pipeline),
             counters: Arc::clone(server.counters()),
@@ -211,16 +216,22 @@ fn needs_restart(old: &Config, new: &Config) -> impl Iterator<Item = &'static st
             "session.cache_size",
             old.session.cache_bytes != new.session.cache_bytes,
         ),
-        (
-            "policy_server",
-            old.written["policy_server"] != new.written["policy_server"],
-        ),
+        ("policy_server", policy_server(old) != policy_server(new)),
         ("log", old.log != new.log),
     ];
     changed
         .into_iter()
         .filter(|(_, changed)| *changed)
         .map(|(key, _)| key)
+}
+
+/// What is written of the policy server, but for the grace, which is read at every request.
+fn policy_server(config: &Config) -> serde_json::Value {
+    let mut written = config.written["policy_server"].clone();
+    if let Some(table) = written.as_object_mut() {
+        table.remove("outage_grace");
+    }
+    written
 }
 
 /// What the admin listener shows.
@@ -246,13 +257,7 @@ impl AdminState for Operations {
     }
 
     fn cache_statistics(&self) -> CacheStatistics {
-        let statistics = self.pipeline.sessions().cache.statistics();
-        let max_bytes = self.pipeline.site().config.session.cache_bytes;
-        CacheStatistics {
-            entries: statistics.entries,
-            bytes: statistics.bytes,
-            max_bytes,
-        }
+        self.pipeline.sessions().cache.statistics()
     }
 
     fn flush_cache(&self) {

@@ -37,8 +37,6 @@ pub enum Denial {
     },
     /// The policy server cannot be asked, and nothing that is known suffices.
     PolicyUnavailable,
-    /// Too much at once.
-    Overloaded,
     /// No server of the upstream can be reached, or it broke off.
     UpstreamUnavailable,
     /// The upstream did not answer in time.
@@ -58,7 +56,7 @@ impl Denial {
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Challenge { .. } => StatusCode::UNAUTHORIZED,
             Self::Forbidden { .. } => StatusCode::FORBIDDEN,
-            Self::PolicyUnavailable | Self::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
+            Self::PolicyUnavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::UpstreamUnavailable => StatusCode::BAD_GATEWAY,
             Self::UpstreamTimedOut => StatusCode::GATEWAY_TIMEOUT,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,

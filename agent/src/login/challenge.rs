@@ -9,7 +9,7 @@ use url::form_urlencoded;
 use super::preserve::{self, loses_its_body};
 use super::refusal::problem;
 use super::targets::MAX_TARGET_LENGTH;
-use super::{form, page};
+use super::{form, page, see_other};
 use crate::access::{Denial, Visit};
 use crate::config::Realm;
 use crate::http::body::{Body, RequestBody};
@@ -150,10 +150,6 @@ fn found(location: &str) -> Result<Response<Body>, Denial> {
     let mut response = see_other(location)?;
     *response.status_mut() = StatusCode::FOUND;
     Ok(response)
-}
-
-fn see_other(location: &str) -> Result<Response<Body>, Denial> {
-    super::see_other(location)
 }
 
 /// Whether a script asks, which can do nothing with a page.

@@ -8,9 +8,10 @@ use policy_protocol::{AuthScheme, ProtectionLevel};
 
 use super::names::{self, HeaderNames};
 use super::{positive, responses, rules, unique, whole_seconds};
+use crate::access::protection::covers;
 use crate::config::Realm;
 use crate::config::file::{self, File};
-use crate::config::realm_inheritance::{covers, hosts, inherit};
+use crate::config::realm_inheritance::{hosts, inherit};
 use crate::config::report::Spot;
 use crate::config::spelling;
 
@@ -42,10 +43,27 @@ pub(super) fn realms(
             .realm(&mut seen, headers)
         })
         .collect();
-    checked
-        .into_iter()
-        .collect::<Option<Vec<_>>>()
-        .filter(|_| sound)
+    let realms = checked.into_iter().collect::<Option<Vec<_>>>()?;
+    warn_of_weak_certificate_realms(&realms, &spot);
+    sound.then_some(realms)
+}
+
+/// A session of an equal or higher level opens a realm, however it was made.
+fn warn_of_weak_certificate_realms(realms: &[Arc<Realm>], spot: &Spot<'_>) {
+    let asks = |realm: &Realm, scheme| realm.scheme == scheme;
+    let by_password = realms
+        .iter()
+        .filter(|realm| asks(realm, AuthScheme::Form) || asks(realm, AuthScheme::Basic));
+    let Some(strongest) = by_password.map(|realm| realm.level).max() else {
+        return;
+    };
+    for (index, realm) in realms.iter().enumerate() {
+        if asks(realm, AuthScheme::Certificate) && realm.level <= strongest {
+            spot.index(index).warn(
+                "a session made with a password opens it: give it a protection_level above theirs",
+            );
+        }
+    }
 }
 
 /// One realm under check.
