@@ -52,7 +52,8 @@ pub enum EventKind {
     },
     /// There are new agent keys to fetch.
     KeysRolled,
-    /// Everything cached about sessions and decisions must be asked anew.
+    /// Everything cached about sessions and decisions must be asked anew. Sent when the user directory has
+    /// changed: groups and attributes count at once, not after the validation period.
     CacheFlush,
 }
 
