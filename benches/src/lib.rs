@@ -128,7 +128,8 @@ impl Stage {
             &self.conn,
             &parts.headers,
             &self.site.config.trusted_proxies,
-        );
+        )
+        .expect("an origin");
         self.site.managed.strip(&mut parts.headers);
         let facts = Facts {
             site: &self.site,
