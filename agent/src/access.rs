@@ -19,7 +19,7 @@ pub use grant::Grant;
 
 use crate::config::Realm;
 use crate::http::ConnectionInfo;
-use crate::http::headers::ClientOrigin;
+use crate::http::client_origin::ClientOrigin;
 use crate::http::target::RequestTarget;
 use crate::http::transaction::TransactionId;
 use crate::site::Site;

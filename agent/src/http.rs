@@ -1,6 +1,7 @@
 //! Reading requests: what they are for, and which of their headers to believe.
 
 pub mod body;
+pub mod client_origin;
 pub mod connection_info;
 pub mod cookies;
 pub mod framing;

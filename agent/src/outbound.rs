@@ -30,12 +30,9 @@ pub fn prepare(
         // The password was for us.
         headers.remove(header::AUTHORIZATION);
     }
-    let host = HeaderValue::try_from(facts.target.authority()).ok();
-    facts
-        .origin
-        .write(facts.conn.peer, host.as_ref(), &mut headers);
-    if let Some(host) = host {
-        // One, in the place of the client's own.
+    let host = facts.target.authority();
+    facts.origin.write(facts.conn.peer, &host, &mut headers);
+    if let Ok(host) = HeaderValue::try_from(host) {
         headers.insert(header::HOST, host);
     }
     if let Some(name) = &facts.site.identity.transaction_id {

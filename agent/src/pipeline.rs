@@ -16,7 +16,7 @@ use crate::access::protection::Protection;
 use crate::access::{Denial, Grant, Visit};
 use crate::http::ConnectionInfo;
 use crate::http::body::{Body, RequestBody};
-use crate::http::headers::ClientOrigin;
+use crate::http::client_origin::ClientOrigin;
 use crate::http::target::RequestTarget;
 use crate::login::{self, Portal};
 use crate::outbound;

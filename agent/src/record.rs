@@ -11,7 +11,7 @@ use crate::access::{Facts, Grant};
 use crate::config::Realm;
 use crate::http::ConnectionInfo;
 use crate::http::body::Body;
-use crate::http::headers::ClientOrigin;
+use crate::http::client_origin::ClientOrigin;
 use crate::http::target::RequestTarget;
 use crate::http::transaction::TransactionId;
 use crate::login::is_script;

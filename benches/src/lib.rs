@@ -19,7 +19,7 @@ use agent::access::{Facts, Grant};
 use agent::config::{Config, Environment, Realm, load_text};
 use agent::http::ConnectionInfo;
 use agent::http::body::RequestBody;
-use agent::http::headers::ClientOrigin;
+use agent::http::client_origin::ClientOrigin;
 use agent::http::target::RequestTarget;
 use agent::http::transaction::TransactionId;
 use agent::outbound;

@@ -16,7 +16,7 @@ use crate::access::grant::GrantedIdentity;
 use crate::access::protection::covers;
 use crate::access::{Denial, Grant, Visit, identity, realm_context};
 use crate::config::{Realm, Rule};
-use crate::http::headers::is_listed;
+use crate::http::client_origin::is_listed;
 use crate::record::audit_context;
 use crate::session::Sessions;
 use crate::session::cache::CachedSession;

@@ -1,12 +1,8 @@
-//! Headers that only we may set (R1), and what the network says of the client (R3).
+//! Headers that only we may set (R1).
 
 use std::collections::HashSet;
-use std::net::{IpAddr, SocketAddr};
 
-use http::{HeaderMap, HeaderName, HeaderValue};
-use ipnet::IpNet;
-
-use crate::http::ConnectionInfo;
+use http::{HeaderMap, HeaderName};
 
 /// Names longer than this cannot be configured, so longer ones from a client are only compared by
 /// prefix.
@@ -24,15 +20,6 @@ const MANAGED_NAMES: [&[u8]; 4] = [
     b"x-original-url",
     b"x-rewrite-url",
 ];
-
-/// `Forwarded` and its relatives.
-pub static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-/// The scheme that the client used.
-pub static X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
-/// The host that the client asked for.
-pub static X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
-/// The field's name for the id of one request.
-pub static SM_TRANSACTIONID: HeaderName = HeaderName::from_static("sm_transactionid");
 
 /// The names that no client may set.
 ///
@@ -106,102 +93,16 @@ const fn fold(byte: u8) -> u8 {
     }
 }
 
-/// Who the client is and how it reached us, as far as trusted peers say.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClientOrigin {
-    /// The client's address.
-    pub address: IpAddr,
-    /// Whether the client used TLS.
-    pub https: bool,
-    /// The chain of addresses to be passed on, without the peer itself.
-    chain: Option<HeaderValue>,
-}
-
-impl ClientOrigin {
-    /// Reads what the connection, and only a listed proxy's headers, say of the client. To be called
-    /// before managed headers are stripped.
-    pub fn read(conn: &ConnectionInfo, headers: &HeaderMap, trusted: &[IpNet]) -> Self {
-        let peer = conn.peer.ip().to_canonical();
-        let direct = Self {
-            address: peer,
-            https: conn.tls,
-            chain: None,
-        };
-        if !is_listed(trusted, peer) {
-            return direct;
-        }
-        let mut lines = headers.get_all(&X_FORWARDED_FOR).iter();
-        let chain = lines.next().filter(|_| lines.next().is_none());
-        let address = chain
-            .and_then(|chain| nearest_untrusted(chain, trusted))
-            .unwrap_or(peer);
-        let https = headers
-            .get(&X_FORWARDED_PROTO)
-            .map_or(conn.tls, |proto| proto == "https");
-        Self {
-            address,
-            https,
-            chain: chain.cloned(),
-        }
-    }
-
-    /// Tells the upstream. Managed headers must have been stripped.
-    pub fn write(&self, peer: SocketAddr, host: Option<&HeaderValue>, headers: &mut HeaderMap) {
-        let peer = peer.ip().to_canonical();
-        let text = match &self.chain {
-            Some(chain) => format!("{}, {peer}", chain.to_str().unwrap_or_default()),
-            None => peer.to_string(),
-        };
-        if let Ok(value) = HeaderValue::try_from(text) {
-            headers.insert(X_FORWARDED_FOR.clone(), value);
-        }
-        let proto = HeaderValue::from_static(if self.https { "https" } else { "http" });
-        headers.insert(X_FORWARDED_PROTO.clone(), proto);
-        if let Some(host) = host {
-            headers.insert(X_FORWARDED_HOST.clone(), host.clone());
-        }
-    }
-}
-
-/// The last address in the chain that is not a listed proxy; each listed one vouches for the one before.
-fn nearest_untrusted(chain: &HeaderValue, trusted: &[IpNet]) -> Option<IpAddr> {
-    let mut nearest = None;
-    for part in chain.to_str().ok()?.rsplit(',') {
-        let address = part.trim().parse::<IpAddr>().ok()?.to_canonical();
-        nearest = Some(address);
-        if !is_listed(trusted, address) {
-            break;
-        }
-    }
-    nearest
-}
-
-/// Whether an address is in one of the networks.
-pub fn is_listed(networks: &[IpNet], address: IpAddr) -> bool {
-    networks.iter().any(|network| network.contains(&address))
-}
-
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
+
     use super::*;
 
     const TCHAR: &[u8] = b"!#$%&'*+-.^_`|~";
 
     fn name(text: &str) -> HeaderName {
         HeaderName::from_bytes(text.as_bytes()).unwrap()
-    }
-
-    fn connection(peer: &str) -> ConnectionInfo {
-        ConnectionInfo {
-            peer: peer.parse().unwrap(),
-            local: "127.0.0.1:8443".parse().unwrap(),
-            tls: true,
-            server_name: None,
-            require_matching_host: true,
-            client_certificate: None,
-            worker: 0,
-            redirect_to_https: None,
-        }
     }
 
     #[test]
@@ -255,38 +156,5 @@ mod tests {
         managed.strip(&mut headers);
         assert_eq!(headers.len(), 1);
         assert!(headers.contains_key("accept"));
-    }
-
-    #[test]
-    fn forwarding_headers_of_strangers_are_not_believed() {
-        let mut headers = HeaderMap::new();
-        headers.insert(
-            X_FORWARDED_FOR.clone(),
-            HeaderValue::from_static("10.9.9.9"),
-        );
-        headers.insert(X_FORWARDED_PROTO.clone(), HeaderValue::from_static("http"));
-        let origin = ClientOrigin::read(&connection("192.0.2.7:1"), &headers, &[]);
-        assert_eq!(
-            (origin.address, origin.https),
-            ("192.0.2.7".parse().unwrap(), true)
-        );
-    }
-
-    #[test]
-    fn a_listed_proxy_is_believed_up_to_the_first_stranger() {
-        let trusted = ["10.0.0.0/8".parse().unwrap()];
-        let mut headers = HeaderMap::new();
-        headers.insert(
-            X_FORWARDED_FOR.clone(),
-            HeaderValue::from_static("1.1.1.1, 198.51.100.4, 10.0.0.2"),
-        );
-        let origin = ClientOrigin::read(&connection("10.0.0.1:1"), &headers, &trusted);
-        assert_eq!(origin.address, "198.51.100.4".parse::<IpAddr>().unwrap());
-        headers.insert(
-            X_FORWARDED_FOR.clone(),
-            HeaderValue::from_static("nonsense"),
-        );
-        let origin = ClientOrigin::read(&connection("10.0.0.1:1"), &headers, &trusted);
-        assert_eq!(origin.address, "10.0.0.1".parse::<IpAddr>().unwrap());
     }
 }
