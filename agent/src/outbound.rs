@@ -11,6 +11,9 @@ use crate::http::body::{Body, RequestBody};
 use crate::http::cookies;
 use crate::site::Site;
 
+/// Headers that every request gets: where it comes from, its id, and the seconds until its session ends.
+const FORWARDING_HEADERS: usize = 7;
+
 /// Keeps what only this user may see out of caches that several users share.
 static PRIVATE: HeaderValue = HeaderValue::from_static("private");
 
@@ -25,16 +28,18 @@ pub fn prepare(
     grant: &Grant,
 ) -> Request<RequestBody> {
     let mut headers = std::mem::take(&mut parts.headers);
+    let identity = grant
+        .identity()
+        .map_or(0, |identity| identity.ready.headers.len());
+    headers.reserve(FORWARDING_HEADERS + identity);
     cookies::remove(&mut headers, |name| facts.site.keeps_cookie(name));
     if grant.realm().scheme == AuthScheme::Basic {
         // The password was for us.
         headers.remove(header::AUTHORIZATION);
     }
-    let host = facts.target.authority();
-    facts.origin.write(facts.conn.peer, &host, &mut headers);
-    if let Ok(host) = HeaderValue::try_from(host) {
-        headers.insert(header::HOST, host);
-    }
+    facts
+        .origin
+        .write(facts.conn, &facts.target.authority(), &mut headers);
     if let Some(name) = &facts.site.identity.transaction_id {
         headers.insert(name.clone(), facts.transaction_id.header().clone());
     }
