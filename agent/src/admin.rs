@@ -24,10 +24,10 @@ use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use serde::Serialize;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
+use crate::session::cache::CacheStatistics;
 use crate::telemetry::Metrics;
 
 /// Connections at once. A scraper, two probes and a person need four.
@@ -60,17 +60,6 @@ pub trait AdminState: Send + Sync + 'static {
 
     /// All metrics, in the format of [`Metrics::encode`].
     fn metrics_text(&self) -> String;
-}
-
-/// What the session cache holds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct CacheStatistics {
-    /// Sessions.
-    pub entries: u64,
-    /// Their weight in bytes.
-    pub bytes: u64,
-    /// The bound of their weight in bytes.
-    pub max_bytes: u64,
 }
 
 /// Answers on `listener` until the future is dropped, and every connection with it.

@@ -19,6 +19,7 @@ pub mod preserve;
 pub mod refusal;
 pub mod state;
 pub mod targets;
+pub mod unsent_logouts;
 
 use std::sync::Arc;
 
@@ -34,6 +35,7 @@ use crate::http::target::RequestTarget;
 use crate::record::Record;
 use crate::session::Sessions;
 use crate::session::cache::CachedSession;
+use crate::site::Site;
 use crate::telemetry::Outcome;
 use crate::telemetry::metrics::{PolicyAnswer, PolicyCall};
 
@@ -169,12 +171,16 @@ impl LoginCall {
 /// From a plain listener to the same place over TLS.
 ///
 /// # Errors
-/// If the address cannot be written.
+/// If no realm is on the host.
 pub fn to_https(
+    site: &Site,
     target: &RequestTarget,
     port: u16,
     record: &mut Record<'_>,
 ) -> Result<Response<Body>, Denial> {
+    if !site.realms.knows_host(target.host()) {
+        return Err(Denial::NotFound);
+    }
     let port = if port == 443 {
         String::new()
     } else {

@@ -3,7 +3,6 @@
 use http::request::Parts;
 use http::uri::Uri;
 use http::{HeaderMap, HeaderValue, Request, Response, header};
-use policy_protocol::AuthScheme;
 
 use crate::access::grant::GrantedIdentity;
 use crate::access::{Facts, Grant};
@@ -33,10 +32,7 @@ pub fn prepare(
         .map_or(0, |identity| identity.ready.headers.len());
     headers.reserve(FORWARDING_HEADERS + identity);
     cookies::remove(&mut headers, |name| facts.site.keeps_cookie(name));
-    if grant.realm().scheme == AuthScheme::Basic {
-        // The password was for us.
-        headers.remove(header::AUTHORIZATION);
-    }
+    drop_password(facts, &mut headers);
     facts
         .origin
         .write(facts.conn, &facts.target.authority(), &mut headers);
@@ -54,6 +50,21 @@ pub fn prepare(
     // The upgrade of a WebSocket travels with the request.
     *request.extensions_mut() = std::mem::take(&mut parts.extensions);
     request
+}
+
+/// A password that was meant for us is none of an application's business, not even of one in another realm.
+fn drop_password(facts: &Facts<'_>, headers: &mut HeaderMap) {
+    let is_basic = |value: &HeaderValue| {
+        value
+            .as_bytes()
+            .get(..6)
+            .is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"basic "))
+    };
+    if headers.get(header::AUTHORIZATION).is_some_and(is_basic)
+        && facts.site.realms.takes_basic(facts.target.host())
+    {
+        headers.remove(header::AUTHORIZATION);
+    }
 }
 
 fn write_identity(facts: &Facts<'_>, identity: &GrantedIdentity, headers: &mut HeaderMap) {
@@ -80,28 +91,50 @@ pub fn finish(
     set_cookie: Option<HeaderValue>,
 ) -> Response<Body> {
     let headers = response.headers_mut();
-    if let Some(identity) = grant.identity() {
-        if !headers.contains_key(header::CACHE_CONTROL) {
-            headers.insert(header::CACHE_CONTROL, PRIVATE.clone());
-        }
-        let decided = identity
-            .decision_cookies
-            .iter()
-            .flat_map(|cookies| cookies.iter());
-        for cookie in identity.ready.cookies.iter().chain(decided) {
-            headers.append(header::SET_COOKIE, cookie.clone());
-        }
-    }
     drop_our_cookies(headers, site);
-    headers.extend(set_cookie.map(|cookie| (header::SET_COOKIE, cookie)));
+    let Some(identity) = grant.identity() else {
+        return response;
+    };
+    let decided = identity
+        .decision_cookies
+        .iter()
+        .flat_map(|cookies| cookies.iter());
+    let mut writes_cookie = false;
+    for cookie in identity
+        .ready
+        .cookies
+        .iter()
+        .chain(decided)
+        .cloned()
+        .chain(set_cookie)
+    {
+        headers.append(header::SET_COOKIE, cookie);
+        writes_cookie = true;
+    }
+    // What an application says of caching stands, but nobody else must ever get this user's cookie.
+    if !headers.contains_key(header::CACHE_CONTROL) || writes_cookie && is_shared(headers) {
+        headers.insert(header::CACHE_CONTROL, PRIVATE.clone());
+    }
     response
+}
+
+/// Whether a cache that several users share may keep the answer.
+fn is_shared(headers: &HeaderMap) -> bool {
+    headers.get_all(header::CACHE_CONTROL).iter().any(|value| {
+        let text = value.as_bytes().to_ascii_lowercase();
+        let says = |word: &[u8]| text.windows(word.len()).any(|part| part == word);
+        says(b"public") || says(b"s-maxage")
+    })
 }
 
 /// An application has no business writing our cookies: what it sets under their names is dropped.
 fn drop_our_cookies(headers: &mut HeaderMap, site: &Site) {
     let is_ours = |value: &HeaderValue| {
-        let name = value
-            .as_bytes()
+        // A cookie without a name is sent back as its value alone: `=SMSESSION=x` is our cookie, too.
+        let unnamed = |byte: &u8| matches!(byte, b'=' | b' ' | b'\t');
+        let text = value.as_bytes();
+        let text = &text[text.iter().take_while(|byte| unnamed(byte)).count()..];
+        let name = text
             .split(|byte| matches!(byte, b'=' | b';'))
             .next()
             .unwrap_or_default();

@@ -83,7 +83,7 @@ impl Pipeline {
         {
             Ok(response) => response,
             Err(denial) => {
-                record.outcome = Outcome::from(&denial);
+                record.denied(None, &denial);
                 login::refuse(&site, &record, &denial)
             }
         };
@@ -100,11 +100,11 @@ impl Pipeline {
         record: &mut Record<'_>,
     ) -> Result<Response<Body>, Denial> {
         let target = RequestTarget::parse(conn, parts)?;
-        let origin = ClientOrigin::read(conn, &parts.headers, &site.config.trusted_proxies);
+        let origin = ClientOrigin::read(conn, &parts.headers, &site.config.trusted_proxies)?;
         record.client = origin.address;
         site.managed.strip(&mut parts.headers);
         if let Some(port) = conn.redirect_to_https {
-            return login::to_https(&target, port, record);
+            return login::to_https(site, &target, port, record);
         }
         let mut facts = record.facts(site, conn, &target, &origin);
         let body = RequestBody::streamed(body, site.config.limits.body_bytes);
@@ -122,16 +122,14 @@ impl Pipeline {
         let visit = facts.with(&parts.headers);
         let (grant, set_cookie) = match self.admit(&visit).await {
             Ok(passed) => passed,
-            Err(Denial::Challenge { realm, reason }) => {
-                let response =
-                    login::challenge(&self.sessions, &visit, &realm, reason, body).await?;
-                return Ok(record.answered(Outcome::Challenged, response));
+            Err(denial) => {
+                record.denied(Some(&facts), &denial);
+                return login::challenge(&self.sessions, &visit, denial, body).await;
             }
-            Err(denial) => return Err(denial),
         };
+        record.granted(&facts, &grant);
         let request = outbound::prepare(&facts, parts, body, &grant);
         let response = site.upstreams.forward(&grant, request, conn.worker).await?;
-        record.granted(&grant);
         let response = outbound::finish(response, site, &grant, set_cookie);
         Ok(record.answered(Outcome::Forwarded, response))
     }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Response, header};
-use policy_protocol::Timestamp;
+use policy_protocol::{Reason, Timestamp};
 
-use crate::access::{Facts, Grant};
+use crate::access::{Denial, Facts, Grant};
 use crate::config::Realm;
 use crate::http::ConnectionInfo;
 use crate::http::body::Body;
@@ -18,6 +18,7 @@ use crate::login::is_script;
 use crate::session::Sessions;
 use crate::session::cache::CachedSession;
 use crate::site::Site;
+use crate::telemetry::audit::{self, AuditEvent};
 use crate::telemetry::metrics::{RequestTimer, WorkerMetrics};
 use crate::telemetry::{AccessLog, AccessRecord, AuditContext, Outcome};
 
@@ -87,11 +88,46 @@ impl<'m> Record<'m> {
     }
 
     /// Who was let in, and where to.
-    pub fn granted(&mut self, grant: &Grant) {
+    pub fn granted(&mut self, facts: &Facts<'_>, grant: &Grant) {
         self.realm = Some(Arc::clone(grant.realm()));
         self.session = grant
             .identity()
             .map(|identity| Arc::clone(&identity.session));
+        self.audit(AuditEvent::Visit, facts, Reason::NONE);
+    }
+
+    /// Why not.
+    pub fn denied(&mut self, facts: Option<&Facts<'_>>, denial: &Denial) {
+        self.outcome = Outcome::from(denial);
+        match denial {
+            Denial::Challenge { realm, reason } => {
+                self.realm = Some(Arc::clone(realm));
+                if let Some(facts) = facts {
+                    self.audit(AuditEvent::AuthChallenge, facts, *reason);
+                }
+            }
+            Denial::Forbidden { realm, session } => {
+                self.realm = Some(Arc::clone(realm));
+                self.session = Some(Arc::clone(session));
+            }
+            _ => {}
+        }
+    }
+
+    /// Records what happens with ordinary requests, if that is wanted.
+    fn audit(&self, event: AuditEvent, facts: &Facts<'_>, reason: Reason) {
+        let Some(realm) = self
+            .realm
+            .as_ref()
+            .filter(|_| audit::records_every_request())
+        else {
+            return;
+        };
+        let state = self.session.as_ref().map(|session| session.state());
+        let user = state
+            .as_ref()
+            .map(|state| state.identity.user_name.as_str());
+        audit::record(event, &audit_context(facts, realm, user), reason);
     }
 
     /// What became of the request.

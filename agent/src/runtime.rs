@@ -9,10 +9,12 @@ use policy_protocol::Clock;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use crate::admin::{self, AdminState, CacheStatistics};
+use crate::admin::{self, AdminState};
 use crate::config::Config;
+use crate::login::unsent_logouts;
 use crate::pipeline::Pipeline;
 use crate::server::{self, RunningServer, ServerCounters};
+use crate::session::cache::CacheStatistics;
 use crate::session::{Sessions, link};
 use crate::site::{Site, SiteError};
 use crate::telemetry::{AccessLog, Metrics};
@@ -89,7 +91,10 @@ impl Agent {
         let admin_address = admin_listener
             .as_ref()
             .and_then(|listener| listener.local_addr().ok());
-        let mut background = vec![tokio::spawn(link::run(Arc::clone(&sessions)))];
+        let mut background = vec![
+            tokio::spawn(link::run(Arc::clone(&sessions))),
+            tokio::spawn(unsent_logouts::run(Arc::clone(&sessions))),
+        ];
         let state = Arc::new(Operations {
             pipeline: Arc::clone(&pipeline),
             counters: Arc::clone(server.counters()),
@@ -148,11 +153,26 @@ impl RunningAgent {
     /// # Errors
     /// See [`StartError`]; then everything stays as it was.
     pub async fn reload(&self, config: Config) -> Result<(), StartError> {
+        let metrics = &self.pipeline.sessions().metrics;
+        let outcome = self.put_in_force(config);
+        match outcome {
+            Ok(()) => metrics.reloads.inc(),
+            Err(_) => metrics.reload_failures.inc(),
+        };
+        outcome
+    }
+
+    fn put_in_force(&self, config: Config) -> Result<(), StartError> {
         let old = self.pipeline.site();
         for key in needs_restart(&old.config, &config) {
             tracing::warn!(key, "this setting takes effect at the next start");
         }
         warn_of_opt_outs(&config);
+        // As many as run: pools are made for each.
+        let config = Config {
+            workers: old.config.workers,
+            ..config
+        };
         let (listeners, limits) = (config.listeners.clone(), config.limits.clone());
         let zones_changed = (&old.config.session.zone, &old.config.session.trusted_zones)
             != (&config.session.zone, &config.session.trusted_zones);
@@ -163,6 +183,11 @@ impl RunningAgent {
             self.pipeline.sessions().cache.flush();
         }
         Ok(())
+    }
+
+    /// Counts a configuration that was not even sound.
+    pub fn refused_configuration(&self) {
+        self.pipeline.sessions().metrics.reload_failures.inc();
     }
 
     /// Stops accepting, and returns when requests in progress have ended, or the drain timeout is over.
@@ -191,16 +216,22 @@ fn needs_restart(old: &Config, new: &Config) -> impl Iterator<Item = &'static st
             "session.cache_size",
             old.session.cache_bytes != new.session.cache_bytes,
         ),
-        (
-            "policy_server",
-            old.written["policy_server"] != new.written["policy_server"],
-        ),
+        ("policy_server", policy_server(old) != policy_server(new)),
         ("log", old.log != new.log),
     ];
     changed
         .into_iter()
         .filter(|(_, changed)| *changed)
         .map(|(key, _)| key)
+}
+
+/// What is written of the policy server, but for the grace, which is read at every request.
+fn policy_server(config: &Config) -> serde_json::Value {
+    let mut written = config.written["policy_server"].clone();
+    if let Some(table) = written.as_object_mut() {
+        table.remove("outage_grace");
+    }
+    written
 }
 
 /// What the admin listener shows.
@@ -226,13 +257,7 @@ impl AdminState for Operations {
     }
 
     fn cache_statistics(&self) -> CacheStatistics {
-        let statistics = self.pipeline.sessions().cache.statistics();
-        let max_bytes = self.pipeline.site().config.session.cache_bytes;
-        CacheStatistics {
-            entries: statistics.entries,
-            bytes: statistics.bytes,
-            max_bytes,
-        }
+        self.pipeline.sessions().cache.statistics()
     }
 
     fn flush_cache(&self) {

@@ -37,8 +37,8 @@ pub struct Sessions {
     pub preserved: crate::login::preserve::PreservedRequests,
     /// Turns credentials that come with every request into keys of the cache.
     pub credential_digest: crate::login::direct::CredentialDigest,
-    /// Where calls that outlive their request run.
-    pub background: tokio::runtime::Handle,
+    /// Logouts that the policy server has yet to hear of.
+    pub unsent_logouts: crate::login::unsent_logouts::UnsentLogouts,
     /// Counters.
     pub metrics: Arc<Metrics>,
     validations: SingleFlight<validate::FlightKey, validate::Validated>,
@@ -71,7 +71,7 @@ impl Sessions {
             logins: SingleFlight::on(tokio::runtime::Handle::current()),
             preserved: crate::login::preserve::PreservedRequests::default(),
             credential_digest: crate::login::direct::CredentialDigest::random(),
-            background: tokio::runtime::Handle::current(),
+            unsent_logouts: crate::login::unsent_logouts::UnsentLogouts::default(),
             policy: Arc::new(on_runtime::OnRuntime::new(
                 policy,
                 tokio::runtime::Handle::current(),

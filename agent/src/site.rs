@@ -7,7 +7,7 @@ use http::HeaderValue;
 use http::header::InvalidHeaderValue;
 use policy_protocol::AuthScheme;
 
-use crate::access::authorize::{Decision, DecisionKey};
+use crate::access::authorize::{self, Decision, DecisionKey};
 use crate::access::identity::IdentityHeaders;
 use crate::access::protection::{RealmTable, covers};
 use crate::config::{Config, Realm, ResponseKind};
@@ -19,8 +19,8 @@ use crate::session::cache::BoundedMap;
 use crate::session::reissue::CookieJar;
 use crate::upstream::{UpstreamError, Upstreams};
 
-/// Decisions of the policy server that are kept.
-const MAX_DECISIONS: u64 = 100_000;
+/// Memory for decisions of the policy server, in bytes: some hundred thousand of ordinary size.
+const MAX_DECISION_BYTES: u64 = 64 << 20;
 
 /// A configuration in force.
 #[derive(Debug)]
@@ -117,7 +117,7 @@ impl Site {
             identity,
             cookies: CookieJar::new(&config.session),
             zones: zones.map(|zone| Zone::new(zone)).collect(),
-            decisions: BoundedMap::new(MAX_DECISIONS, |_, _| 1),
+            decisions: BoundedMap::new(MAX_DECISION_BYTES, authorize::weight),
             pages: Pages::load(&config.login.pages, &config.login.path)?,
             content_security_policy: pages::content_security_policy(&config.login.allowed_targets)?,
             allowed_targets: AllowedTargets::new(&config.login),

@@ -129,7 +129,8 @@ impl Stage {
             &self.conn,
             &parts.headers,
             &self.site.config.trusted_proxies,
-        );
+        )
+        .expect("nothing that is no address");
         self.site.managed.strip(&mut parts.headers);
         let facts = Facts {
             site: &self.site,

@@ -96,6 +96,12 @@ impl<'de> Deserialize<'de> for SessionId {
 #[serde(transparent)]
 pub struct SessionSpec(Secret<String>);
 
+impl std::hash::Hash for SessionSpec {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.as_str().hash(state);
+    }
+}
+
 impl SessionSpec {
     /// The longest spec that is accepted, in bytes. The classic limit, and what leaves room for the
     /// other fields in a cookie of 4096 bytes.

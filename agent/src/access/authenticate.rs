@@ -16,7 +16,7 @@ use crate::session::cookie::{LOGGED_OFF, SessionClaims};
 use crate::session::reissue::Writer;
 use crate::session::validate::NotValidated;
 
-/// Cookies of our name that are tried, over all zones. More are not sent by accident.
+/// Cookies of one zone that are tried. More are not sent by accident.
 const MAX_COOKIES: usize = 4;
 
 /// A live session that satisfies the realm.
@@ -35,6 +35,18 @@ pub enum Unfit {
     Refused(Reason),
     /// The policy server cannot be asked, and what is known does not suffice.
     Unavailable,
+}
+
+impl Unfit {
+    /// What to say of two credentials of which neither does: that one might have done, else the first
+    /// reason there is.
+    const fn or(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Unavailable, _) | (_, Self::Unavailable) => Self::Unavailable,
+            (Self::Refused(Reason::NONE), other) => other,
+            (first, Self::Refused(_)) => first,
+        }
+    }
 }
 
 impl From<Reason> for Unfit {
@@ -65,48 +77,45 @@ pub async fn authenticate(
     visit: &Visit<'_>,
     realm: &Arc<Realm>,
 ) -> Result<Admitted, Denial> {
-    let mut first_unfit = None;
-    for (zone, value) in session_cookies(visit).take(MAX_COOKIES) {
+    let mut unfit = Unfit::Refused(Reason::NONE);
+    for (zone, value) in session_cookies(visit) {
         match from_cookie(sessions, visit, realm, zone, value).await {
             Ok(admitted) => return Ok(admitted),
-            Err(unfit) => first_unfit.get_or_insert(unfit),
-        };
+            Err(other) => unfit = unfit.or(other),
+        }
     }
     match direct::from_credentials(sessions, visit, realm).await {
         Some(Ok(alias)) => match admit(sessions, visit, realm, &alias).await {
             Ok(admitted) => return Ok(admitted),
-            Err(unfit) => first_unfit.get_or_insert(unfit),
+            Err(other) => unfit = unfit.or(other),
         },
-        Some(Err(unfit)) => first_unfit.insert(unfit),
-        None => first_unfit.get_or_insert(Unfit::Refused(Reason::NONE)),
-    };
-    Err(match first_unfit {
-        Some(Unfit::Unavailable) => Denial::PolicyUnavailable,
-        Some(Unfit::Refused(reason)) => Denial::Challenge {
+        Some(Err(other)) => unfit = unfit.or(other),
+        None => {}
+    }
+    Err(match unfit {
+        Unfit::Unavailable => Denial::PolicyUnavailable,
+        Unfit::Refused(reason) => Denial::Challenge {
             realm: Arc::clone(realm),
             reason,
-        },
-        None => Denial::Challenge {
-            realm: Arc::clone(realm),
-            reason: Reason::NONE,
         },
     })
 }
 
-/// The session that a request has in any realm, for logout and step-up: the ticket as the policy server
-/// wants it. Looks at the seal and the clock only.
-pub fn ticket(sessions: &Sessions, visit: &Visit<'_>) -> Option<SessionTicket> {
-    let keys = sessions.keys.load().ok()?;
-    session_cookies(visit)
-        .take(MAX_COOKIES)
-        .find_map(|(zone, value)| {
-            let claims = SessionClaims::open(value, &keys.ring, zone).ok()?;
-            claims.check_times(visit.now).ok()?;
-            Some(SessionTicket {
-                session_id: claims.session_id,
-                session_spec: claims.session_spec(),
-            })
+/// The sessions that a request brings, for logout and step-up: tickets as the policy server wants them.
+/// Looks at the seal and the clock only.
+pub fn tickets(sessions: &Sessions, visit: &Visit<'_>) -> Vec<SessionTicket> {
+    let Ok(keys) = sessions.keys.load() else {
+        return Vec::new();
+    };
+    let opened = session_cookies(visit).filter_map(|(zone, value)| {
+        let claims = SessionClaims::open(value, &keys.ring, zone).ok()?;
+        claims.check_times(visit.now).ok()?;
+        Some(SessionTicket {
+            session_id: claims.session_id,
+            session_spec: claims.session_spec(),
         })
+    });
+    opened.collect()
 }
 
 /// Session cookies with the zone they claim to be of: the agent's own zone first.
@@ -115,6 +124,7 @@ fn session_cookies<'v>(visit: &Visit<'v>) -> impl Iterator<Item = (&'v Arc<str>,
     visit.site.zones.iter().flat_map(move |zone| {
         cookies::all(headers)
             .filter(move |(name, value)| zone.owns(name) && *value != LOGGED_OFF.as_bytes())
+            .take(MAX_COOKIES)
             .map(move |(_, value)| (&zone.name, value))
     })
 }
@@ -145,14 +155,17 @@ async fn open_cookie(
     let keys = sessions.keys.load().map_err(|_| Unfit::Unavailable)?;
     let claims = SessionClaims::open(value, &keys.ring, zone)?;
     claims.check_times(visit.now)?;
-    let session = match sessions.cache.find(claims.session_id) {
+    let spec = claims.session_spec();
+    let known = sessions.cache.find(claims.session_id);
+    // An id is no proof: a session that is known counts only for a cookie that brings its very spec.
+    let session = match known.filter(|session| session.state().spec == spec) {
         Some(session) => session,
         None if claims.is_idle(visit.now) => return Err(Reason::IDLE_SESSION.into()),
         None => {
             visit.metrics.session_cache_miss();
             let ticket = SessionTicket {
                 session_id: claims.session_id,
-                session_spec: claims.session_spec(),
+                session_spec: spec,
             };
             let request = validate_request(visit, realm, ticket, claims.last_access);
             match sessions.validate(request).await {
@@ -237,9 +250,11 @@ async fn keep_valid(
             session.check_times(realm, alias.last_access, visit.now)?;
             Ok(true)
         }
-        // The only thing an outage may stretch is how long ago the policy server said yes.
+        // The only thing an outage may stretch is how long ago the policy server said yes; after a gap in
+        // its events there is nothing to stretch.
         Err(NotValidated::Unavailable)
-            if age < realm.validation_period + visit.site.config.policy_server.outage_grace =>
+            if generation == sessions.trust.generation()
+                && age < realm.validation_period + visit.site.config.policy_server.outage_grace =>
         {
             session.check_alive()?;
             Ok(false)

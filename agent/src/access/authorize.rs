@@ -54,6 +54,21 @@ pub enum Decision {
     No,
 }
 
+/// The memory of a kept decision in bytes, with a generous allowance for what has a fixed size.
+pub fn weight(key: &DecisionKey, decision: &Decision) -> u32 {
+    let additions = match decision {
+        Decision::Yes { headers, cookies } => {
+            let headers = headers
+                .iter()
+                .map(|(name, value)| name.as_str().len() + value.len());
+            headers.chain(cookies.iter().map(HeaderValue::len)).sum()
+        }
+        Decision::No => 0,
+    };
+    let texts = key.realm.len() + key.server.len() + key.resource.len();
+    u32::try_from(512 + texts + additions).unwrap_or(u32::MAX)
+}
+
 /// What the rules of a realm say.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RuleVerdict<'r> {
@@ -88,6 +103,10 @@ pub async fn authorize(
     admitted: &Admitted,
 ) -> Result<Grant, Denial> {
     let session = &admitted.session;
+    let forbidden = || Denial::Forbidden {
+        realm: Arc::clone(realm),
+        session: Arc::clone(session),
+    };
     let allowed = {
         let state = session.state();
         let subject = Subject {
@@ -105,12 +124,12 @@ pub async fn authorize(
             &audit_context(visit, realm, Some(&user)),
             Reason::NONE,
         );
-        return Err(Denial::Forbidden);
+        return Err(forbidden());
     }
     let (decision_headers, decision_cookies) = if realm.authorize {
         match decide(sessions, visit, realm, session).await? {
             Decision::Yes { headers, cookies } => (Some(headers), Some(cookies)),
-            Decision::No => return Err(Denial::Forbidden),
+            Decision::No => return Err(forbidden()),
         }
     } else {
         (None, None)
@@ -158,7 +177,7 @@ fn matches(rule: &Rule, subject: Subject<'_>) -> bool {
     let identity = subject.identity;
     rule.resource
         .as_deref()
-        .is_none_or(|prefix| covers(prefix, subject.resource))
+        .is_none_or(|prefix| is_below(rule, prefix, subject.resource))
         && any(
             rule.methods.is_empty(),
             rule.methods.contains(subject.method),
@@ -185,6 +204,13 @@ fn matches(rule: &Rule, subject: Subject<'_>) -> bool {
                 .get(name)
                 .is_some_and(|values| values.iter().any(|value| wanted.contains(value)))
         })
+}
+
+/// Whether a rule is about a resource. Some applications do not tell upper from lower case, so a refusal
+/// holds for both.
+fn is_below(rule: &Rule, prefix: &str, resource: &str) -> bool {
+    covers(prefix, resource)
+        || rule.deny && covers(&prefix.to_ascii_lowercase(), &resource.to_ascii_lowercase())
 }
 
 async fn decide(

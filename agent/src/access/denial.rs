@@ -6,6 +6,7 @@ use http::StatusCode;
 use policy_protocol::Reason;
 
 use crate::config::Realm;
+use crate::session::cache::CachedSession;
 
 /// Why a request is not forwarded. Closed: the compiler checks that every one has a response.
 #[derive(Debug)]
@@ -28,11 +29,14 @@ pub enum Denial {
         reason: Reason,
     },
     /// The user is known and may not do this.
-    Forbidden,
+    Forbidden {
+        /// Where.
+        realm: Arc<Realm>,
+        /// Who.
+        session: Arc<CachedSession>,
+    },
     /// The policy server cannot be asked, and nothing that is known suffices.
     PolicyUnavailable,
-    /// Too much at once.
-    Overloaded,
     /// No server of the upstream can be reached, or it broke off.
     UpstreamUnavailable,
     /// The upstream did not answer in time.
@@ -51,8 +55,8 @@ impl Denial {
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Challenge { .. } => StatusCode::UNAUTHORIZED,
-            Self::Forbidden => StatusCode::FORBIDDEN,
-            Self::PolicyUnavailable | Self::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Forbidden { .. } => StatusCode::FORBIDDEN,
+            Self::PolicyUnavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::UpstreamUnavailable => StatusCode::BAD_GATEWAY,
             Self::UpstreamTimedOut => StatusCode::GATEWAY_TIMEOUT,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,

@@ -11,7 +11,9 @@ use crate::session::cache::{CachedSession, RealmHeaders};
 /// one, and only [`access`](crate::access) can make it, so a skipped check does not compile.
 ///
 /// ```compile_fail
-/// let forged = agent::access::Grant { realm: todo!(), identity: None };
+/// fn forge(realm: std::sync::Arc<agent::config::Realm>) -> agent::access::Grant {
+///     agent::access::Grant { realm, identity: None }
+/// }
 /// ```
 #[derive(Debug)]
 pub struct Grant {

@@ -52,6 +52,8 @@ struct Prefixes {
     folded: Map<Arc<Realm>>,
     /// Segments of the longest resource.
     depth: usize,
+    /// Whether a realm asks for Basic credentials.
+    takes_basic: bool,
 }
 
 impl RealmTable {
@@ -73,9 +75,27 @@ impl RealmTable {
     /// What the realms say of a target.
     ///
     /// # Errors
-    /// If no realm covers it, if its realm does not let the method pass, or if the path is in another
-    /// realm for applications that do not tell upper from lower case.
+    /// As for [`RealmTable::realm`], or if the realm does not let the method pass.
     pub fn find(&self, target: &RequestTarget) -> Result<Protection, Denial> {
+        let realm = self.realm(target)?;
+        if !realm.methods.is_empty() && !realm.methods.contains(target.method()) {
+            return Err(Denial::MethodNotAllowed);
+        }
+        Ok(
+            if realm.scheme == AuthScheme::None || is_ignored(realm, target) {
+                Protection::Open(OpenRealm(Arc::clone(realm)))
+            } else {
+                Protection::Protected(Arc::clone(realm))
+            },
+        )
+    }
+
+    /// The realm that a target is in.
+    ///
+    /// # Errors
+    /// If no realm covers it, or if the path is in another realm for applications that do not tell upper
+    /// from lower case.
+    pub fn realm(&self, target: &RequestTarget) -> Result<&Arc<Realm>, Denial> {
         let realm = self.lookup(target.host(), target.resource(), |prefixes| &prefixes.exact);
         if target
             .resource()
@@ -90,17 +110,17 @@ impl RealmTable {
                 ));
             }
         }
-        let realm = realm.ok_or(Denial::NotFound)?;
-        if !realm.methods.is_empty() && !realm.methods.contains(target.method()) {
-            return Err(Denial::MethodNotAllowed);
-        }
-        Ok(
-            if realm.scheme == AuthScheme::None || is_ignored(realm, target) {
-                Protection::Open(OpenRealm(Arc::clone(realm)))
-            } else {
-                Protection::Protected(Arc::clone(realm))
-            },
-        )
+        realm.ok_or(Denial::NotFound)
+    }
+
+    /// Whether passwords may come along with any request to this host: browsers send them not only to the
+    /// realm that asked.
+    pub fn takes_basic(&self, host: &str) -> bool {
+        self.any_host.takes_basic
+            || self
+                .hosts
+                .get(host)
+                .is_some_and(|prefixes| prefixes.takes_basic)
     }
 
     /// Whether any realm is on this host.
@@ -133,6 +153,7 @@ impl Prefixes {
     fn insert(&mut self, realm: &Arc<Realm>) {
         let depth = realm.resource.bytes().filter(|byte| *byte == b'/').count();
         self.depth = self.depth.max(depth);
+        self.takes_basic |= realm.scheme == AuthScheme::Basic;
         self.exact
             .insert(realm.resource.as_str().into(), Arc::clone(realm));
         self.folded.insert(

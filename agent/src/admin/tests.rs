@@ -30,6 +30,7 @@ impl AdminState for State {
             entries: 3,
             bytes: 4096,
             max_bytes: 65_536,
+            sessions: 3,
         }
     }
 
@@ -92,7 +93,7 @@ async fn metrics_configuration_and_cache_are_shown_and_never_stored() {
     );
     let cache = get(address, "/cache").await;
     assert!(
-        cache.ends_with(r#"{"entries":3,"bytes":4096,"max_bytes":65536}"#),
+        cache.ends_with(r#"{"entries":3,"bytes":4096,"max_bytes":65536,"sessions":3}"#),
         "{cache}"
     );
     assert!(cache.contains("cache-control: no-store"), "{cache}");

@@ -34,10 +34,11 @@ pub(crate) fn run(path: &Path) -> ExitCode {
             Err(error) => return failed(error),
         };
         let mut changes = config::reload::watch(path.to_owned(), environment);
-        let agent = match Agent::start(config, Arc::clone(&served.calls), Arc::new(SystemClock)).await {
-            Ok(agent) => agent,
-            Err(error) => return failed(error),
-        };
+        let agent =
+            match Agent::start(config, Arc::clone(&served.calls), Arc::new(SystemClock)).await {
+                Ok(agent) => agent,
+                Err(error) => return failed(error),
+            };
         for address in agent.addresses() {
             tracing::info!(%address, "listening");
         }
@@ -52,7 +53,10 @@ pub(crate) fn run(path: &Path) -> ExitCode {
                             tracing::error!(%error, "the log filter stays as it was");
                         }
                     }
-                    Err(problems) => tracing::error!("the new configuration is not used:\n{problems}"),
+                    Err(problems) => {
+                        agent.refused_configuration();
+                        tracing::error!("the new configuration is not used:\n{problems}");
+                    }
                 },
             }
         }

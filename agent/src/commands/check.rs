@@ -7,19 +7,37 @@ use agent::config::{self, Config, Environment};
 
 use super::bad_configuration;
 
-/// Checks the agent's configuration at `path`, with this process's environment over it. Problems go to
-/// standard error, a summary to standard output.
+/// Checks the agent's configuration at `path`, with this process's environment over it, and that of an
+/// embedded policy server. Problems go to standard error, a summary to standard output.
 pub(crate) fn run(path: &Path) -> ExitCode {
     match config::load(path, &Environment::from_process()) {
-        Ok(config) => {
-            println!("{}", summary(path, &config));
-            ExitCode::SUCCESS
-        }
+        Ok(config) => match check_embedded(&config) {
+            Ok(()) => {
+                println!("{}", summary(path, &config));
+                ExitCode::SUCCESS
+            }
+            Err(problems) => bad_configuration(problems),
+        },
         Err(problems) => bad_configuration(format_args!(
             "{problems}\n\n{}",
             counted(problems.count(), "problem")
         )),
     }
+}
+
+#[cfg(feature = "embedded")]
+fn check_embedded(config: &Config) -> Result<(), policy_server::Problems> {
+    match &config.policy_server.kind {
+        config::PolicyServerKind::Embedded { config_file } => {
+            policy_server::PolicyServerConfig::load(config_file).map(|_| ())
+        }
+        config::PolicyServerKind::Native { .. } => Ok(()),
+    }
+}
+
+#[cfg(not(feature = "embedded"))]
+fn check_embedded(_: &Config) -> Result<(), std::convert::Infallible> {
+    Ok(())
 }
 
 /// One line for a sound configuration, and one for each warning.

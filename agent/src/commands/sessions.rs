@@ -42,12 +42,17 @@ enum Action {
     /// Show one persistent session as JSON.
     Show {
         /// The session's id.
+        #[arg(allow_hyphen_values = true)]
         id: SessionId,
     },
     /// End one session, or all sessions of a user, persistent or not, at every agent.
     Revoke {
         /// The session's id.
-        #[arg(required_unless_present = "user", conflicts_with = "user")]
+        #[arg(
+            required_unless_present = "user",
+            conflicts_with = "user",
+            allow_hyphen_values = true
+        )]
         id: Option<SessionId>,
         /// The user's universal id.
         #[arg(long)]

@@ -93,3 +93,6 @@ pub const MIN_SECRET_CHARS: usize = 16;
 pub const MAX_FILE_BYTES: u64 = 4 << 20;
 /// Kubernetes swaps a mounted ConfigMap once a minute; two seconds on top are not noticed.
 pub const POLL_INTERVAL: Duration = Duration::from_secs(2);
+
+/// The end of a session is remembered for twice as long, so that no answer under way can outlast it.
+pub const MAX_POLICY_TIMEOUT: Duration = Duration::from_secs(30);

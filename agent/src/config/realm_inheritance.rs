@@ -3,6 +3,7 @@
 use policy_protocol::AuthScheme;
 
 use super::file::realms::Realm;
+use crate::access::protection::covers;
 
 /// Each realm with every inheritable key set, in the order given. Only `upstream` may still be missing.
 ///
@@ -26,12 +27,6 @@ pub fn inherit(realms: &[Realm]) -> Vec<Realm> {
         complete[index] = Some(completed(realm, parent));
     }
     complete.into_iter().flatten().collect()
-}
-
-/// Whether `outer` covers the resource `inner` (both canonical): equal, or a prefix in whole segments.
-pub(super) fn covers(outer: &str, inner: &str) -> bool {
-    let rest = inner.strip_prefix(outer.trim_end_matches('/'));
-    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// The hosts of a realm as written; any host if none are.

@@ -1,10 +1,11 @@
 //! Who the client is and how it reached us (R3): what the connection says, and what listed proxies say.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use ipnet::IpNet;
 
+use crate::access::Denial;
 use crate::http::ConnectionInfo;
 
 static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -19,39 +20,45 @@ pub struct ClientOrigin {
     /// Whether the client used TLS.
     pub https: bool,
     /// The addresses that a listed proxy speaks of, to be passed on.
-    chain: Option<HeaderValue>,
+    chain: Option<String>,
 }
 
 impl ClientOrigin {
     /// Reads what the connection, and only a listed proxy's headers, say of the client. To be called
     /// before managed headers are stripped.
-    pub fn read(conn: &ConnectionInfo, headers: &HeaderMap, trusted: &[IpNet]) -> Self {
+    ///
+    /// # Errors
+    /// If a listed proxy says something that is no address: whose it is must not be guessed, least of all
+    /// that it is the proxy's own.
+    pub fn read(
+        conn: &ConnectionInfo,
+        headers: &HeaderMap,
+        trusted: &[IpNet],
+    ) -> Result<Self, Denial> {
         let peer = conn.peer.ip().to_canonical();
-        let direct = Self {
-            address: peer,
-            https: conn.tls,
-            chain: None,
-        };
         if !is_listed(trusted, peer) {
-            return direct;
+            return Ok(Self {
+                address: peer,
+                https: conn.tls,
+                chain: None,
+            });
         }
-        let chain = single(headers, &X_FORWARDED_FOR);
-        let forwarded = single(headers, &header::FORWARDED).and_then(|line| line.to_str().ok());
-        let address = match (chain, forwarded) {
-            (Some(chain), _) => {
-                let parts = chain.to_str().unwrap_or_default().rsplit(',');
-                nearest_untrusted(parts.map(|part| part.trim().parse().ok()), trusted)
-            }
-            (None, Some(line)) => nearest_untrusted(line.rsplit(',').map(forwarded_for), trusted),
-            (None, None) => None,
+        let chain = joined(headers, &X_FORWARDED_FOR)?;
+        let forwarded = joined(headers, &header::FORWARDED)?;
+        let nearest = match (&chain, &forwarded) {
+            (Some(chain), _) => nearest_untrusted(chain.rsplit(',').map(address), trusted)?,
+            (None, Some(line)) => nearest_untrusted(line.rsplit(',').map(forwarded_for), trusted)?,
+            (None, None) => peer,
         };
-        let proto = single(headers, &X_FORWARDED_PROTO).and_then(|proto| proto.to_str().ok());
-        let proto = proto.or_else(|| parameter(forwarded?.rsplit(',').next()?, "proto"));
-        Self {
-            address: address.unwrap_or(peer),
-            https: proto.map_or(conn.tls, |proto| proto.eq_ignore_ascii_case("https")),
-            chain: chain.cloned(),
-        }
+        // The last one was written by the proxy that we are connected to.
+        let proto = joined(headers, &X_FORWARDED_PROTO)?;
+        let proto = proto.as_deref().and_then(|proto| proto.rsplit(',').next());
+        let proto = proto.or_else(|| parameter(forwarded.as_deref()?.rsplit(',').next()?, "proto"));
+        Ok(Self {
+            address: nearest,
+            https: proto.map_or(conn.tls, |proto| proto.trim().eq_ignore_ascii_case("https")),
+            chain,
+        })
     }
 
     /// Tells the upstream, and for which host the request is. Managed headers must have been stripped, and
@@ -80,7 +87,7 @@ impl Forwarding {
     fn new(origin: &ClientOrigin, conn: &ConnectionInfo, host: &str) -> Self {
         let peer = conn.peer.ip().to_canonical();
         let chain = match &origin.chain {
-            Some(chain) => format!("{}, {peer}", chain.to_str().unwrap_or_default()),
+            Some(chain) => format!("{chain}, {peer}"),
             None => peer.to_string(),
         };
         let proto = if origin.https { "https" } else { "http" };
@@ -117,22 +124,27 @@ pub fn is_listed(networks: &[IpNet], address: IpAddr) -> bool {
     networks.iter().any(|network| network.contains(&address))
 }
 
-/// A header that is there exactly once: of two, one may be the client's own.
-fn single<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h HeaderValue> {
-    let mut lines = headers.get_all(name).iter();
-    lines.next().filter(|_| lines.next().is_none())
+/// All lines of a header as one list, as proxies may add lines of their own.
+fn joined(headers: &HeaderMap, name: &HeaderName) -> Result<Option<String>, Denial> {
+    let lines = headers.get_all(name).iter().map(HeaderValue::to_str);
+    let lines = lines
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|_| UNREADABLE)?;
+    Ok((!lines.is_empty()).then(|| lines.join(", ")))
 }
 
+/// What a proxy that is believed must not say.
+const UNREADABLE: Denial = Denial::BadRequest("a listed proxy does not say where the client is");
+
 /// The last address in a chain that is not a listed proxy; each listed one vouches for the one before.
-/// Nothing, if there is something in between that is no address.
 fn nearest_untrusted(
     backwards: impl Iterator<Item = Option<IpAddr>>,
     trusted: &[IpNet],
-) -> Option<IpAddr> {
-    let mut nearest = None;
+) -> Result<IpAddr, Denial> {
+    let mut nearest = Err(UNREADABLE);
     for address in backwards {
-        let address = address?.to_canonical();
-        nearest = Some(address);
+        let address = address.ok_or(UNREADABLE)?.to_canonical();
+        nearest = Ok(address);
         if !is_listed(trusted, address) {
             break;
         }
@@ -140,13 +152,17 @@ fn nearest_untrusted(
     nearest
 }
 
-/// The address of one element of `Forwarded` (RFC 7239), which may have a port.
+/// An address that may have a port: `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]:80`.
+fn address(text: &str) -> Option<IpAddr> {
+    let text = text.trim();
+    let with_port = || Some(text.parse::<SocketAddr>().ok()?.ip());
+    let bracketed = || text.strip_prefix('[')?.strip_suffix(']')?.parse().ok();
+    text.parse().ok().or_else(with_port).or_else(bracketed)
+}
+
+/// The address of one element of `Forwarded` (RFC 7239).
 fn forwarded_for(element: &str) -> Option<IpAddr> {
-    let node = parameter(element, "for")?;
-    match node.strip_prefix('[') {
-        Some(bracketed) => bracketed.split(']').next()?.parse().ok(),
-        None => node.split(':').next()?.parse().ok(),
-    }
+    address(parameter(element, "for")?)
 }
 
 /// The value of a parameter of one element of `Forwarded`, without quotes.
@@ -187,14 +203,16 @@ mod tests {
         ["10.0.0.0/8".parse().unwrap()]
     }
 
-    fn read(name: &HeaderName, value: &str) -> ClientOrigin {
+    fn read(name: &HeaderName, values: &[&str]) -> Result<ClientOrigin, Denial> {
         let mut headers = HeaderMap::new();
-        headers.insert(name, HeaderValue::from_str(value).unwrap());
+        for value in values {
+            headers.append(name, HeaderValue::from_str(value).unwrap());
+        }
         ClientOrigin::read(&connection("10.0.0.1:1"), &headers, &trusted())
     }
 
-    fn address(text: &str) -> IpAddr {
-        text.parse().unwrap()
+    fn read_address(name: &HeaderName, values: &[&str]) -> Option<String> {
+        Some(read(name, values).ok()?.address.to_string())
     }
 
     #[test]
@@ -206,47 +224,58 @@ mod tests {
             header::FORWARDED,
             HeaderValue::from_static("for=10.9.9.9;proto=http"),
         );
-        let origin = ClientOrigin::read(&connection("192.0.2.7:1"), &headers, &trusted());
-        assert_eq!((origin.address, origin.https), (address("192.0.2.7"), true));
+        let origin = ClientOrigin::read(&connection("192.0.2.7:1"), &headers, &trusted()).unwrap();
+        assert_eq!(
+            (origin.address.to_string().as_str(), origin.https),
+            ("192.0.2.7", true)
+        );
     }
 
     #[test]
     fn a_listed_proxy_is_believed_up_to_the_first_stranger() {
-        let chain = read(&X_FORWARDED_FOR, "1.1.1.1, 198.51.100.4, 10.0.0.2");
-        assert_eq!(chain.address, address("198.51.100.4"));
-        let forwarded = read(
-            &header::FORWARDED,
-            "for=1.1.1.1, for=\"[2001:db8::7]:80\";proto=http, for=10.0.0.2:99",
-        );
-        assert_eq!(forwarded.address, address("2001:db8::7"));
-        let scheme = read(&header::FORWARDED, "for=198.51.100.4;Proto=HTTP");
+        for (values, expected) in [
+            (&["1.1.1.1, 198.51.100.4, 10.0.0.2"][..], "198.51.100.4"),
+            (&["1.1.1.1", "198.51.100.4"], "198.51.100.4"),
+            (&["198.51.100.4:4711"], "198.51.100.4"),
+            (&["[2001:db8::7]:80"], "2001:db8::7"),
+            (&["2001:db8::7,10.0.0.3"], "2001:db8::7"),
+            (&["10.0.0.9"], "10.0.0.9"),
+        ] {
+            assert_eq!(
+                read_address(&X_FORWARDED_FOR, values).as_deref(),
+                Some(expected),
+                "{values:?}"
+            );
+        }
+        let forwarded = ["for=1.1.1.1, for=\"[2001:db8::7]:80\";proto=http, for=10.0.0.2:99"];
         assert_eq!(
-            (scheme.address, scheme.https),
-            (address("198.51.100.4"), false)
+            read_address(&header::FORWARDED, &forwarded).as_deref(),
+            Some("2001:db8::7")
         );
+        let scheme = read(&header::FORWARDED, &["for=198.51.100.4;Proto=HTTP"]).unwrap();
+        assert!(!scheme.https);
     }
 
     #[test]
-    fn what_is_no_address_is_not_believed() {
-        for value in ["nonsense", "", "1.1.1.1, _hidden", "unknown"] {
-            assert_eq!(
-                read(&X_FORWARDED_FOR, value).address,
-                address("10.0.0.1"),
-                "{value}"
-            );
+    fn what_is_no_address_is_refused_and_never_read_as_the_proxys_own() {
+        for value in [
+            "nonsense",
+            "",
+            "1.1.1.1, _hidden",
+            "unknown",
+            "1.1.1.1, ",
+            "1.2.3",
+            "1.1.1.1:x",
+        ] {
+            assert_eq!(read_address(&X_FORWARDED_FOR, &[value]), None, "{value}");
             let forwarded = format!("for={value}");
             assert_eq!(
-                read(&header::FORWARDED, &forwarded).address,
-                address("10.0.0.1"),
+                read_address(&header::FORWARDED, &[&forwarded]),
+                None,
                 "{value}"
             );
         }
-        let mut twice = HeaderMap::new();
-        for value in ["1.1.1.1", "2.2.2.2"] {
-            twice.append(&X_FORWARDED_FOR, HeaderValue::from_static(value));
-        }
-        let origin = ClientOrigin::read(&connection("10.0.0.1:1"), &twice, &trusted());
-        assert_eq!(origin.address, address("10.0.0.1"));
+        assert_eq!(read_address(&X_FORWARDED_FOR, &["1.1.1.1", "x"]), None);
     }
 
     #[test]
@@ -260,7 +289,8 @@ mod tests {
         ] {
             let mut headers = HeaderMap::new();
             headers.insert(header::HOST, HeaderValue::from_static("of.the.client"));
-            read(&X_FORWARDED_FOR, client).write(&conn, host, &mut headers);
+            let origin = read(&X_FORWARDED_FOR, &[client]).unwrap();
+            origin.write(&conn, host, &mut headers);
             assert_eq!(headers[&X_FORWARDED_FOR], format!("{client}, 10.0.0.1"));
             assert_eq!(headers[&X_FORWARDED_HOST], host);
             assert_eq!(
@@ -273,11 +303,8 @@ mod tests {
     #[test]
     fn the_upstream_is_told_the_chain_and_the_client() {
         let mut headers = HeaderMap::new();
-        read(&X_FORWARDED_FOR, "198.51.100.4").write(
-            &connection("10.0.0.1:1"),
-            "app.test:8443",
-            &mut headers,
-        );
+        let origin = read(&X_FORWARDED_FOR, &["198.51.100.4"]).unwrap();
+        origin.write(&connection("10.0.0.1:1"), "app.test:8443", &mut headers);
         assert_eq!(headers[&X_FORWARDED_FOR], "198.51.100.4, 10.0.0.1");
         assert_eq!(headers[&X_FORWARDED_HOST], "app.test:8443");
         assert_eq!(
@@ -289,8 +316,8 @@ mod tests {
     proptest! {
         #[test]
         fn arbitrary_forwarding_headers_never_panic(value in "[ -~]{0,80}") {
-            read(&X_FORWARDED_FOR, &value);
-            read(&header::FORWARDED, &value);
+            let _ = read(&X_FORWARDED_FOR, &[&value]);
+            let _ = read(&header::FORWARDED, &[&value]);
         }
     }
 }

@@ -13,12 +13,15 @@ pub const MAX_MANAGED_NAME: usize = 64;
 const MANAGED_PREFIXES: [&[u8]; 4] = [b"sm-", b"http-sm-", b"x-doorward-", b"x-forwarded-"];
 
 /// Further folded names that would change what an application believes about the request's origin or
-/// target.
-const MANAGED_NAMES: [&[u8]; 4] = [
+/// target, or, read as a CGI variable, the proxy it uses itself.
+const MANAGED_NAMES: [&[u8]; 7] = [
     b"forwarded",
     b"x-real-ip",
     b"x-original-url",
+    b"x-original-uri",
+    b"x-original-host",
     b"x-rewrite-url",
+    b"proxy",
 ];
 
 /// The names that no client may set.
@@ -78,14 +81,15 @@ impl ManagedHeaders {
     /// Drops every client copy of a managed header.
     pub fn strip(&self, headers: &mut HeaderMap) {
         // Almost always there is none, and then nothing is allocated.
-        while let Some(name) = headers.keys().find(|name| self.is_managed(name)).cloned() {
-            headers.remove(&name);
+        let ours = headers.keys().filter(|name| self.is_managed(name));
+        for name in ours.cloned().collect::<Vec<_>>() {
+            headers.remove(name);
         }
     }
 }
 
 /// A header name as CGI-like interfaces compare it.
-const fn fold(byte: u8) -> u8 {
+pub const fn fold(byte: u8) -> u8 {
     if byte.is_ascii_alphanumeric() {
         byte.to_ascii_lowercase()
     } else {

@@ -59,6 +59,15 @@ impl RequestTarget {
         if matches!(*method, Method::CONNECT | Method::TRACE) {
             return Err(Denial::MethodNotAllowed);
         }
+        if method
+            .as_str()
+            .bytes()
+            .any(|byte| byte.is_ascii_lowercase())
+        {
+            return Err(Denial::BadRequest(
+                "a method in lower case has two readings",
+            ));
+        }
         let original = uri
             .path_and_query()
             .ok_or(Denial::BadRequest("the target has no path"))?;
@@ -81,16 +90,25 @@ impl RequestTarget {
         })
     }
 
+    /// A copy that does not hold on to the buffer that the request came in.
+    pub fn detached(&self) -> Self {
+        let copy = self.path_and_query.as_str().to_owned();
+        Self {
+            path_and_query: copy.try_into().expect("a copy of what is valid is valid"),
+            ..self.clone()
+        }
+    }
+
     /// The host, lower case, without a port.
     pub fn host(&self) -> &str {
         &self.host
     }
 
     /// The host with the port that the client named, as it belongs into an origin.
-    pub fn authority(&self) -> String {
+    pub fn authority(&self) -> Cow<'_, str> {
         match self.port {
-            Some(port) => format!("{}:{port}", self.host),
-            None => self.host.clone(),
+            Some(port) => Cow::Owned(format!("{}:{port}", self.host)),
+            None => Cow::Borrowed(&self.host),
         }
     }
 
@@ -150,18 +168,13 @@ pub(crate) fn parse_host(authority: &str) -> Option<(String, Option<u16>)> {
     let (host, port) = match authority.strip_prefix('[') {
         Some(rest) => {
             let (address, after) = rest.split_once(']')?;
-            address.parse::<std::net::Ipv6Addr>().ok()?;
-            (&authority[..address.len() + 2], after)
+            // An address has many spellings; one of them is compared.
+            let address: std::net::Ipv6Addr = address.parse().ok()?;
+            (format!("[{address}]"), after)
         }
         None => {
-            let end = authority.find(':').unwrap_or(authority.len());
-            let host = &authority[..end];
-            let valid =
-                |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
-            if host.is_empty() || host.len() > MAX_HOST_LENGTH || !host.bytes().all(valid) {
-                return None;
-            }
-            (host, &authority[end..])
+            let (host, port) = authority.split_at(authority.find(':').unwrap_or(authority.len()));
+            (valid_name(host)?, port)
         }
     };
     let port = match port.strip_prefix(':') {
@@ -169,7 +182,17 @@ pub(crate) fn parse_host(authority: &str) -> Option<(String, Option<u16>)> {
         None if port.is_empty() => None,
         Some(_) | None => return None,
     };
-    Some((host.to_ascii_lowercase(), port))
+    Some((host, port))
+}
+
+/// A host name in lower case. One that ends in a dot names the same host by another spelling.
+fn valid_name(host: &str) -> Option<String> {
+    let valid = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
+    let is_valid = !host.is_empty()
+        && host.len() <= MAX_HOST_LENGTH
+        && host.bytes().all(valid)
+        && !host.ends_with('.');
+    is_valid.then(|| host.to_ascii_lowercase())
 }
 
 /// A path with one reading.

@@ -9,7 +9,7 @@ use url::form_urlencoded;
 use super::preserve::{self, loses_its_body};
 use super::refusal::problem;
 use super::targets::MAX_TARGET_LENGTH;
-use super::{form, page};
+use super::{form, page, see_other};
 use crate::access::{Denial, Visit};
 use crate::config::Realm;
 use crate::http::body::{Body, RequestBody};
@@ -21,19 +21,21 @@ const TYPE_FORM: &str = "33554433";
 static SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 static X_REQUESTED_WITH: HeaderName = HeaderName::from_static("x-requested-with");
 
-/// Asks for credentials.
+/// Asks for credentials, if that is what a refusal calls for.
 ///
 /// # Errors
-/// If the answer cannot be written.
+/// Any other refusal, unchanged.
 pub async fn challenge(
     sessions: &Arc<Sessions>,
     visit: &Visit<'_>,
-    realm: &Arc<Realm>,
-    reason: Reason,
+    denial: Denial,
     body: RequestBody,
 ) -> Result<Response<Body>, Denial> {
+    let Denial::Challenge { realm, reason } = denial else {
+        return Err(denial);
+    };
     match realm.scheme {
-        AuthScheme::Basic => Ok(basic(visit, realm, reason)),
+        AuthScheme::Basic => Ok(basic(visit, &realm, reason)),
         // A certificate is asked for in the handshake; now it is too late.
         AuthScheme::Certificate => Ok(certificate(visit)),
         AuthScheme::Form | AuthScheme::None if visit.from_script && !realm.redirect_scripts => {
@@ -44,7 +46,9 @@ pub async fn challenge(
                 Some(reason),
             ))
         }
-        AuthScheme::Form | AuthScheme::None => redirect(sessions, visit, realm, reason, body).await,
+        AuthScheme::Form | AuthScheme::None => {
+            redirect(sessions, visit, &realm, reason, body).await
+        }
     }
 }
 
@@ -149,10 +153,6 @@ fn found(location: &str) -> Result<Response<Body>, Denial> {
     let mut response = see_other(location)?;
     *response.status_mut() = StatusCode::FOUND;
     Ok(response)
-}
-
-fn see_other(location: &str) -> Result<Response<Body>, Denial> {
-    super::see_other(location)
 }
 
 /// Whether a script asks, which can do nothing with a page.

@@ -1,10 +1,12 @@
 //! The login form: shown, and taken back.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::{HeaderMap, Method, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Limited};
-use policy_protocol::{AuthScheme, Reason, ResourceContext};
+use policy_protocol::{AuthScheme, Reason};
+use tokio::time::timeout;
 use url::form_urlencoded;
 use zeroize::Zeroizing;
 
@@ -12,7 +14,6 @@ use super::pages::{LoginPage, Message, PASSWORD_FIELD, STATE_FIELD, USER_FIELD};
 use super::state::{LoginState, browser_nonce, new_nonce};
 use super::targets::Target;
 use super::{LoginCall, direct, page, see_other};
-use crate::access::protection::Protection;
 use crate::access::{Denial, Visit, authenticate};
 use crate::config::Realm;
 use crate::http::body::{Body, RequestBody};
@@ -22,6 +23,9 @@ use crate::session::reissue::Writer;
 
 /// The largest form that is read, in bytes: a sealed state, a name and a password, percent-encoded.
 const MAX_FORM: usize = 32 * 1024;
+
+/// How long a form may take to arrive.
+const RECEIVED_WITHIN: Duration = Duration::from_secs(30);
 
 /// Where the user goes who named no place, or none that is allowed.
 const DEFAULT_TARGET: &str = "/";
@@ -42,7 +46,7 @@ pub fn show(sessions: &Sessions, visit: &Visit<'_>) -> Result<Response<Body>, De
     let reason = parameter("SMAUTHREASON")
         .and_then(|reason| reason.parse().ok())
         .map_or(Reason::NONE, Reason);
-    let waiting = parameter("RESUME").filter(|id| sessions.preserved.knows(id));
+    let waiting = parameter("RESUME").filter(|id| sessions.preserved.target(id).is_some());
     render(
         sessions,
         visit,
@@ -107,8 +111,15 @@ pub async fn submit(
     let target = resolve(visit, &state.target)
         .or_else(|| resolve(visit, DEFAULT_TARGET))
         .ok_or(Denial::NotFound)?;
-    let (realm, resource) = realm_of(visit, &target).ok_or(Denial::NotFound)?;
-    let previous = authenticate::ticket(sessions, visit);
+    // A request that waits decides how strong the login must be, not the page that sent it.
+    let waiting = state.waiting.as_deref();
+    let wanted = match waiting.and_then(|id| sessions.preserved.target(id)) {
+        Some(waiting) => waiting,
+        None => wanted(&target).ok_or(Denial::NotFound)?,
+    };
+    let realm = realm_of(visit, &wanted).ok_or(Denial::NotFound)?;
+    let resource = visit.resource_context_of(&wanted);
+    let previous = authenticate::tickets(sessions, visit).into_iter().next();
     match LoginCall::new(visit, &realm, resource, credentials, previous)
         .run(sessions)
         .await
@@ -163,17 +174,20 @@ pub(super) fn resolve(visit: &Visit<'_>, target: &str) -> Option<Target> {
         .resolve(visit.origin.https, &visit.target.authority(), target)
 }
 
-/// The realm and resource that a login for `target` is for: the target's own realm if it takes a form, else
-/// any on its host that does. A password must never make a session for a realm that asks for a certificate.
-fn realm_of(visit: &Visit<'_>, target: &Target) -> Option<(Arc<Realm>, ResourceContext)> {
+/// What the user gets to see after a login for `target`.
+fn wanted(target: &Target) -> Option<RequestTarget> {
     let (host, port) = parse_host(&target.host)?;
     let uri = target.path_and_query.parse().ok()?;
-    let wanted = RequestTarget::new(host.clone(), port, &uri, &Method::GET).ok()?;
-    let realm = match visit.site.realms.find(&wanted) {
-        Ok(Protection::Protected(realm)) if realm.scheme == AuthScheme::Form => realm,
-        Ok(_) | Err(_) => Arc::clone(visit.site.any_form_realm(&host)?),
-    };
-    Some((realm, visit.resource_context_of(&wanted)))
+    RequestTarget::new(host, port, &uri, &Method::GET).ok()
+}
+
+/// The realm that a login is for: that of what is wanted if it takes a form, else any on its host that does.
+/// A password must never make a session for a realm that asks for a certificate.
+fn realm_of(visit: &Visit<'_>, wanted: &RequestTarget) -> Option<Arc<Realm>> {
+    match visit.site.realms.realm(wanted) {
+        Ok(realm) if realm.scheme == AuthScheme::Form => Some(Arc::clone(realm)),
+        Ok(_) | Err(_) => visit.site.any_form_realm(wanted.host()).cloned(),
+    }
 }
 
 struct Form<'a> {
@@ -249,16 +263,15 @@ impl Fields {
         if !content_type.starts_with(b"application/x-www-form-urlencoded") {
             return Err(Denial::BadRequest("the login form is not URL-encoded"));
         }
-        let collected = Limited::new(body, MAX_FORM)
-            .collect()
-            .await
-            .map_err(|error| {
-                if error.is::<http_body_util::LengthLimitError>() {
-                    Denial::TooLarge
-                } else {
-                    Denial::BadRequest("the login form broke off")
-                }
-            })?;
+        let received = timeout(RECEIVED_WITHIN, Limited::new(body, MAX_FORM).collect()).await;
+        let received = received.map_err(|_| Denial::BadRequest("the login form did not arrive"))?;
+        let collected = received.map_err(|error| {
+            if error.is::<http_body_util::LengthLimitError>() {
+                Denial::TooLarge
+            } else {
+                Denial::BadRequest("the login form broke off")
+            }
+        })?;
         let bytes = Zeroizing::new(collected.to_bytes().to_vec());
         let mut fields = Self {
             user_name: String::new(),

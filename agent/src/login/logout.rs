@@ -1,7 +1,6 @@
 //! Logout: at once, and everywhere.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use http::{HeaderValue, Response, StatusCode, header};
 use policy_client::PolicyError;
@@ -16,11 +15,6 @@ use crate::session::Sessions;
 use crate::telemetry::Outcome;
 use crate::telemetry::metrics::{PolicyAnswer, PolicyCall};
 
-/// Between attempts to tell the policy server of a logout that it has not heard of.
-const RETRY_PAUSE: Duration = Duration::from_secs(1);
-/// After this many seconds the session would have ended by itself under any sensible max timeout.
-const MAX_RETRIES: u32 = 24 * 3600;
-
 /// Makes browsers forget the pages they keep for their Back button.
 static CLEAR_CACHE: HeaderValue = HeaderValue::from_static("\"cache\"");
 
@@ -29,10 +23,10 @@ static CLEAR_CACHE: HeaderValue = HeaderValue::from_static("\"cache\"");
 /// # Errors
 /// If the answer cannot be written.
 pub async fn logout(sessions: &Arc<Sessions>, visit: &Visit<'_>) -> Result<Response<Body>, Denial> {
-    let told = match authenticate::ticket(sessions, visit) {
-        Some(ticket) => end(sessions, visit, ticket).await,
-        None => Ok(()),
-    };
+    let mut told = Ok(());
+    for ticket in authenticate::tickets(sessions, visit) {
+        told = told.and(end(sessions, visit, ticket).await);
+    }
     let mut response = match told {
         Ok(()) => farewell(visit)?,
         // It is over here, and the policy server will be told; but it is not over everywhere yet.
@@ -59,7 +53,7 @@ pub async fn logout(sessions: &Arc<Sessions>, visit: &Visit<'_>) -> Result<Respo
 }
 
 async fn end(
-    sessions: &Arc<Sessions>,
+    sessions: &Sessions,
     visit: &Visit<'_>,
     ticket: SessionTicket,
 ) -> Result<(), PolicyError> {
@@ -70,12 +64,16 @@ async fn end(
     };
     let told = tell(sessions, request.clone()).await;
     if told.is_err() {
-        sessions.insist(request);
+        sessions.unsent_logouts.add(request);
     }
     told
 }
 
-async fn tell(sessions: &Sessions, request: LogoutRequest) -> Result<(), PolicyError> {
+/// Tells the policy server of a logout.
+///
+/// # Errors
+/// If it gives no answer.
+pub async fn tell(sessions: &Sessions, request: LogoutRequest) -> Result<(), PolicyError> {
     let answer = sessions.policy.logout(request).await;
     let counted = match &answer {
         Ok(LogoutAnswer::Yes) => PolicyAnswer::Yes,
@@ -87,27 +85,6 @@ async fn tell(sessions: &Sessions, request: LogoutRequest) -> Result<(), PolicyE
         .policy_calls
         .count(PolicyCall::Logout, counted);
     answer.map(|_| ())
-}
-
-impl Sessions {
-    /// Tells the policy server of a logout as soon as it can be reached. Until then the session is held in
-    /// the cache as over.
-    fn insist(self: &Arc<Self>, request: LogoutRequest) {
-        let sessions = Arc::clone(self);
-        self.background.spawn(async move {
-            let held = sessions.cache.find(request.session.session_id);
-            for _ in 0..MAX_RETRIES {
-                tokio::time::sleep(RETRY_PAUSE).await;
-                if tell(&sessions, request.clone()).await.is_ok() {
-                    break;
-                }
-                sessions
-                    .cache
-                    .end(request.session.session_id, Reason::USER_LOGOUT);
-            }
-            drop(held);
-        });
-    }
 }
 
 /// Where a logout leads: where the configuration says, or the address asked for if it is allowed, or a

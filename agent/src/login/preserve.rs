@@ -10,8 +10,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Limited};
+use tokio::time::timeout;
 
 use super::state::{browser_nonce, new_nonce};
+use super::targets::MAX_TARGET_LENGTH;
 use super::{Portal, page};
 use crate::access::{Denial, Visit};
 use crate::http::body::{Body, RequestBody};
@@ -24,7 +26,12 @@ const MAX_BYTES: u64 = 16 * 1024 * 1024;
 /// How long a request waits: time to find a password, not time for lunch.
 const WAITS_FOR: Duration = Duration::from_secs(600);
 
-/// A request that waits for a login.
+/// How long the client may take to send what is to be kept.
+const RECEIVED_WITHIN: Duration = Duration::from_secs(30);
+/// The longest `Content-Type` that is kept.
+const MAX_CONTENT_TYPE: usize = 256;
+
+/// A request that waits for a login. It holds copies: a slice would keep the connection's whole buffer.
 #[derive(Debug)]
 struct Waiting {
     /// The browser that it came from.
@@ -34,22 +41,29 @@ struct Waiting {
     body: Bytes,
 }
 
+impl Waiting {
+    /// Its memory in bytes, with a generous allowance for what has a fixed size.
+    fn weight(&self) -> usize {
+        1024 + self.target.path_and_query().as_str().len() + MAX_CONTENT_TYPE + self.body.len()
+    }
+}
+
 /// All requests that wait, by a random id.
 #[derive(Debug)]
 pub struct PreservedRequests(BoundedMap<String, Arc<Waiting>>);
 
 impl Default for PreservedRequests {
     fn default() -> Self {
-        Self(BoundedMap::new(MAX_BYTES, |id, waiting: &Arc<Waiting>| {
-            u32::try_from(id.len() + waiting.body.len() + 1024).unwrap_or(u32::MAX)
+        Self(BoundedMap::new(MAX_BYTES, |_, waiting: &Arc<Waiting>| {
+            u32::try_from(waiting.weight()).unwrap_or(u32::MAX)
         }))
     }
 }
 
 impl PreservedRequests {
-    /// Whether a request of this id waits.
-    pub fn knows(&self, id: &str) -> bool {
-        self.0.get(&id.to_owned()).is_some()
+    /// What the request of this id is for, if it waits.
+    pub fn target(&self, id: &str) -> Option<RequestTarget> {
+        Some(self.0.get(&id.to_owned())?.target.clone())
     }
 }
 
@@ -61,6 +75,7 @@ impl Resumed {
     /// Turns the headers of the request that brought the user back into those of the one that waited, and
     /// returns what that one was for and what it said.
     pub fn restore(self, headers: &mut HeaderMap) -> (RequestTarget, RequestBody) {
+        headers.remove(header::CONTENT_TYPE);
         headers.extend(
             self.0
                 .content_type
@@ -89,7 +104,14 @@ pub(super) async fn keep(
     if limit == 0 || !says_origin || !super::form::is_same_origin(visit) {
         return None;
     }
-    let body = Limited::new(body, limit).collect().await.ok()?.to_bytes();
+    let content_type = visit.headers.get(header::CONTENT_TYPE);
+    if content_type.is_some_and(|value| value.len() > MAX_CONTENT_TYPE)
+        || visit.target.path_and_query().as_str().len() > MAX_TARGET_LENGTH
+    {
+        return None;
+    }
+    let received = timeout(RECEIVED_WITHIN, Limited::new(body, limit).collect()).await;
+    let body = received.ok()?.ok()?.to_bytes();
     let known = browser_nonce(visit.headers, &visit.site.cookies).map(str::to_owned);
     let is_new = known.is_none();
     let nonce = known.or_else(new_nonce)?;
@@ -101,9 +123,9 @@ pub(super) async fn keep(
     let id = new_nonce()?;
     let waiting = Waiting {
         nonce,
-        target: visit.target.clone(),
-        content_type: visit.headers.get(header::CONTENT_TYPE).cloned(),
-        body,
+        target: visit.target.detached(),
+        content_type: content_type.and_then(|value| HeaderValue::from_bytes(value.as_bytes()).ok()),
+        body: Bytes::copy_from_slice(&body),
     };
     sessions
         .preserved
@@ -123,10 +145,12 @@ pub fn resume(sessions: &Sessions, visit: &Visit<'_>) -> Result<Portal, Denial> 
         .ok_or(Denial::NotFound)?
         .to_owned();
     let nonce = browser_nonce(visit.headers, &visit.site.cookies);
-    let is_theirs = sessions.preserved.0.get(&id).is_some_and(|waiting| {
-        Some(waiting.nonce.as_str()) == nonce
-            && waiting.target.authority() == visit.target.authority()
-    });
+    let same_origin = super::form::is_same_origin(visit);
+    let is_theirs = same_origin
+        && sessions.preserved.0.get(&id).is_some_and(|waiting| {
+            Some(waiting.nonce.as_str()) == nonce
+                && waiting.target.authority() == visit.target.authority()
+        });
     match is_theirs.then(|| sessions.preserved.0.take(&id)).flatten() {
         Some(waiting) => Ok(Portal::Resumed(Resumed(waiting))),
         None => Ok(Portal::Answered(already_sent(visit))),

@@ -45,6 +45,11 @@ impl ServerCounters {
                 self.connections_accepted.load(Ordering::Relaxed),
             ),
             (
+                &metrics.requests_refused,
+                self.requests_refused.load(Ordering::Relaxed),
+            ),
+            (&metrics.panics, self.panics.load(Ordering::Relaxed)),
+            (
                 &metrics.connections_refused,
                 self.connections_refused.load(Ordering::Relaxed),
             ),

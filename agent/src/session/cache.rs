@@ -53,12 +53,14 @@ pub struct Alias {
 }
 
 /// Figures for operators.
-#[derive(Clone, Copy, Debug, serde::Serialize)]
+#[derive(Clone, Copy, Debug, Default, serde::Serialize)]
 pub struct CacheStatistics {
     /// Texts that lead somewhere.
     pub entries: u64,
     /// Their weight in bytes.
     pub bytes: u64,
+    /// The bound of their weight in bytes.
+    pub max_bytes: u64,
     /// Sessions registered.
     pub sessions: usize,
 }
@@ -197,6 +199,7 @@ impl SessionCache {
         CacheStatistics {
             entries: self.known.entry_count(),
             bytes: self.known.weighted_size(),
+            max_bytes: self.known.policy().max_capacity().unwrap_or_default(),
             sessions: live,
         }
     }
@@ -289,11 +292,6 @@ where
     /// Takes a value out; of several who ask at once, one gets it.
     pub fn take(&self, key: &K) -> Option<V> {
         self.entries.remove(key).map(|(value, _)| value)
-    }
-
-    /// Forgets everything.
-    pub fn clear(&self) {
-        self.entries.invalidate_all();
     }
 }
 

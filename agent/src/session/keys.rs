@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
-use policy_protocol::{AgentKeyRing, AgentKeySet};
+use policy_protocol::{AgentKey, AgentKeyRing, AgentKeySet};
 
 use crate::session::cookie::KeysMissing;
 
@@ -20,6 +20,8 @@ pub struct LoadedKeys {
     pub ring: AgentKeyRing,
     /// Signs identity assertions.
     pub assertion: crate::access::assertion::Signer,
+    /// What both were made from.
+    set: AgentKeySet,
 }
 
 impl AgentKeys {
@@ -45,10 +47,19 @@ impl AgentKeys {
         let new = LoadedKeys {
             ring: AgentKeyRing::new(set),
             assertion: crate::access::assertion::Signer::new(set.assertion_key.expose())?,
+            set: set.clone(),
         };
         let old = self.loaded.load_full();
-        let taken = old.is_some_and(|old| old.ring.ids().any(|id| new.ring.find(id).is_none()));
+        let taken =
+            old.is_some_and(|old| keys(&old.set).any(|key| !keys(set).any(|new| new == key)));
         self.loaded.store(Some(Arc::new(new)));
         Ok(taken)
     }
+}
+
+/// Every key that opens cookies.
+fn keys(set: &AgentKeySet) -> impl Iterator<Item = &AgentKey> {
+    [&set.current, &set.next, &set.static_key]
+        .into_iter()
+        .chain(&set.previous)
 }

@@ -3,7 +3,7 @@
 //! A client's pooled connections belong to the runtime that opened them, and workers come and go. And a
 //! call that a user has caused (a login, a logout) is to be made even if the user's connection breaks.
 
-use std::future::Future;
+use std::future::{Future, ready};
 use std::sync::Arc;
 
 use futures_util::FutureExt as _;
@@ -15,17 +15,26 @@ use policy_protocol::message::{
 };
 use policy_protocol::{AgentKeySet, EventPosition};
 use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 
 /// See the module.
 pub(super) struct OnRuntime {
     calls: Arc<dyn PolicyCalls>,
     runtime: Handle,
+    permits: Arc<Semaphore>,
 }
+
+/// Calls under way at most. A client that gives up frees its place among the requests, not its call.
+const MAX_CALLS: usize = 1024;
 
 impl OnRuntime {
     /// Calls of `calls` will run on `runtime`.
-    pub(super) const fn new(calls: Arc<dyn PolicyCalls>, runtime: Handle) -> Self {
-        Self { calls, runtime }
+    pub(super) fn new(calls: Arc<dyn PolicyCalls>, runtime: Handle) -> Self {
+        Self {
+            calls,
+            runtime,
+            permits: Arc::new(Semaphore::new(MAX_CALLS)),
+        }
     }
 
     fn run<T, F>(
@@ -36,7 +45,14 @@ impl OnRuntime {
         T: Send + 'static,
         F: Future<Output = Result<T, PolicyError>> + Send + 'static,
     {
-        let task = self.runtime.spawn(call(Arc::clone(&self.calls)));
+        let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else {
+            return ready(Err(PolicyError::Failure)).boxed();
+        };
+        let call = call(Arc::clone(&self.calls));
+        let task = self.runtime.spawn(async move {
+            let _permit = permit;
+            call.await
+        });
         // A call that panicked is a call that failed.
         task.map(|outcome| outcome.unwrap_or(Err(PolicyError::Failure)))
             .boxed()

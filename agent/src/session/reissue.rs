@@ -14,6 +14,9 @@ use super::cached_session::IssuedCookie;
 use super::cookie::{LOGGED_OFF, SessionClaims};
 use crate::config::{SameSite, SessionSettings};
 
+/// Name, equals sign and value of the longest cookie that every browser keeps (RFC 6265, section 6.1).
+const MAX_COOKIE_LENGTH: usize = 4096;
+
 /// The cookies of an SSO zone: their names, and the attributes that all of them carry.
 #[derive(Debug)]
 pub struct CookieJar {
@@ -30,7 +33,8 @@ impl CookieJar {
         Self {
             zone: settings.zone.as_str().into(),
             session_name: format!("{}SESSION", settings.zone),
-            login_name: format!("{}LOGIN", settings.zone),
+            // The prefix keeps other hosts and clear-text connections from planting one.
+            login_name: format!("__Host-{}LOGIN", settings.zone),
             same_site: settings.same_site,
             domain: settings.cookie_domain.clone(),
         }
@@ -49,6 +53,11 @@ impl CookieJar {
     /// The session cookie with a sealed value.
     pub fn session(&self, sealed: String) -> Option<HeaderValue> {
         self.set_cookie(&self.session_name, sealed, self.domain.clone())
+    }
+
+    /// Whether browsers would keep it: they count the name, too.
+    fn fits(&self, sealed: &str) -> bool {
+        self.session_name.len() + sealed.len() < MAX_COOKIE_LENGTH
     }
 
     /// The session cookie after logout.
@@ -107,6 +116,9 @@ impl Sessions {
         session.touch(now);
         let claims = SessionClaims::new(&session.state(), writer.agent_name, writer.client_ip, now);
         let sealed = claims.seal(writer.ring, writer.jar.zone()).ok()?;
+        if !writer.jar.fits(&sealed) {
+            return None;
+        }
         // Known at once, so that the next request finds its session without opening anything.
         let alias = Alias {
             zone: Arc::clone(writer.jar.zone()),

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use policy_protocol::message::{ValidateAnswer, ValidateRequest};
-use policy_protocol::{Reason, SessionId};
+use policy_protocol::{Reason, SessionId, SessionSpec};
 
 use super::Sessions;
 use super::cache::CachedSession;
@@ -23,7 +23,7 @@ pub enum NotValidated {
 pub type Validated = Result<Arc<CachedSession>, NotValidated>;
 
 /// What an answer depends on besides the session: requests that differ here must not share one (R5).
-pub(super) type FlightKey = (SessionId, Option<IpAddr>);
+pub(super) type FlightKey = (SessionId, SessionSpec, Option<IpAddr>);
 
 impl Sessions {
     /// Asks the policy server whether a session is alive, or joins a call that does.
@@ -31,7 +31,12 @@ impl Sessions {
     /// # Errors
     /// See [`NotValidated`].
     pub async fn validate(self: &Arc<Self>, request: ValidateRequest) -> Validated {
-        let key = (request.session.session_id, request.client_address);
+        let ticket = &request.session;
+        let key = (
+            ticket.session_id,
+            ticket.session_spec.clone(),
+            request.client_address,
+        );
         let sessions = Arc::clone(self);
         let answer = self
             .validations
@@ -59,8 +64,7 @@ impl Sessions {
                 .adopt(*session, generation, asked_at)
                 .map_err(NotValidated::Refused),
             Ok(ValidateAnswer::No { reason }) => {
-                // A wrong client address says nothing of the session itself.
-                if reason != Reason::INVALID_SESSION_IP {
+                if ends_session(reason) {
                     self.cache.end(id, reason);
                 }
                 Err(NotValidated::Refused(reason))
@@ -68,4 +72,16 @@ impl Sessions {
             Ok(ValidateAnswer::Yes { .. }) | Err(_) => Err(NotValidated::Unavailable),
         }
     }
+}
+
+/// Whether a refusal is about the session itself. Others are about what was presented with its id.
+pub const fn ends_session(reason: Reason) -> bool {
+    matches!(
+        reason,
+        Reason::REVOKED_SESSION
+            | Reason::EXPIRED_SESSION
+            | Reason::IDLE_SESSION
+            | Reason::USER_DISABLED
+            | Reason::USER_LOGOUT
+    )
 }

@@ -37,9 +37,10 @@ pub struct Metrics {
     pub connections: Counter,
     /// Connections that are open, tunnels included.
     pub connections_open: Gauge,
-    /// Attempts at a server of an upstream that failed before a response began. A request that another
-    /// server answered is not refused, so this can be above the refusals.
-    pub upstream_failures: Counter,
+    /// Requests that were turned away because there were too many.
+    pub requests_refused: Counter,
+    /// Requests that ended in a fault of ours.
+    pub panics: Counter,
     /// Sessions that were ended by an event from the policy server.
     pub revocations: Counter,
     /// 1 while the policy server's events are received without a gap, else 0.
@@ -83,10 +84,8 @@ impl Metrics {
         let handshake_failures = counter("handshake_failures", "TLS handshakes that failed");
         let connections_refused = counter("connections_refused", "Connections above the limit");
         let connections = counter("connections", "Connections accepted");
-        let upstream_failures = counter(
-            "upstream_failures",
-            "Attempts at an upstream server without a response",
-        );
+        let requests_refused = counter("requests_refused", "Requests above the limit");
+        let panics = counter("panics", "Requests that ended in a fault of ours");
         let revocations = counter(
             "revocations",
             "Sessions ended by the policy server's events",
@@ -120,7 +119,8 @@ impl Metrics {
             connections_refused,
             connections,
             connections_open,
-            upstream_failures,
+            requests_refused,
+            panics,
             revocations,
             events_connected,
             session_cache_entries,

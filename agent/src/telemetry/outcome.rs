@@ -27,8 +27,6 @@ pub enum Outcome {
     Forbidden,
     /// The policy server could not be asked.
     PolicyUnavailable,
-    /// Too much at once.
-    Overloaded,
     /// The application could not be reached, or broke off.
     UpstreamUnavailable,
     /// The application took too long.
@@ -41,7 +39,7 @@ pub enum Outcome {
 
 impl Outcome {
     /// Every outcome, in the order of their discriminants.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 15] = [
         Self::Forwarded,
         Self::Challenged,
         Self::Served,
@@ -53,7 +51,6 @@ impl Outcome {
         Self::TooLarge,
         Self::Forbidden,
         Self::PolicyUnavailable,
-        Self::Overloaded,
         Self::UpstreamUnavailable,
         Self::UpstreamTimedOut,
         Self::Internal,
@@ -74,7 +71,6 @@ impl Outcome {
             Self::TooLarge => "too_large",
             Self::Forbidden => "forbidden",
             Self::PolicyUnavailable => "policy_unavailable",
-            Self::Overloaded => "overloaded",
             Self::UpstreamUnavailable => "upstream_unavailable",
             Self::UpstreamTimedOut => "upstream_timed_out",
             Self::Internal => "internal",
@@ -92,9 +88,8 @@ impl From<&Denial> for Outcome {
             Denial::MethodNotAllowed => Self::MethodNotAllowed,
             Denial::TooLarge => Self::TooLarge,
             Denial::Challenge { .. } => Self::Challenged,
-            Denial::Forbidden => Self::Forbidden,
+            Denial::Forbidden { .. } => Self::Forbidden,
             Denial::PolicyUnavailable => Self::PolicyUnavailable,
-            Denial::Overloaded => Self::Overloaded,
             Denial::UpstreamUnavailable => Self::UpstreamUnavailable,
             Denial::UpstreamTimedOut => Self::UpstreamTimedOut,
             Denial::Internal => Self::Internal,

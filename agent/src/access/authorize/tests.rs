@@ -91,6 +91,21 @@ fn refusals_alone_leave_everything_else_allowed() {
 }
 
 #[test]
+fn a_refusal_holds_in_upper_and_lower_case_and_a_permission_does_not() {
+    let deny = [Rule {
+        deny: true,
+        resource: Some(String::from("/admin")),
+        ..allow()
+    }];
+    assert!(!allowed(&deny, "/ADMIN/x", &Method::GET, "192.0.2.1"));
+    let permit = [Rule {
+        resource: Some(String::from("/admin")),
+        ..allow()
+    }];
+    assert!(!allowed(&permit, "/ADMIN/x", &Method::GET, "192.0.2.1"));
+}
+
+#[test]
 fn every_part_of_a_rule_must_match() {
     let rule = Rule {
         groups: vec![String::from("staff")],

@@ -163,7 +163,7 @@ impl Visitor {
         password: &str,
     ) -> Result<Response, String> {
         let page = self.get(address, &self.login).await?;
-        if let Some(login) = cookie(page.headers(), "SMLOGIN") {
+        if let Some(login) = cookie(page.headers(), "__Host-SMLOGIN") {
             self.login = login;
         }
         let html = text(page).await?;

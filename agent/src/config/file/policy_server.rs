@@ -18,7 +18,7 @@ pub struct PolicyServer {
     /// For `embedded`: the policy server's own configuration file.
     pub config_file: Option<PathBuf>,
     /// For `native`: the servers' addresses, in order of preference, such as `https://policy.example.com:44443`.
-    /// Plain http is accepted for loopback addresses only. Classic name: policyserver, in SmHost.conf.
+    /// All of them must lead to the same sessions and keys: the next is asked when one cannot be reached. Classic name: policyserver, in SmHost.conf.
     pub urls: Vec<String>,
     /// For `native`: certificates (PEM) of the authorities to trust; the system's if absent.
     pub ca_file: Option<PathBuf>,

@@ -8,7 +8,7 @@ use url::Url;
 
 use crate::access::identity::known_names as identity_headers;
 use crate::config::report::Spot;
-use crate::http::headers::MAX_MANAGED_NAME;
+use crate::http::headers::{self, MAX_MANAGED_NAME};
 
 /// A host name or address in lower case, without a port.
 ///
@@ -148,8 +148,9 @@ const RESERVED: [&str; 15] = [
 
 /// A name as servers see it that do not tell `X-A` from `x_a` (R1).
 fn fold(name: &str) -> String {
-    name.to_ascii_lowercase()
-        .replace(|letter: char| !letter.is_ascii_alphanumeric(), "-")
+    name.bytes()
+        .map(|byte| char::from(headers::fold(byte)))
+        .collect()
 }
 
 /// The headers that this configuration adds to requests.

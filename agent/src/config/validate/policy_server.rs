@@ -6,6 +6,7 @@ use http::Uri;
 
 use super::files::Files;
 use super::{names, positive, whole_seconds};
+use crate::config::defaults;
 use crate::config::file::policy_server as file;
 use crate::config::report::Spot;
 use crate::config::{PolicyServer, PolicyServerKind};
@@ -17,6 +18,10 @@ pub(super) fn policy_server(
     spot: &Spot<'_>,
 ) -> Option<PolicyServer> {
     let timeout = positive(file.timeout.0, &spot.key("timeout"));
+    if file.timeout.0 > defaults::MAX_POLICY_TIMEOUT {
+        spot.key("timeout")
+            .problem("longer than 30s: nobody waits that long for a page");
+    }
     let outage_grace = whole_seconds(file.outage_grace.0, &spot.key("outage_grace"));
     if !file.outage_grace.0.is_zero() {
         spot.key("outage_grace")
@@ -102,14 +107,11 @@ fn server(text: &str, spot: &Spot<'_>) -> Option<Uri> {
         }
     };
     if url.scheme() == "http" {
-        if !names::is_loopback(&url) {
-            spot.problem_with_hint(
-                "passwords and keys must not cross a network in clear text",
-                "use https",
-            );
-            return None;
-        }
-        spot.warn("the policy server is asked in clear text on this machine");
+        spot.problem_with_hint(
+            "passwords and keys must not travel in clear text",
+            "use https",
+        );
+        return None;
     }
     names::origin_uri(&url)
 }

@@ -8,9 +8,10 @@ use policy_protocol::{AuthScheme, ProtectionLevel};
 
 use super::names::{self, HeaderNames};
 use super::{positive, responses, rules, unique, whole_seconds};
+use crate::access::protection::covers;
 use crate::config::Realm;
 use crate::config::file::{self, File};
-use crate::config::realm_inheritance::{covers, hosts, inherit};
+use crate::config::realm_inheritance::{hosts, inherit};
 use crate::config::report::Spot;
 use crate::config::spelling;
 

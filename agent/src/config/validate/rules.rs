@@ -1,9 +1,9 @@
 //! Checks `[[realms.rules]]`.
 
 use super::{names, unique};
+use crate::access::protection::covers;
 use crate::config::Rule;
 use crate::config::file::realms as file;
-use crate::config::realm_inheritance::covers;
 use crate::config::report::Spot;
 
 /// The rules of a realm. They are only checked where there is a `spot`, which inherited ones have not.

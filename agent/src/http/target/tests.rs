@@ -102,11 +102,15 @@ fn a_host_is_a_name_or_an_address_with_an_optional_port() {
         ("127.0.0.1:1", "127.0.0.1", Some(1)),
         ("[::1]:8443", "[::1]", Some(8443)),
         ("[::1]", "[::1]", None),
+        ("[0:0:0:0:0:0:0:1]:1", "[::1]", Some(1)),
     ] {
         assert_eq!(parse_host(text), Some((String::from(host), port)), "{text}");
     }
     for text in [
         "",
+        "app.test.",
+        "app.test.:80",
+        ".",
         ":80",
         "a b",
         "user@host",
