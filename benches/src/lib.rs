@@ -91,6 +91,7 @@ impl Stage {
             client_certificate: None,
             worker: 0,
             redirect_to_https: None,
+            forwarding: std::sync::OnceLock::new(),
         };
         Self {
             sessions,
