@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use commands::schema::Wanted;
 
 /// Faster than the system's for many small, short-lived pieces, and it gives memory back.
 #[global_allocator]
@@ -47,6 +48,10 @@ enum Command {
         /// Print the reference of all settings in Markdown instead.
         #[arg(long)]
         markdown: bool,
+        /// Print the policy server's instead of the agent's.
+        #[cfg(feature = "embedded")]
+        #[arg(long, conflicts_with = "markdown")]
+        policy_server: bool,
     },
     /// Read a password from standard input and print its hash for the users file.
     #[cfg(feature = "embedded")]
@@ -65,7 +70,13 @@ fn main() -> ExitCode {
         #[cfg(feature = "embedded")]
         Command::Demo(options) => commands::demo::run(&options),
         Command::Check { file } => commands::check::run(&file),
-        Command::Schema { markdown } => commands::schema::run(markdown),
+        #[cfg(feature = "embedded")]
+        Command::Schema {
+            policy_server: true,
+            ..
+        } => commands::schema::run(Wanted::PolicyServerSchema),
+        Command::Schema { markdown: true, .. } => commands::schema::run(Wanted::Reference),
+        Command::Schema { .. } => commands::schema::run(Wanted::Schema),
         #[cfg(feature = "embedded")]
         Command::HashPassword => commands::hash_password::run(),
         Command::Sessions(options) => commands::sessions::run(&options),

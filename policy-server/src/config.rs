@@ -4,6 +4,7 @@
 //! problem at once.
 
 pub mod duration;
+pub mod environment;
 pub mod file;
 mod validate;
 
@@ -99,8 +100,8 @@ impl PolicyServerConfig {
     /// How long keys are current unless the configuration says otherwise.
     pub const DEFAULT_ROLLOVER: Duration = Duration::from_secs(7 * 24 * 3600);
 
-    /// Reads a configuration file and the secret files that it names. Relative paths are relative to
-    /// the file.
+    /// Reads a configuration file, with this process's [environment] over it, and the secret files that
+    /// it names. Relative paths are relative to the file.
     ///
     /// # Errors
     /// All problems at once.
@@ -108,7 +109,26 @@ impl PolicyServerConfig {
         let name = path.display().to_string();
         let text = std::fs::read_to_string(path)
             .map_err(|error| Problems::one(Problem::unplaced(&name, "", &error.to_string())))?;
-        Self::parse(&text, &name, path.parent().unwrap_or_else(|| Path::new("")))
+        let base = path.parent().unwrap_or_else(|| Path::new(""));
+        let variables: Vec<_> = std::env::vars_os()
+            .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)))
+            .filter(|(key, _)| key.starts_with(environment::PREFIX))
+            .collect();
+        if variables.is_empty() {
+            return Self::parse(&text, &name, base);
+        }
+        // What is wrong with the file itself is told of its own lines first.
+        parse_toml::<toml::Table>(&text, &name)
+            .and_then(|table| {
+                environment::overlay(table, variables).map_err(|variable| {
+                    let message = "the name of this environment variable leads to no key";
+                    Problems::one(Problem::unplaced(&name, &variable, message))
+                })
+            })
+            .and_then(|table| {
+                let name = format!("{name} with {}*", environment::PREFIX);
+                Self::parse(&table.to_string(), &name, base)
+            })
     }
 
     /// Reads a configuration called `name` in messages, whose relative paths are relative to `base`.
