@@ -13,8 +13,9 @@ use crate::site::Site;
 /// Headers that every request gets: where it comes from, its id, and the seconds until its session ends.
 const FORWARDING_HEADERS: usize = 7;
 
-/// Keeps what only this user may see out of caches that several users share.
-static PRIVATE: HeaderValue = HeaderValue::from_static("private");
+/// Keeps what only this user may see out of caches that several users share, and out of what the Back
+/// button brings back after a logout: Chromium keeps a merely private page alive, cookies or not.
+static PRIVATE: HeaderValue = HeaderValue::from_static("private, no-store");
 
 /// The request as the application gets it: exactly the path that was decided on, identity and forwarding
 /// headers of our own, and none of our cookies. Managed headers of the client are gone already.

@@ -12,7 +12,7 @@ use crate::{EventStream, PolicyError};
 
 /// The longest line that is read, in bytes. The longest event holds one universal id.
 const MAX_LINE: usize = 16 * 1024;
-/// A stream that is silent for three heartbeats is dead, whatever TCP says.
+/// A stream without an event for three heartbeats is dead, whatever TCP says.
 const SILENCE: Duration = Duration::from_secs(3 * HEARTBEAT_SECONDS);
 
 /// What has been read of a stream.
@@ -41,7 +41,8 @@ where
     Box::pin(futures_util::stream::unfold(
         lines,
         |mut lines| async move {
-            let event = lines.next().await?;
+            let next = tokio::time::timeout(SILENCE, lines.next()).await;
+            let event = next.unwrap_or(Some(Err(PolicyError::TimedOut)))?;
             lines.lost = event.is_err();
             Some((event, lines))
         },
@@ -54,11 +55,9 @@ impl<S: Stream<Item = Result<Bytes, PolicyError>> + Unpin> Lines<S> {
             if let Some(event) = self.ready.pop_front() {
                 return Some(event);
             }
-            match tokio::time::timeout(SILENCE, self.chunks.next()).await {
-                Err(_) => return Some(Err(PolicyError::TimedOut)),
-                Ok(None) => return None,
-                Ok(Some(Err(error))) => return Some(Err(error)),
-                Ok(Some(Ok(chunk))) => self.take(&chunk),
+            match self.chunks.next().await? {
+                Ok(chunk) => self.take(&chunk),
+                Err(error) => return Some(Err(error)),
             }
         }
         None
@@ -111,6 +110,21 @@ mod tests {
         let events = read(vec![[HELLO, "nonsense\n", HELLO].concat().into_bytes()]).await;
         assert_eq!(events.len(), 2);
         assert_eq!(events[1], Err(PolicyError::Protocol));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_that_falls_silent_is_lost() {
+        let nothing = futures_util::stream::pending().boxed();
+        let trickle = futures_util::stream::unfold((), async |()| {
+            tokio::time::sleep(SILENCE / 2).await;
+            Some((Ok(Bytes::from("{")), ()))
+        });
+        for rest in [nothing, trickle.boxed()] {
+            let first = iter([Ok(Bytes::from(HELLO))]);
+            let events: Vec<_> = decode(first.chain(rest)).collect().await;
+            assert_eq!(events.len(), 2);
+            assert_eq!(events[1], Err(PolicyError::TimedOut));
+        }
     }
 
     #[tokio::test]

@@ -41,7 +41,8 @@ pub enum PolicyError {
     Protocol,
 }
 
-/// Events as they arrive. An error or the end means that the stream is lost.
+/// Events as they arrive. An error or the end means that the stream is lost; one that is silent for three
+/// heartbeats is lost too, and whoever makes the stream sees to it that it then ends.
 pub type EventStream = Pin<Box<dyn Stream<Item = Result<Event, PolicyError>> + Send>>;
 
 /// The calls of a policy server.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::SessionId;
+use crate::{SessionId, Timestamp};
 
 /// A place in one policy server's stream of events.
 ///
@@ -42,14 +42,18 @@ pub enum EventKind {
         /// Which.
         session_id: SessionId,
     },
-    /// Every session of a user ended.
+    /// Every session of a user ended that there was.
     UserRevoked {
         /// The user's universal id.
         universal_id: String,
+        /// Sessions that started at this time or before are over, by the policy server's clock, which
+        /// also dates the start of sessions.
+        through: Timestamp,
     },
     /// There are new agent keys to fetch.
     KeysRolled,
-    /// Everything cached about sessions and decisions must be asked anew.
+    /// Everything cached about sessions and decisions must be asked anew. Sent when the user directory has
+    /// changed: groups and attributes count at once, not after the validation period.
     CacheFlush,
 }
 

@@ -99,24 +99,6 @@ impl PolicyServerConfig {
     /// How long keys are current unless the configuration says otherwise.
     pub const DEFAULT_ROLLOVER: Duration = Duration::from_secs(7 * 24 * 3600);
 
-    /// A configuration without remote agents, administrators and policies: enough for a policy server
-    /// in the same process.
-    pub fn embedded(state_dir: PathBuf, users_file: PathBuf) -> Self {
-        Self {
-            state_dir,
-            users_file,
-            agents: Vec::new(),
-            admin_secret: None,
-            listen: None,
-            limits: Limits {
-                max_timeout: Duration::from_secs(24 * 3600),
-                idle_timeout: None,
-            },
-            agent_key_rollover: Self::DEFAULT_ROLLOVER,
-            policies: Vec::new(),
-        }
-    }
-
     /// Reads a configuration file and the secret files that it names. Relative paths are relative to
     /// the file.
     ///

@@ -32,6 +32,15 @@ pub enum Authentication {
     UnknownUser,
 }
 
+/// What was changed in a directory from outside.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Whether anything is different about a user who was there before, groups and attributes included.
+    pub to_known_users: bool,
+    /// The universal ids of users who may not log in any more.
+    pub gone: Vec<String>,
+}
+
 /// Why a directory gave no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DirectoryError {
@@ -68,7 +77,6 @@ pub trait Directory: Send + Sync + 'static {
         universal_id: &'a str,
     ) -> BoxFuture<'a, Result<Option<Arc<User>>, DirectoryError>>;
 
-    /// Looks for changes that were made outside, and returns the universal ids of users who may not
-    /// log in any more.
-    fn refresh(&self) -> BoxFuture<'_, Result<Vec<String>, DirectoryError>>;
+    /// Looks for changes that were made outside since the last look. They are in force when this returns.
+    fn refresh(&self) -> BoxFuture<'_, Result<Changes, DirectoryError>>;
 }

@@ -129,11 +129,18 @@ impl HostPattern {
 }
 
 impl Policy {
-    /// Is the resource on one of the hosts and below the prefix?
+    /// Is the resource on one of the hosts and below the prefix? Its case does not count: to the
+    /// application `/ADMIN` may well be `/admin`.
     fn covers(&self, resource: &ResourceContext) -> bool {
         let host = resource.server.to_ascii_lowercase();
         self.hosts.iter().any(|pattern| pattern.matches(&host))
             && is_below(self.prefix(), &resource.resource)
+    }
+
+    /// Is a resource that the policy covers written as its prefix is? Only then it may be allowed: to
+    /// the application `/ADMIN` may well be something else than `/admin`.
+    fn is_exact(&self, resource: &ResourceContext) -> bool {
+        resource.resource.starts_with(self.prefix())
     }
 
     /// The resource prefix without a slash at its end, which would say nothing.
@@ -158,25 +165,29 @@ impl Policy {
     }
 }
 
-/// Whole path segments only: `/app` covers `/app`, `/app/x` and `/app;v=1`, but not `/application`.
+/// Whole path segments only: `/app` covers `/app`, `/App/x` and `/app;v=1`, but not `/application`.
 fn is_below(prefix: &str, path: &str) -> bool {
-    path.strip_prefix(prefix)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', ';']))
+    path.split_at_checked(prefix.len())
+        .is_some_and(|(head, rest)| {
+            head.eq_ignore_ascii_case(prefix) && (rest.is_empty() || rest.starts_with(['/', ';']))
+        })
 }
 
-/// The realm of a resource: that of the longest prefix.
+/// The realm of a resource: that of the longest prefix, and of two that differ in case only, the one
+/// that is written as the resource is.
 pub(crate) fn realm<'p>(policies: &'p [Policy], resource: &ResourceContext) -> Option<&'p str> {
     let covering = policies.iter().filter(|policy| policy.covers(resource));
     covering
-        .max_by_key(|policy| policy.prefix().len())
+        .max_by_key(|policy| (policy.prefix().len(), policy.is_exact(resource)))
         .map(|policy| policy.realm.as_str())
 }
 
 /// Decides.
 ///
-/// A denial counts wherever its prefix reaches. A permission counts only if no policy has a longer
-/// prefix for the resource: letting everybody into `/` does not let them into `/admin`, once there is
-/// a policy for `/admin`.
+/// A denial counts wherever its prefix reaches, in any case of letters. A permission counts only for
+/// the case it is written in, and only if no policy has a longer prefix for the resource in any case:
+/// letting everybody into `/` lets them neither into `/admin` nor into `/ADMIN`, once there is a
+/// policy for `/admin`.
 pub(crate) fn decide(
     policies: &[Policy],
     resource: &ResourceContext,
@@ -206,7 +217,7 @@ pub(crate) fn decide(
     }
     let permissions: Vec<_> = applying
         .into_iter()
-        .filter(|policy| policy.prefix().len() == longest)
+        .filter(|policy| policy.prefix().len() == longest && policy.is_exact(resource))
         .collect();
     if permissions.is_empty() {
         return Decision::Deny { ttl, policy: None };

@@ -1,5 +1,7 @@
 //! Serves the router over HTTPS: TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1 by ALPN.
 
+mod connection;
+
 use std::fmt::Display;
 use std::io;
 use std::net::SocketAddr;
@@ -8,9 +10,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use hyper::server::conn::{http1, http2};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -18,7 +17,6 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::server::TlsStream;
 
 use crate::config::ListenConfig;
 use crate::http::router;
@@ -26,18 +24,8 @@ use crate::server::PolicyServer;
 
 /// Connections at a time. Every worker of every agent holds one or a few.
 const MAX_CONNECTIONS: usize = 1024;
-/// Calls at a time on one HTTP/2 connection.
-const MAX_STREAMS: u32 = 256;
 /// How long a TLS handshake may take.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a request head may take, which is also how long an HTTP/1.1 connection may be idle.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(75);
-/// How often an HTTP/2 connection is checked for life, and how long its answer may take.
-const KEEP_ALIVE: Duration = Duration::from_secs(20);
-/// The longest request head, in bytes.
-const MAX_HEAD: u32 = 16 * 1024;
-/// How long calls in progress may run on after the server was told to stop.
-const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Why a policy server could not be served.
 #[derive(Debug, thiserror::Error)]
@@ -143,55 +131,16 @@ async fn accept(
     while connections.join_next().await.is_some() {}
 }
 
-type ConnectionError = Box<dyn std::error::Error + Send + Sync>;
-
 async fn connection(
     stream: TcpStream,
     acceptor: TlsAcceptor,
     router: Router,
     stop: watch::Receiver<bool>,
-) -> Result<(), ConnectionError> {
+) -> Result<(), connection::ConnectionError> {
     stream.set_nodelay(true)?;
     let stream = tokio::time::timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream)).await??;
-    let service = TowerToHyperService::new(router);
-    if is_http2(&stream) {
-        let mut builder = http2::Builder::new(TokioExecutor::new());
-        builder
-            .timer(TokioTimer::new())
-            .max_concurrent_streams(MAX_STREAMS)
-            .max_header_list_size(MAX_HEAD)
-            .keep_alive_interval(KEEP_ALIVE)
-            .keep_alive_timeout(KEEP_ALIVE);
-        let mut connection =
-            std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service));
-        tokio::select! {
-            ended = connection.as_mut() => return Ok(ended?),
-            () = stopped(stop) => connection.as_mut().graceful_shutdown(),
-        }
-        Ok(tokio::time::timeout(STOP_TIMEOUT, connection).await??)
-    } else {
-        let mut builder = http1::Builder::new();
-        builder
-            .timer(TokioTimer::new())
-            .header_read_timeout(HEAD_TIMEOUT)
-            .max_buf_size(MAX_HEAD as usize);
-        let mut connection =
-            std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service));
-        tokio::select! {
-            ended = connection.as_mut() => return Ok(ended?),
-            () = stopped(stop) => connection.as_mut().graceful_shutdown(),
-        }
-        Ok(tokio::time::timeout(STOP_TIMEOUT, connection).await??)
-    }
-}
-
-fn is_http2(stream: &TlsStream<TcpStream>) -> bool {
-    stream.get_ref().1.alpn_protocol() == Some(b"h2")
-}
-
-async fn stopped(mut stop: watch::Receiver<bool>) {
-    // An error means that whoever would have said so is gone.
-    _ = stop.wait_for(|stopping| *stopping).await;
+    let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+    connection::serve(stream, is_http2, router, stop).await
 }
 
 fn tls(listen: &ListenConfig) -> Result<ServerConfig, ServeError> {

@@ -126,13 +126,14 @@ impl PolicyServer {
     }
 
     /// One round of what the background does: rolls keys over when it is time, drops what has reached
-    /// its end, and ends the sessions of users who may not log in any more.
+    /// its end, lets agents ask anew when users have changed, and ends the sessions of those who may
+    /// not log in any more.
     ///
     /// # Errors
     /// If any part of it failed; the other parts are done.
     pub async fn maintain(&self) -> Result<(), PolicyError> {
         let parts = [
-            self.end_sessions_of_gone_users().await,
+            self.refresh_users().await,
             self.roll_keys_when_due().await,
             self.sessions
                 .remove_expired(self.now())
@@ -142,8 +143,12 @@ impl PolicyServer {
         parts.into_iter().collect()
     }
 
-    async fn end_sessions_of_gone_users(&self) -> Result<(), PolicyError> {
-        for universal_id in self.directory.refresh().await.map_err(failure)? {
+    async fn refresh_users(&self) -> Result<(), PolicyError> {
+        let changes = self.directory.refresh().await.map_err(failure)?;
+        if changes.to_known_users {
+            self.events.publish(EventKind::CacheFlush);
+        }
+        for universal_id in changes.gone {
             self.end_sessions_of(&universal_id).await?;
         }
         Ok(())

@@ -1,1 +1,37 @@
-fn main() {}
+//! Integration tests: a module for each behaviour, all over real sockets.
+#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(
+    unreachable_pub,
+    reason = "nothing reaches into a test binary, and the fuzz targets share a module with it"
+)]
+
+mod admin;
+mod assertion;
+mod bad_input;
+mod basic;
+mod browser;
+mod cache;
+mod certificate;
+mod config;
+mod corpus;
+mod drain;
+mod framing;
+mod headers;
+mod http2_smuggling;
+mod keys;
+mod logout;
+mod outage;
+mod paths;
+mod post_preservation;
+mod proxy;
+mod redirect_targets;
+mod reload;
+mod rules;
+mod seal;
+mod secrets;
+mod step_up;
+mod story;
+mod streaming;
+mod support;
+mod time;
+mod upgrade;

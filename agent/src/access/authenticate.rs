@@ -158,7 +158,7 @@ async fn open_cookie(
     let spec = claims.session_spec();
     let known = sessions.cache.find(claims.session_id);
     // An id is no proof: a session that is known counts only for a cookie that brings its very spec.
-    let session = match known.filter(|session| session.state().spec == spec) {
+    let session = match known.filter(|session| session.owns_spec(&spec)) {
         Some(session) => session,
         None if claims.is_idle(visit.now) => return Err(Reason::IDLE_SESSION.into()),
         None => {

@@ -6,6 +6,7 @@ mod environment;
 use std::fs;
 use std::path::Path;
 
+use policy_protocol::AuthScheme;
 use proptest::prelude::*;
 use tempfile::TempDir;
 

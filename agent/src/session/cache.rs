@@ -170,13 +170,16 @@ impl SessionCache {
         }
     }
 
-    /// Ends every session of a user that started no later than `now`.
-    pub fn end_user(&self, universal_id: &str, now: Timestamp) {
+    /// Ends every session of a user that started no later than `through`, by the policy server's clock.
+    pub fn end_user(&self, universal_id: &str, through: Timestamp) {
         let registry = self.registry();
-        self.ended_users.insert(universal_id.to_owned(), now);
+        // Under the lock. Events of two policy servers may come in any order: the latest time counts.
+        let known = self.ended_users.get(universal_id).unwrap_or_default();
+        self.ended_users
+            .insert(universal_id.to_owned(), through.max(known));
         for session in registry.sessions.values().filter_map(Weak::upgrade) {
             let state = session.state();
-            if state.identity.universal_id == universal_id && state.started <= now {
+            if state.identity.universal_id == universal_id && state.started <= through {
                 session.end(Reason::REVOKED_SESSION);
             }
         }

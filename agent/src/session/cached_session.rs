@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption, Guard};
 use http::{HeaderName, HeaderValue};
-use policy_protocol::{Reason, Session, SessionId, Timestamp};
+use policy_protocol::{Reason, Session, SessionId, SessionSpec, Timestamp};
 
 use crate::config::Realm;
 
@@ -32,6 +32,8 @@ pub struct CachedSession {
     ended: AtomicU32,
     rendered: ArcSwap<Vec<Arc<RealmHeaders>>>,
     cookie: ArcSwapOption<IssuedCookie>,
+    /// The spec that the policy server last said yes to, and has since replaced.
+    proven: ArcSwapOption<SessionSpec>,
 }
 
 /// What an application in one realm is told of a session: ready-made.
@@ -68,6 +70,7 @@ impl CachedSession {
             ended: AtomicU32::new(ALIVE),
             rendered: ArcSwap::default(),
             cookie: ArcSwapOption::empty(),
+            proven: ArcSwapOption::empty(),
             state: ArcSwap::from_pointee(session),
         }
     }
@@ -97,6 +100,17 @@ impl CachedSession {
     /// What Login or Validate last said.
     pub fn state(&self) -> Guard<Arc<Session>> {
         self.state.load()
+    }
+
+    /// Remembers that the policy server said yes to `spec`, although its answer brought a newer one:
+    /// requests that came together bring the same old cookie.
+    pub fn prove(&self, spec: SessionSpec) {
+        self.proven.store(Some(Arc::new(spec)));
+    }
+
+    /// Whether `spec` is known to be one of this session.
+    pub fn owns_spec(&self, spec: &SessionSpec) -> bool {
+        self.state.load().spec == *spec || self.proven.load().as_deref() == Some(spec)
     }
 
     /// Ends the session. The first reason stays.

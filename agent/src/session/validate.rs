@@ -47,6 +47,7 @@ impl Sessions {
 
     async fn ask(&self, request: ValidateRequest) -> Validated {
         let id = request.session.session_id;
+        let presented = request.session.session_spec.clone();
         let generation = self.trust.generation();
         let asked_at = self.now();
         let answer = self.policy.validate(request).await;
@@ -62,6 +63,8 @@ impl Sessions {
             Ok(ValidateAnswer::Yes { session }) if session.id == id => self
                 .cache
                 .adopt(*session, generation, asked_at)
+                // While the call still counts as under way: who comes later finds what it has proven.
+                .inspect(|session| session.prove(presented))
                 .map_err(NotValidated::Refused),
             Ok(ValidateAnswer::No { reason }) => {
                 if ends_session(reason) {

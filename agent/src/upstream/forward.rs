@@ -5,9 +5,10 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::HOST;
+use http::header::{HOST, TRANSFER_ENCODING};
 use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
+use http_body::Body as _;
 use hyper::body::Incoming;
 use tokio::time::{Instant, timeout_at};
 
@@ -52,6 +53,10 @@ impl Upstream {
         strip_request(request.headers_mut(), managed, http2);
         if websocket.is_some() {
             WebSocket::ask(request.headers_mut());
+        } else if !http2 && streams_without_length(&request) {
+            // hyper takes a GET for one without a body unless told otherwise.
+            let chunked = HeaderValue::from_static("chunked");
+            request.headers_mut().insert(TRANSFER_ENCODING, chunked);
         }
         let progress = request
             .body_mut()
@@ -191,6 +196,11 @@ impl Upstream {
             Failure::Unsendable => Denial::Internal,
         }
     }
+}
+
+fn streams_without_length(request: &Request<RequestBody>) -> bool {
+    let body = request.body();
+    !body.is_end_stream() && body.size_hint().exact().is_none()
 }
 
 /// The price of a second attempt: hyper consumes a request, so what may be repeated is copied first.

@@ -70,6 +70,7 @@ impl PolicyServer {
             .map_err(failure)?;
         self.events.publish(EventKind::UserRevoked {
             universal_id: universal_id.to_owned(),
+            through: now,
         });
         Ok(())
     }

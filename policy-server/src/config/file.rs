@@ -91,7 +91,8 @@ pub struct PolicySection {
     #[serde(default = "all_hosts")]
     #[schemars(with = "Vec<String>")]
     pub hosts: Vec<Spanned<String>>,
-    /// The resource prefix, in whole path segments: `/app` covers `/app` and `/app/x`.
+    /// The resource prefix, in whole path segments: `/app` covers `/app` and `/app/x`. A denial also
+    /// covers `/App`; nothing is allowed in another case than is written here.
     #[schemars(with = "String")]
     pub resource: Spanned<String>,
     /// HTTP methods; all unless given.

@@ -19,9 +19,9 @@ use std::time::SystemTime;
 use futures_util::future::BoxFuture;
 use policy_protocol::{Secret, UserDirectory};
 
-use super::file_format::{Entry, Users, folded, gone, read};
+use super::file_format::{Entry, Users, changes, folded, read};
 use super::password::PasswordChecker;
-use super::{Authentication, Directory, DirectoryError, User};
+use super::{Authentication, Changes, Directory, DirectoryError, User};
 use crate::config::{Problem, Problems};
 
 /// Longer names and passwords are nobody's, and hashing them would be work for free.
@@ -87,7 +87,7 @@ impl FileDirectory {
     ///
     /// # Errors
     /// Everything that is wrong with it; what was read before stays in force.
-    fn reload(&self) -> Result<Vec<String>, Problems> {
+    fn reload(&self) -> Result<Changes, Problems> {
         let seen = self
             .loaded
             .read()
@@ -95,17 +95,17 @@ impl FileDirectory {
             .stamp;
         let stamp = stamp(&self.path);
         if stamp.is_some() && seen == stamp {
-            return Ok(Vec::new());
+            return Ok(Changes::default());
         }
         let read = load(&self.path, &self.description);
         let mut loaded = self.loaded.write().unwrap_or_else(PoisonError::into_inner);
         // Also after a failure: one mistake is reported once.
         loaded.stamp = stamp;
         let new = read?;
-        let gone = gone(&loaded.users, &new);
+        let changes = changes(&loaded.users, &new);
         loaded.users = Arc::new(new);
         tracing::info!(file = %self.path.display(), "users file read again");
-        Ok(gone)
+        Ok(changes)
     }
 }
 
@@ -181,7 +181,7 @@ impl Directory for FileDirectory {
         Box::pin(async move { Ok(self.users().by_universal_id.get(universal_id).cloned()) })
     }
 
-    fn refresh(&self) -> BoxFuture<'_, Result<Vec<String>, DirectoryError>> {
+    fn refresh(&self) -> BoxFuture<'_, Result<Changes, DirectoryError>> {
         // A small local file, read only when it has changed.
         Box::pin(async move {
             self.reload().map_err(|problems| {

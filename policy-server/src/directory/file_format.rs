@@ -7,8 +7,8 @@ use policy_protocol::{Identity, UserDirectory};
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::User;
 use super::password::{PasswordCost, StoredHash, hash_password_at};
+use super::{Changes, User};
 use crate::config::{Problem, Problems, parse_toml};
 
 /// Names and ids stand in every session spec, whose length is bounded.
@@ -262,8 +262,8 @@ impl Reader<'_> {
     }
 }
 
-/// The users who could log in under `old` and cannot under `new`.
-pub(super) fn gone(old: &Users, new: &Users) -> Vec<String> {
+/// What `new` changes for the users of `old`.
+pub(super) fn changes(old: &Users, new: &Users) -> Changes {
     let enabled = |users: &Users| -> BTreeSet<String> {
         let enabled = users
             .by_universal_id
@@ -271,5 +271,9 @@ pub(super) fn gone(old: &Users, new: &Users) -> Vec<String> {
             .filter(|(_, user)| !user.disabled);
         enabled.map(|(id, _)| id.clone()).collect()
     };
-    enabled(old).difference(&enabled(new)).cloned().collect()
+    let mut known = old.by_universal_id.iter();
+    Changes {
+        to_known_users: known.any(|(id, user)| new.by_universal_id.get(id) != Some(user)),
+        gone: enabled(old).difference(&enabled(new)).cloned().collect(),
+    }
 }

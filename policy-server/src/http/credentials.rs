@@ -4,6 +4,7 @@
 //! request is looked at.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use ::http::{HeaderMap, StatusCode, header};
 use aws_lc_rs::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
@@ -42,6 +43,24 @@ impl SecretHash {
     }
 }
 
+/// Whether anybody has proven on a connection who they are. Every request of the connection carries it
+/// as an extension.
+#[derive(Clone, Default)]
+pub(crate) struct Proven(Arc<AtomicBool>);
+
+impl Proven {
+    pub(crate) fn get(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Somebody has, with this request.
+    fn by(request: &Request) {
+        if let Some(Self(proven)) = request.extensions().get() {
+            proven.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
 /// The credentials of a scheme, if the request has these and no others.
 fn authorization<'h>(headers: &'h HeaderMap, scheme: &str) -> Option<&'h str> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
@@ -61,6 +80,7 @@ pub(super) async fn agent(
         tracing::warn!("refused an agent that could not prove who it is");
         return Err(UNAUTHORIZED);
     };
+    Proven::by(&request);
     request.extensions_mut().insert(AgentHandle {
         agent: name.into(),
         server,
@@ -100,5 +120,6 @@ pub(super) async fn administrator(
         .write();
         return Err(UNAUTHORIZED);
     }
+    Proven::by(&request);
     Ok(next.run(request).await)
 }

@@ -27,7 +27,10 @@ fn prefixes_cover_whole_segments() {
         ("/app", "/app/", true),
         ("/app", "/app;v=1/x", true),
         ("/app", "/application", false),
-        ("/app", "/App", false),
+        ("/app", "/App", true),
+        ("/App", "/aPP/x", true),
+        ("/app", "/Application", false),
+        ("/app", "/apé", false),
         ("/app", "/x/app", false),
     ] {
         assert_eq!(
@@ -54,13 +57,16 @@ fn policy(resource: &str) -> Policy {
     }
 }
 
-fn is_allowed(policies: &[Policy], action: &str, path: &str) -> bool {
-    let resource = ResourceContext {
+fn request(action: &str, path: &str) -> ResourceContext {
+    ResourceContext {
         agent: String::from("a"),
         server: String::from("h"),
         resource: path.to_owned(),
         action: action.to_owned(),
-    };
+    }
+}
+
+fn is_allowed(policies: &[Policy], action: &str, path: &str) -> bool {
     let identity = Identity {
         user_name: String::from("alice"),
         universal_id: String::from("7"),
@@ -73,7 +79,7 @@ fn is_allowed(policies: &[Policy], action: &str, path: &str) -> bool {
         ..Identity::default()
     };
     matches!(
-        decide(policies, &resource, &identity),
+        decide(policies, &request(action, path), &identity),
         Decision::Allow { .. }
     )
 }
@@ -197,4 +203,41 @@ fn a_permission_ends_where_a_longer_prefix_begins_and_a_denial_does_not() {
     assert!(is_allowed(&policies, "GET", "/b"));
     assert!(!is_allowed(&policies, "GET", "/a/b/c"));
     assert!(!is_allowed(&[], "GET", "/"));
+}
+
+#[test]
+fn another_case_of_the_resource_is_denied_alike_and_never_allowed() {
+    let denied = Policy {
+        deny: true,
+        ..policy("/admin")
+    };
+    let policies = [policy("/"), denied];
+    assert!(!is_allowed(&policies, "GET", "/admin/x"));
+    assert!(!is_allowed(&policies, "GET", "/ADMIN/x"));
+    // Neither by the policy for the other case, nor by the one above it.
+    let policies = [policy("/"), policy("/admin")];
+    assert!(is_allowed(&policies, "GET", "/admin/X"));
+    assert!(!is_allowed(&policies, "GET", "/Admin/X"));
+    // Where both cases are spoken of, each has its own.
+    let policies = [policy("/admin"), policy("/Admin")];
+    assert!(is_allowed(&policies, "GET", "/Admin"));
+    assert!(!is_allowed(&policies, "GET", "/ADMIN"));
+}
+
+#[test]
+fn the_realm_is_that_of_the_longest_prefix_whatever_its_case() {
+    let named = |realm: &str, resource: &str| Policy {
+        realm: realm.to_owned(),
+        ..policy(resource)
+    };
+    let policies = [
+        named("upper", "/Admin"),
+        named("lower", "/admin"),
+        named("all", "/"),
+    ];
+    for (path, expected) in [("/x", "all"), ("/Admin/x", "upper"), ("/admin", "lower")] {
+        let found = realm(&policies, &request("GET", path));
+        assert_eq!(found, Some(expected), "{path}");
+    }
+    assert_ne!(realm(&policies, &request("GET", "/ADMIN")), Some("all"));
 }

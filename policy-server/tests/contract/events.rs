@@ -11,6 +11,7 @@ crate::for_both!(
     what_was_missed_is_told_again,
     another_run_of_the_server_is_a_gap,
     what_ends_sessions_is_told,
+    a_change_of_groups_is_told,
 );
 
 /// The next event that is not a heartbeat.
@@ -101,6 +102,7 @@ async fn what_ends_sessions_is_told(world: World) {
     world.write_users("disabled = true");
     world.server.maintain().await.unwrap();
     world.server.roll_agent_keys().await.unwrap();
+    let through = world.now();
     for expected in [
         EventKind::SessionRevoked {
             session_id: session.id,
@@ -108,12 +110,33 @@ async fn what_ends_sessions_is_told(world: World) {
         EventKind::SessionRevoked { session_id },
         EventKind::UserRevoked {
             universal_id: String::from("bob"),
+            through,
         },
+        EventKind::CacheFlush,
         EventKind::UserRevoked {
             universal_id: String::from("id-of-alice"),
+            through,
         },
         EventKind::KeysRolled,
     ] {
         assert_eq!(next(&mut stream).await.kind, expected);
     }
+}
+
+async fn a_change_of_groups_is_told(world: World) {
+    let mut stream = listen(&world, None).await;
+    next(&mut stream).await;
+    let file = world.dir.path().join("users.toml");
+    let users = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(
+        &file,
+        users.replace(r#"["staff"]"#, r#"["staff", "night"]"#),
+    )
+    .unwrap();
+    world.server.maintain().await.unwrap();
+    assert_eq!(next(&mut stream).await.kind, EventKind::CacheFlush);
+    // Told once: what comes next is the end of a session.
+    world.server.maintain().await.unwrap();
+    let end = end_a_session(&world).await;
+    assert_eq!(next(&mut stream).await.kind, end);
 }

@@ -43,10 +43,27 @@ pub(super) fn realms(
             .realm(&mut seen, headers)
         })
         .collect();
-    checked
-        .into_iter()
-        .collect::<Option<Vec<_>>>()
-        .filter(|_| sound)
+    let realms = checked.into_iter().collect::<Option<Vec<_>>>()?;
+    warn_of_weak_certificate_realms(&realms, &spot);
+    sound.then_some(realms)
+}
+
+/// A session of an equal or higher level opens a realm, however it was made.
+fn warn_of_weak_certificate_realms(realms: &[Arc<Realm>], spot: &Spot<'_>) {
+    let asks = |realm: &Realm, scheme| realm.scheme == scheme;
+    let by_password = realms
+        .iter()
+        .filter(|realm| asks(realm, AuthScheme::Form) || asks(realm, AuthScheme::Basic));
+    let Some(strongest) = by_password.map(|realm| realm.level).max() else {
+        return;
+    };
+    for (index, realm) in realms.iter().enumerate() {
+        if asks(realm, AuthScheme::Certificate) && realm.level <= strongest {
+            spot.index(index).warn(
+                "a session made with a password opens it: give it a protection_level above theirs",
+            );
+        }
+    }
 }
 
 /// One realm under check.

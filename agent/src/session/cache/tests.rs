@@ -87,6 +87,23 @@ fn ending_a_user_ends_that_users_sessions_only() {
 }
 
 #[test]
+fn a_user_is_ended_through_the_time_told_and_no_event_takes_that_back() {
+    let cache = SessionCache::new(1 << 20);
+    let before = cache.adopt(session(1, "alice"), 0, NOW).unwrap();
+    let mut later = session(2, "alice");
+    later.started = Timestamp(NOW.0 + 1);
+    let after = cache.adopt(later, 0, NOW).unwrap();
+    cache.end_user("alice", NOW);
+    assert!(before.check_alive().is_err());
+    assert!(after.check_alive().is_ok());
+    cache.end_user("alice", Timestamp(NOW.0 - 9));
+    assert_eq!(
+        cache.adopt(session(3, "alice"), 0, NOW).unwrap_err(),
+        Reason::REVOKED_SESSION
+    );
+}
+
+#[test]
 fn validation_replaces_the_spec_and_keeps_the_session() {
     let cache = SessionCache::new(1 << 20);
     let first = cache.adopt(session(1, "alice"), 0, NOW).unwrap();

@@ -81,17 +81,40 @@ async fn an_edit_is_seen_once_and_names_who_is_gone() {
     let write = |text: &str| std::fs::write(&path, text).unwrap();
     write("[[users]]\nname = \"a\"\n[[users]]\nname = \"b\"\n[[users]]\nname = \"c\"");
     let directory = FileDirectory::open(&path).unwrap();
-    assert_eq!(directory.refresh().await.unwrap(), Vec::<String>::new());
+    let nothing = Changes::default();
+    assert_eq!(directory.refresh().await.unwrap(), nothing);
     write("[[users]]\nname = \"a\"\n[[users]]\nname = \"b\"\ndisabled = true");
-    assert_eq!(directory.refresh().await.unwrap(), ["b", "c"]);
-    assert_eq!(directory.refresh().await.unwrap(), Vec::<String>::new());
+    let changes = directory.refresh().await.unwrap();
+    assert_eq!(changes.gone, ["b", "c"]);
+    assert!(changes.to_known_users);
+    assert_eq!(directory.refresh().await.unwrap(), nothing);
     write("nonsense");
     assert_eq!(directory.refresh().await, Err(DirectoryError::Failure));
-    assert_eq!(
-        directory.refresh().await.unwrap(),
-        Vec::<String>::new(),
-        "reported once"
-    );
+    assert_eq!(directory.refresh().await.unwrap(), nothing, "reported once");
     assert!(directory.find("a").await.unwrap().is_some());
     assert!(directory.find("c").await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn an_edit_of_groups_changes_a_known_user_and_a_new_user_does_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("users.toml");
+    let write = |text: &str| std::fs::write(&path, text).unwrap();
+    write("[[users]]\nname = \"a\"");
+    let directory = FileDirectory::open(&path).unwrap();
+    for (text, to_known_users) in [
+        ("[[users]]\nname = \"a\"\n[[users]]\nname = \"b\"", false),
+        (
+            "[[users]]\nname = \"a\"\ngroups = [\"g\"]\n[[users]]\nname = \"b\"",
+            true,
+        ),
+    ] {
+        write(text);
+        let changes = directory.refresh().await.unwrap();
+        let expected = Changes {
+            to_known_users,
+            gone: Vec::new(),
+        };
+        assert_eq!(changes, expected, "{text}");
+    }
 }

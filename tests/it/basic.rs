@@ -1,0 +1,106 @@
+//! HTTP Basic: a challenge instead of a page, and a session behind it like any other.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use harness::gateway::{Gateway, PASSWORD};
+use harness::policy_watch::Call;
+use harness::{Answer, Client, Protocol, SeenRequest};
+use http::Method;
+
+async fn ask(client: &Client, target: &str, user: &str, password: &str) -> Answer {
+    let credentials = format!("Basic {}", STANDARD.encode(format!("{user}:{password}")));
+    let request = client
+        .request(Method::GET, target)
+        .header("authorization", credentials);
+    client
+        .send(request.body(harness::client::empty()).unwrap())
+        .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn credentials_open_the_realm_and_are_not_passed_on() {
+    let gateway = Gateway::start().await;
+    for protocol in Protocol::BOTH {
+        let client = gateway.client(protocol);
+        let challenge = client.get("/basic/").await;
+        assert_eq!(challenge.status, 401);
+        assert!(
+            challenge
+                .header("www-authenticate")
+                .starts_with("Basic realm="),
+            "{:?}",
+            challenge.headers
+        );
+        assert_eq!(challenge.location(), "");
+        let answer = ask(&client, "/basic/x", "alice", PASSWORD).await;
+        assert_eq!(answer.status, 200);
+        let seen: SeenRequest = answer.json();
+        assert_eq!(seen.header("SM_USER"), Some("alice"));
+        assert_eq!(seen.header("SM_AUTHTYPE"), Some("Basic"));
+        assert_eq!(
+            seen.header("authorization"),
+            None,
+            "a password is not the application's business"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_credentials_do_not_and_all_answers_are_alike() {
+    let gateway = Gateway::start().await;
+    let client = gateway.client(Protocol::Http1);
+    for (user, password) in [
+        ("alice", "wrong"),
+        ("nobody", PASSWORD),
+        ("", ""),
+        ("alice", ""),
+    ] {
+        let answer = ask(&client, "/basic/", user, password).await;
+        assert_eq!(answer.status, 401, "{user}");
+        assert!(
+            answer
+                .header("www-authenticate")
+                .starts_with("Basic realm=")
+        );
+        assert_eq!(client.cookie("SMSESSION"), None);
+    }
+    assert!(gateway.origin.requests().is_empty());
+}
+
+/// A client that sends its credentials with every request logs in once.
+#[tokio::test(flavor = "multi_thread")]
+async fn repeated_credentials_use_the_session_cache() {
+    let gateway = Gateway::start().await;
+    for _ in 0..5 {
+        let client = gateway.client(Protocol::Http1);
+        assert_eq!(ask(&client, "/basic/", "alice", PASSWORD).await.status, 200);
+    }
+    assert_eq!(gateway.policy.count(Call::Login), 1);
+    assert_eq!(
+        ask(&gateway.client(Protocol::Http1), "/basic/", "bob", PASSWORD)
+            .await
+            .json::<SeenRequest>()
+            .header("SM_USER"),
+        Some("bob")
+    );
+    assert_eq!(
+        ask(
+            &gateway.client(Protocol::Http1),
+            "/basic/",
+            "alice",
+            "wrong"
+        )
+        .await
+        .status,
+        401
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn basic_credentials_do_not_open_a_form_realm() {
+    let gateway = Gateway::start().await;
+    let client = gateway.client(Protocol::Http1);
+    let answer = ask(&client, "/app/", "alice", PASSWORD).await;
+    assert_eq!(answer.status, 302);
+    assert!(gateway.origin.requests().is_empty());
+}

@@ -1,0 +1,169 @@
+//! The login page in a real browser.
+
+use std::path::Path;
+
+use harness::browser::{ENTER, TAB};
+use harness::gateway::{Gateway, PASSWORD};
+use harness::{Browser, eventually};
+use serde_json::json;
+
+fn url(gateway: &Gateway, path: &str) -> String {
+    format!("https://localhost:{}{path}", gateway.address().port())
+}
+
+async fn fill(browser: &Browser, user: &str, password: &str) {
+    let name = browser.find("input[name=USER]").await;
+    browser.clear(&name).await;
+    browser.type_into(&name, user).await;
+    let field = browser.find("input[name=PASSWORD]").await;
+    browser.type_into(&field, password).await;
+    browser
+        .click(&browser.find("button[type=submit]").await)
+        .await;
+}
+
+async fn session_cookie(browser: &Browser) -> Option<serde_json::Value> {
+    browser
+        .cookies()
+        .await
+        .into_iter()
+        .find(|cookie| cookie["name"] == "SMSESSION")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_logs_in_steps_up_and_logs_out() {
+    let gateway = Gateway::start().await;
+    let Some(browser) = Browser::start(&[&gateway.certificate.key_digest]).await else {
+        return;
+    };
+
+    browser.open(&url(&gateway, "/app/hello?x=1")).await;
+    assert!(
+        browser.url().await.contains("/doorward/login"),
+        "{}",
+        browser.url().await
+    );
+    fill(&browser, "alice", "wrong").await;
+    let page = browser.wait_for("PASSWORD").await;
+    assert!(!page.contains("SM_USER"), "a wrong password opens nothing");
+    assert!(session_cookie(&browser).await.is_none());
+
+    fill(&browser, "alice", PASSWORD).await;
+    browser.wait_for("sm_user").await;
+    assert_eq!(browser.url().await, url(&gateway, "/app/hello?x=1"));
+    let cookie = session_cookie(&browser).await.expect("a session cookie");
+    assert_eq!(
+        (&cookie["httpOnly"], &cookie["secure"], &cookie["sameSite"]),
+        (&json!(true), &json!(true), &json!("Lax"))
+    );
+
+    browser.open(&url(&gateway, "/strong/vault")).await;
+    fill(&browser, "alice", PASSWORD).await;
+    browser.wait_for("/strong/vault").await;
+    assert_ne!(
+        session_cookie(&browser).await.unwrap()["value"],
+        cookie["value"]
+    );
+
+    browser.open(&url(&gateway, "/doorward/logout")).await;
+    assert_eq!(
+        session_cookie(&browser).await.unwrap()["value"],
+        "LOGGEDOFF"
+    );
+    browser.back().await;
+    browser.open(&url(&gateway, "/app/hello?x=1")).await;
+    browser.find("input[name=PASSWORD]").await;
+    browser.quit().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_back_button_shows_nothing_that_needs_a_session() {
+    let gateway = Gateway::start().await;
+    let Some(browser) = Browser::start(&[&gateway.certificate.key_digest]).await else {
+        return;
+    };
+    browser.open(&url(&gateway, "/app/private")).await;
+    fill(&browser, "alice", PASSWORD).await;
+    browser.wait_for("sm_user").await;
+    browser.open(&url(&gateway, "/doorward/logout")).await;
+    let seen = gateway.origin.count_of("/app");
+    browser.back().await;
+    eventually("the login page or nothing new", async || {
+        let url = browser.url().await;
+        (url.contains("/doorward/") || url.contains("/app/private")).then_some(())
+    })
+    .await;
+    assert_eq!(
+        gateway.origin.count_of("/app"),
+        seen,
+        "going back asked the application for nothing"
+    );
+    let page = browser.source().await;
+    assert!(
+        !page.contains("sm_user"),
+        "the private page is shown again: {page}"
+    );
+    browser.quit().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_keyboard_alone_is_enough() {
+    let gateway = Gateway::start().await;
+    let Some(browser) = Browser::start(&[&gateway.certificate.key_digest]).await else {
+        return;
+    };
+    browser.open(&url(&gateway, "/app/keys")).await;
+    let name = browser.find("input[name=USER]").await;
+    assert_eq!(
+        browser.focused().await,
+        name,
+        "the first field has the focus"
+    );
+    browser.press("alice").await;
+    browser.press(TAB).await;
+    assert_eq!(
+        browser.focused().await,
+        browser.find("input[name=PASSWORD]").await
+    );
+    browser.press(PASSWORD).await;
+    browser.press(ENTER).await;
+    browser.wait_for("sm_user").await;
+    browser.quit().await;
+}
+
+/// What a screen reader needs: names for the fields, a language, a heading, an error that is announced.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_can_be_read_aloud_and_looked_at() {
+    let gateway = Gateway::start().await;
+    let Some(browser) = Browser::start(&[&gateway.certificate.key_digest]).await else {
+        return;
+    };
+    browser.open(&url(&gateway, "/app/look")).await;
+    for selector in ["input[name=USER]", "input[name=PASSWORD]"] {
+        let field = browser.find(selector).await;
+        let labels = browser.property(&field, "labels").await;
+        assert!(
+            labels.as_object().is_some_and(|labels| !labels.is_empty())
+                || labels.as_array().is_some_and(|labels| !labels.is_empty()),
+            "{selector} has no label: {labels}"
+        );
+        assert!(
+            !browser
+                .property(&field, "autocomplete")
+                .await
+                .as_str()
+                .unwrap_or_default()
+                .is_empty()
+        );
+    }
+    browser.find("html[lang]").await;
+    browser.find("h1").await;
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    browser.screenshot(&folder.join("login.png")).await;
+    fill(&browser, "alice", "wrong").await;
+    browser.find("[role=alert]").await;
+    browser.screenshot(&folder.join("login-refused.png")).await;
+    browser.open(&url(&gateway, "/doorward/logout")).await;
+    browser.screenshot(&folder.join("logout.png")).await;
+    browser.quit().await;
+}

@@ -1,0 +1,167 @@
+//! After a logout the copied cookie is worth nothing, anywhere, at once, for good.
+
+use harness::gateway::{Deployment, Gateway, PASSWORD};
+use harness::policy_watch::Call;
+use harness::{Protocol, eventually, within};
+use http::Method;
+use http_body_util::BodyExt;
+
+use crate::support::{challenge_reason, holding, logged_in, refused};
+
+/// Until the event has arrived another agent may still answer from its cache; it must not take longer
+/// than the event.
+async fn soon_refused(gateway: &Gateway, cookie: &str, target: &str) {
+    let client = holding(gateway, cookie, Protocol::Http1);
+    eventually("the replay is refused", async || {
+        challenge_reason(&client.get(target).await)
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replay_is_refused_here_elsewhere_and_after_restarts() {
+    for deployment in Deployment::BOTH {
+        for target in ["/app/", "/stored/"] {
+            let mut gateway = Gateway::setup().deployment(deployment).start().await;
+            let other = gateway.beside("").await;
+            let client = gateway.client(Protocol::Http1);
+            let cookie = client.login(target, "alice", PASSWORD).await;
+            let elsewhere = holding(&other, &cookie, Protocol::Http1);
+            assert_eq!(
+                elsewhere.get(target).await.status,
+                200,
+                "cached at the other agent"
+            );
+
+            client.get("/doorward/logout").await;
+            refused(
+                &holding(&gateway, &cookie, Protocol::Http1)
+                    .get(target)
+                    .await,
+            );
+            refused(
+                &holding(&gateway, &cookie, Protocol::Http2)
+                    .get(target)
+                    .await,
+            );
+            soon_refused(&other, &cookie, target).await;
+
+            gateway.restart().await;
+            refused(
+                &holding(&gateway, &cookie, Protocol::Http1)
+                    .get(target)
+                    .await,
+            );
+            gateway.policy_server.restart().await;
+            soon_refused(&gateway, &cookie, target).await;
+            let third = gateway.beside("").await;
+            refused(&holding(&third, &cookie, Protocol::Http1).get(target).await);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_survive_restarts_that_nobody_logged_out_of() {
+    for deployment in Deployment::BOTH {
+        for target in ["/app/", "/stored/"] {
+            let mut gateway = Gateway::setup().deployment(deployment).start().await;
+            let cookie = gateway
+                .client(Protocol::Http1)
+                .login(target, "alice", PASSWORD)
+                .await;
+            gateway.policy_server.restart().await;
+            gateway.restart().await;
+            let client = holding(&gateway, &cookie, Protocol::Http1);
+            let answer = eventually("the policy server is back", async || {
+                Some(client.get(target).await).filter(|answer| answer.status != 503)
+            });
+            assert_eq!(answer.await.status, 200, "{deployment:?} {target}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn logging_out_twice_or_without_a_session_is_no_error() {
+    let gateway = Gateway::start().await;
+    for protocol in Protocol::BOTH {
+        let (client, cookie) = logged_in(&gateway, "alice", protocol).await;
+        for cookie in [&cookie, &cookie, "LOGGEDOFF", "garbage"] {
+            client.set_cookie("SMSESSION", cookie);
+            let answer = client.get("/doorward/logout").await;
+            assert!(
+                answer.status.is_success() || answer.status.is_redirection(),
+                "{}",
+                answer.status
+            );
+            assert_eq!(client.cookie("SMSESSION").as_deref(), Some("LOGGEDOFF"));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_post_logs_out_as_well_and_further_paths_do() {
+    let gateway = Gateway::setup()
+        .with("login.logout_paths = [\"/app/signout\"]")
+        .start()
+        .await;
+    let (client, _) = logged_in(&gateway, "alice", Protocol::Http1).await;
+    client.post_form("/doorward/logout", &[]).await;
+    assert_eq!(client.cookie("SMSESSION").as_deref(), Some("LOGGEDOFF"));
+    let (client, cookie) = logged_in(&gateway, "alice", Protocol::Http1).await;
+    client.get("/app/signout").await;
+    refused(
+        &holding(&gateway, &cookie, Protocol::Http1)
+            .get("/app/")
+            .await,
+    );
+    assert_eq!(gateway.origin.count_of("/app/signout"), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_session_ends_and_the_users_others_live_on() {
+    let gateway = Gateway::start().await;
+    let (first, _) = logged_in(&gateway, "alice", Protocol::Http1).await;
+    let (second, _) = logged_in(&gateway, "alice", Protocol::Http1).await;
+    first.get("/doorward/logout").await;
+    assert_eq!(second.get("/app/").await.status, 200);
+}
+
+/// vSphere's rule: work that was admitted runs to its end.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_response_that_streams_while_the_session_ends_is_finished() {
+    let gateway = Gateway::start().await;
+    for protocol in Protocol::BOTH {
+        let (client, cookie) = logged_in(&gateway, "alice", protocol).await;
+        let request = client
+            .request(Method::GET, "/app/?do=slow-body")
+            .body(harness::client::empty())
+            .unwrap();
+        let mut streaming = client.start(request).await.into_body();
+        let first = within("the first part", streaming.frame())
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(first.into_data().unwrap(), "first");
+        client.get("/doorward/logout").await;
+        refused(&holding(&gateway, &cookie, protocol).get("/app/").await);
+        gateway.origin.release(1);
+        let rest = within("the rest", streaming.collect())
+            .await
+            .unwrap()
+            .to_bytes();
+        assert_eq!(rest, "last");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_logout_that_cannot_reach_the_policy_server_still_closes_this_agent() {
+    let gateway = Gateway::start().await;
+    let (client, cookie) = logged_in(&gateway, "alice", Protocol::Http1).await;
+    gateway.policy.cut(policy_client::PolicyError::NoConnection);
+    client.get("/doorward/logout").await;
+    assert!(gateway.policy.count(Call::Logout) >= 1);
+    let answer = holding(&gateway, &cookie, Protocol::Http1)
+        .get("/app/")
+        .await;
+    assert_ne!(answer.status, 200);
+}

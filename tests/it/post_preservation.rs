@@ -1,0 +1,150 @@
+//! A POST that meets a login is replayed after it, once, to the same place, or refused with a reason.
+
+use harness::client::full;
+use harness::gateway::{Gateway, PASSWORD};
+use harness::{Answer, Client, Protocol, SeenRequest};
+use http::Method;
+
+use crate::support::challenge_reason;
+
+async fn post(client: &Client, body: &str) -> Answer {
+    let request = client
+        .request(Method::POST, "/app/order?id=7")
+        .header("accept", "text/html")
+        .header("origin", client.base())
+        .header("content-type", "application/x-www-form-urlencoded");
+    client
+        .send(request.body(full(body.to_owned())).unwrap())
+        .await
+}
+
+/// Follows redirects by GET, as a browser does, to an answer that is none.
+async fn follow(client: &Client, mut answer: Answer) -> Answer {
+    for _ in 0..5 {
+        if !answer.status.is_redirection() {
+            break;
+        }
+        answer = client.get(answer.location()).await;
+    }
+    answer
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_preserved_post_arrives_once_after_the_login() {
+    let gateway = Gateway::start().await;
+    for protocol in Protocol::BOTH {
+        let before = gateway.origin.requests().len();
+        let client = gateway.client(protocol);
+        let challenge = post(&client, "item=book&amount=2&note=%3Cscript%3E").await;
+        assert!(challenge.status.is_redirection(), "{}", challenge.status);
+        assert_eq!(gateway.origin.requests().len(), before);
+        let page = client.get(challenge.location()).await;
+        assert!(
+            !page.text().contains("item=book"),
+            "the body is not in the page"
+        );
+        let answer = client.fill_login(&page, "alice", PASSWORD).await;
+        assert_eq!(answer.status, 303);
+        let resume = answer.location().to_owned();
+        let answer = follow(&client, answer).await;
+        let seen: SeenRequest = answer.json();
+        assert_eq!(
+            (seen.method.as_str(), seen.target.as_str()),
+            ("POST", "/app/order?id=7")
+        );
+        assert_eq!(seen.body, "item=book&amount=2&note=%3Cscript%3E");
+        assert_eq!(
+            seen.header("content-type"),
+            Some("application/x-www-form-urlencoded")
+        );
+        assert_eq!(seen.header("SM_USER"), Some("alice"));
+
+        client.get(&resume).await;
+        let posts = gateway.origin.requests()[before..]
+            .iter()
+            .filter(|seen| seen.method == "POST")
+            .count();
+        assert_eq!(posts, 1, "not a second time");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_preserved_post_is_for_nobody_else() {
+    let gateway = Gateway::start().await;
+    let victim = gateway.client(Protocol::Http1);
+    let page = victim
+        .get(post(&victim, "transfer=all").await.location())
+        .await;
+    let location = victim
+        .fill_login(&page, "alice", PASSWORD)
+        .await
+        .location()
+        .to_owned();
+    let thief = gateway.client(Protocol::Http1);
+    thief.login("/app/", "bob", PASSWORD).await;
+    let before = gateway.origin.requests().len();
+    follow(&thief, thief.get(&location).await).await;
+    let posts = gateway.origin.requests()[before..]
+        .iter()
+        .filter(|seen| seen.method == "POST")
+        .count();
+    assert_eq!(posts, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_post_that_is_too_large_to_keep_is_not_silently_lost() {
+    let gateway = Gateway::setup()
+        .with("login.preserve_size = \"1KiB\"")
+        .start()
+        .await;
+    let client = gateway.client(Protocol::Http1);
+    let answer = post(&client, &"x=1&".repeat(1000)).await;
+    let explained = if answer.status.is_redirection() {
+        client.get(answer.location()).await
+    } else {
+        answer
+    };
+    assert!(
+        explained.text().contains("again") || explained.text().contains("too large"),
+        "{}",
+        explained.text()
+    );
+    if !explained.hidden_fields().is_empty() {
+        let answer = client.fill_login(&explained, "alice", PASSWORD).await;
+        follow(&client, answer).await;
+    }
+    assert!(
+        gateway
+            .origin
+            .requests()
+            .iter()
+            .all(|seen| seen.method != "POST")
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_form_of_another_site_is_not_replayed() {
+    let gateway = Gateway::start().await;
+    let client = gateway.client(Protocol::Http1);
+    let request = client
+        .request(Method::POST, "/app/order")
+        .header("accept", "text/html")
+        .header("origin", "https://evil.test")
+        .header("sec-fetch-site", "cross-site")
+        .header("content-type", "application/x-www-form-urlencoded");
+    let challenge = client
+        .send(request.body(full("transfer=all")).unwrap())
+        .await;
+    if challenge_reason(&challenge).is_some() || challenge.status.is_redirection() {
+        let page = client.get(challenge.location()).await;
+        let answer = client.fill_login(&page, "alice", PASSWORD).await;
+        follow(&client, answer).await;
+    }
+    assert!(
+        gateway
+            .origin
+            .requests()
+            .iter()
+            .all(|seen| seen.method != "POST")
+    );
+}

@@ -1,0 +1,122 @@
+//! Time, by a clock that only moves when told to.
+
+use std::time::Duration;
+
+use harness::gateway::{Deployment, Gateway};
+use harness::policy_watch::Call;
+use harness::{Client, Protocol};
+use policy_protocol::Reason;
+
+use crate::support::{holding, logged_in, refused};
+
+const MINUTE: Duration = Duration::from_secs(60);
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A realm that is never validated again, so that only the agent itself can end sessions.
+const UNVALIDATED: &str = "[[realms]]\nname = \"app\"\nvalidation_period = \"2h\"\n";
+
+async fn passes(client: &Client) {
+    let answer = client.get("/app/").await;
+    assert_eq!(answer.status, 200, "{}", answer.location());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_idle_session_ends_exactly_at_its_idle_timeout() {
+    for deployment in Deployment::BOTH {
+        let gateway = Gateway::setup()
+            .deployment(deployment)
+            .with(&format!("{UNVALIDATED}idle_timeout = \"10m\""))
+            .start()
+            .await;
+        let (client, _) = logged_in(&gateway, "alice", Protocol::Http1).await;
+        for _ in 0..5 {
+            gateway.clock.advance(MINUTE * 10 - SECOND);
+            passes(&client).await;
+        }
+        gateway.clock.advance(MINUTE * 10);
+        assert_eq!(refused(&client.get("/app/").await), Reason::IDLE_SESSION);
+        assert_eq!(
+            gateway.policy.count(Call::Validate),
+            0,
+            "the cache alone knew"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_busy_session_ends_exactly_at_its_max_timeout() {
+    let config = "[[realms]]\nname = \"app\"\nvalidation_period = \"20m\"\nmax_timeout = \"30m\"";
+    let gateway = Gateway::setup().with(config).start().await;
+    let (client, _) = logged_in(&gateway, "alice", Protocol::Http1).await;
+    for _ in 0..29 {
+        gateway.clock.advance(MINUTE);
+        passes(&client).await;
+    }
+    gateway.clock.advance(MINUTE - SECOND);
+    passes(&client).await;
+    gateway.clock.advance(SECOND);
+    assert_eq!(refused(&client.get("/app/").await), Reason::EXPIRED_SESSION);
+    assert_eq!(
+        gateway.policy.count(Call::Validate),
+        1,
+        "not at the end: the cache alone knew"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_agent_knows_of_the_last_access_from_the_cookie() {
+    let gateway = Gateway::setup()
+        .with("[[realms]]\nname = \"app\"\nidle_timeout = \"10m\"")
+        .start()
+        .await;
+    let (client, old) = logged_in(&gateway, "alice", Protocol::Http1).await;
+    gateway.clock.advance(MINUTE * 9);
+    passes(&client).await;
+    let refreshed = client.cookie("SMSESSION").unwrap();
+    assert_ne!(refreshed, old, "the cookie was older than the grace period");
+    gateway.clock.advance(MINUTE * 9);
+    let other = gateway.beside("").await;
+    passes(&holding(&other, &refreshed, Protocol::Http1)).await;
+    gateway.clock.advance(MINUTE * 10);
+    let third = gateway.beside("").await;
+    refused(
+        &holding(&third, &refreshed, Protocol::Http1)
+            .get("/app/")
+            .await,
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_cookie_is_refreshed_only_after_the_session_grace_period() {
+    let gateway = Gateway::setup()
+        .with(&format!("session.grace_period = \"30s\"\n{UNVALIDATED}"))
+        .start()
+        .await;
+    let (client, _) = logged_in(&gateway, "alice", Protocol::Http2).await;
+    gateway.clock.advance(SECOND * 29);
+    assert_eq!(client.get("/app/").await.set_cookie("SMSESSION"), None);
+    gateway.clock.advance(SECOND * 2);
+    assert!(client.get("/app/").await.set_cookie("SMSESSION").is_some());
+    assert_eq!(client.get("/app/").await.set_cookie("SMSESSION"), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn background_polling_does_not_keep_a_session_alive() {
+    let gateway = Gateway::setup()
+        .with("[[session.overlook]]\nmethods = [\"GET\"]\nresource = \"/app/poll\"")
+        .with(&format!("{UNVALIDATED}idle_timeout = \"10m\""))
+        .start()
+        .await;
+    let (client, _) = logged_in(&gateway, "alice", Protocol::Http1).await;
+    for _ in 0..9 {
+        gateway.clock.advance(MINUTE);
+        let answer = client.get("/app/poll").await;
+        assert_eq!(answer.status, 200);
+        assert_eq!(answer.set_cookie("SMSESSION"), None);
+    }
+    gateway.clock.advance(MINUTE);
+    assert_eq!(
+        refused(&client.get("/app/poll").await),
+        Reason::IDLE_SESSION
+    );
+}

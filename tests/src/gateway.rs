@@ -1,0 +1,376 @@
+//! A gateway in a world of its own: origin, policy server, certificates, users, clock.
+//!
+//! ```text
+//! Gateway ── its agent's listeners ──> World { origin, policy server, clock, pki, folder }
+//! ```
+//! Several gateways may share a world ([`Gateway::beside`]).
+
+use std::net::SocketAddr;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use agent::config::env::Environment;
+use agent::{Agent, RunningAgent};
+use policy_protocol::ManualClock;
+use rustls::ClientConfig;
+use tempfile::TempDir;
+use toml::Table;
+
+use crate::policy_host::PolicyHost;
+use crate::policy_watch::PolicyWatch;
+use crate::toml_merge::merge;
+use crate::{Client, Leaf, Origin, Pki, Protocol, RawClient, RawHttp2, eventually};
+
+/// The name that clients ask for unless they say otherwise.
+pub const HOST: &str = "app.test";
+/// Every sample user's password. Long and odd enough to be looked for in logs.
+pub const PASSWORD: &str = "correct horse battery staple";
+
+/// Where the policy server is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deployment {
+    /// In the agent's process.
+    Embedded,
+    /// On a port of its own, over HTTPS.
+    Remote,
+}
+
+impl Deployment {
+    /// Both, for tests that must hold in either.
+    pub const BOTH: [Self; 2] = [Self::Embedded, Self::Remote];
+}
+
+/// What agents share.
+#[derive(Debug)]
+pub struct World {
+    /// The protected application.
+    pub origin: Origin,
+    /// The way to the policy server.
+    pub policy: Arc<PolicyWatch>,
+    /// The policy server.
+    pub policy_server: PolicyHost,
+    /// The time of agents and policy server.
+    pub clock: Arc<ManualClock>,
+    /// Everybody trusts it.
+    pub pki: Pki,
+    /// What the first listener shows.
+    pub certificate: Leaf,
+    /// Holds all files.
+    pub folder: TempDir,
+}
+
+/// One agent, in its world.
+#[derive(Debug)]
+pub struct Gateway {
+    world: Arc<World>,
+    config: Table,
+    agent: Option<RunningAgent>,
+}
+
+/// What a gateway is to be like.
+#[derive(Debug)]
+pub struct Setup {
+    deployment: Deployment,
+    patches: Vec<Table>,
+    policy_patches: Vec<Table>,
+    origin: Option<Origin>,
+    pki: Option<Pki>,
+}
+
+/// Realms with one property each, all on one upstream, behind one TLS listener.
+const CONFIG: &str = r#"
+[agent]
+name = "agent-1"
+workers = 2
+drain_timeout = "20s"
+admin = "127.0.0.1:0"
+
+[[listeners]]
+address = "127.0.0.1:0"
+tls.certificates = [{ cert_file = "server.crt", key_file = "server.key" }]
+
+[session]
+grace_period = "30s"
+
+[log]
+access_log = false
+
+[[realms]]
+name = "app"
+resource = "/app"
+upstream = "origin"
+scheme = "form"
+
+[[realms]]
+name = "strong"
+resource = "/strong"
+upstream = "origin"
+scheme = "form"
+protection_level = 10
+
+[[realms]]
+name = "staff"
+resource = "/staff"
+upstream = "origin"
+scheme = "form"
+rules = [{ name = "staff only", effect = "allow", groups = ["staff"] }]
+
+[[realms]]
+name = "stored"
+resource = "/stored"
+upstream = "origin"
+scheme = "form"
+persistent = true
+
+[[realms]]
+name = "basic"
+resource = "/basic"
+upstream = "origin"
+scheme = "basic"
+
+[[realms]]
+name = "open"
+resource = "/open"
+upstream = "origin"
+scheme = "none"
+"#;
+
+impl Setup {
+    /// Embedded or remote.
+    #[must_use]
+    pub fn deployment(mut self, deployment: Deployment) -> Self {
+        self.deployment = deployment;
+        self
+    }
+
+    /// Lays TOML over the agent's configuration; see [`merge`] for what that means. `{folder}` is the
+    /// folder of the world.
+    #[must_use]
+    pub fn with(mut self, toml: &str) -> Self {
+        self.patches.push(parse(toml));
+        self
+    }
+
+    /// Lays TOML over the policy server's configuration.
+    #[must_use]
+    pub fn with_policy(mut self, toml: &str) -> Self {
+        self.policy_patches.push(parse(toml));
+        self
+    }
+
+    /// Protects this origin instead of a new one. `http2` must be said in the configuration.
+    #[must_use]
+    pub fn origin(mut self, origin: Origin) -> Self {
+        self.origin = Some(origin);
+        self
+    }
+
+    /// Uses this authority instead of a new one.
+    #[must_use]
+    pub fn pki(mut self, pki: Pki) -> Self {
+        self.pki = Some(pki);
+        self
+    }
+
+    /// Starts everything.
+    pub async fn start(self) -> Gateway {
+        let pki = self.pki.unwrap_or_default();
+        let folder = TempDir::new().expect("a temporary folder");
+        let certificate = pki.server(&[HOST, "other.test", "localhost", "127.0.0.1"]);
+        certificate.write(folder.path(), "server");
+        std::fs::write(folder.path().join("ca.crt"), pki.ca_pem()).unwrap();
+        let origin = match self.origin {
+            Some(origin) => origin,
+            None => Origin::start().await,
+        };
+        let clock = Arc::new(ManualClock::from_system());
+        let policy_server =
+            PolicyHost::start_in(folder.path(), self.deployment, self.policy_patches, &clock).await;
+        let mut config = parse(CONFIG);
+        merge(
+            &mut config,
+            parse(&format!(
+                "[[upstreams]]\nname = \"origin\"\nservers = [{:?}]",
+                origin.url()
+            )),
+        );
+        merge(&mut config, policy_server.agent_section());
+        for patch in self.patches {
+            merge(&mut config, patch);
+        }
+        let world = World {
+            origin,
+            policy: Arc::default(),
+            policy_server,
+            clock,
+            pki,
+            certificate,
+            folder,
+        };
+        Gateway::run(Arc::new(world), config).await
+    }
+}
+
+fn parse(toml: &str) -> Table {
+    toml.parse()
+        .unwrap_or_else(|error| panic!("{error}\n{toml}"))
+}
+
+impl Deref for Gateway {
+    type Target = World;
+
+    fn deref(&self) -> &World {
+        &self.world
+    }
+}
+
+impl Gateway {
+    /// A gateway as it comes.
+    pub async fn start() -> Self {
+        Self::setup().start().await
+    }
+
+    /// A gateway that differs.
+    pub fn setup() -> Setup {
+        crate::pki::install_crypto_provider();
+        crate::logs::install();
+        Setup {
+            deployment: Deployment::Embedded,
+            patches: Vec::new(),
+            policy_patches: Vec::new(),
+            origin: None,
+            pki: None,
+        }
+    }
+
+    async fn run(world: Arc<World>, config: Table) -> Self {
+        let agent = start_agent(&world, &config).await;
+        Self {
+            world,
+            config,
+            agent: Some(agent),
+        }
+    }
+
+    /// Another agent in the same world, with the same configuration but for `toml`.
+    pub async fn beside(&self, toml: &str) -> Self {
+        let mut config = self.config.clone();
+        merge(&mut config, parse(toml));
+        Self::run(Arc::clone(&self.world), config).await
+    }
+
+    /// Drains the agent and starts it anew: an empty cache on a new port.
+    pub async fn restart(&mut self) {
+        if let Some(agent) = self.agent.take() {
+            agent.drain().await;
+        }
+        self.agent = Some(start_agent(&self.world, &self.config).await);
+    }
+
+    /// Swaps the configuration for the same one with `toml` laid over it.
+    ///
+    /// # Errors
+    /// What the agent says against it.
+    pub async fn reload(&self, toml: &str) -> Result<(), String> {
+        let mut config = self.config.clone();
+        merge(&mut config, parse(toml));
+        let config = load(&self.world, &config).map_err(|problems| problems.to_string())?;
+        self.running()
+            .reload(config)
+            .await
+            .map_err(|error| error.to_string())
+    }
+
+    /// Drains the agent; returns when nothing is in progress any more.
+    pub async fn drain(mut self) -> Arc<World> {
+        self.agent.take().expect("running").drain().await;
+        Arc::clone(&self.world)
+    }
+
+    /// What it shares with others.
+    pub const fn world(&self) -> &Arc<World> {
+        &self.world
+    }
+
+    fn running(&self) -> &RunningAgent {
+        self.agent.as_ref().expect("running")
+    }
+
+    /// The first listener.
+    pub fn address(&self) -> SocketAddr {
+        self.addresses()[0]
+    }
+
+    /// All listeners, in the order of the configuration.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.running().addresses().to_vec()
+    }
+
+    /// A client of `https://app.test`.
+    pub fn client(&self, protocol: Protocol) -> Client {
+        self.client_of(HOST, protocol)
+    }
+
+    /// A client of `https://host`.
+    pub fn client_of(&self, host: &str, protocol: Protocol) -> Client {
+        Client::new(
+            self.address(),
+            host,
+            protocol,
+            Some(self.pki.client_config(&[], None)),
+        )
+    }
+
+    /// A client of the admin listener.
+    pub fn admin(&self) -> Client {
+        let address = self.running().admin_address().expect("an admin listener");
+        Client::new(address, "localhost", Protocol::Http1, None)
+    }
+
+    /// TLS for HTTP/1.1 connections.
+    pub fn tls(&self) -> Arc<ClientConfig> {
+        Arc::new(self.pki.client_config(&["http/1.1"], None))
+    }
+
+    /// An HTTP/2 connection for `app.test` that can say anything.
+    pub async fn raw_http2(&self) -> RawHttp2 {
+        let tls = Arc::new(self.pki.client_config(&["h2"], None));
+        RawHttp2::connect(self.address(), HOST, &tls).await
+    }
+
+    /// An HTTP/1.1 connection for `app.test` that can say anything.
+    pub async fn raw(&self) -> RawClient {
+        RawClient::connect(self.address(), HOST, &self.tls()).await
+    }
+}
+
+fn load(
+    world: &World,
+    config: &Table,
+) -> Result<agent::config::Config, agent::config::problem::Problems> {
+    let text = config.to_string();
+    agent::config::load_text(
+        &text,
+        "agent.toml",
+        world.folder.path(),
+        &Environment::default(),
+    )
+}
+
+async fn start_agent(world: &World, config: &Table) -> RunningAgent {
+    let config = load(world, config).unwrap_or_else(|problems| panic!("{problems}\n{config}"));
+    let reachable = world.policy.is_open() && world.policy_server.is_running();
+    let policy = world.policy_server.calls(&world.policy, &config.agent_name);
+    let clock: Arc<ManualClock> = Arc::clone(&world.clock);
+    let agent = Agent::start(config, policy, clock)
+        .await
+        .unwrap_or_else(|error| panic!("the agent does not start: {error}"));
+    if reachable {
+        // Only then does it believe its cache.
+        eventually("the agent hears of events", async || {
+            agent.is_ready().then_some(())
+        })
+        .await;
+    }
+    agent
+}
