@@ -18,13 +18,13 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// Where the policy server is, and what to do there.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// The policy server's address, such as https://policy.example:8444.
+    /// The policy server's address: `https://`, host and port.
     #[arg(long, env = "DOORWARD_ADMIN_URL")]
     url: String,
     /// Trust anchors (PEM) for the policy server's certificate; the system's if absent.
     #[arg(long, env = "DOORWARD_ADMIN_CA_FILE")]
     ca_file: Option<PathBuf>,
-    /// The file that holds the policy server's [admin] secret.
+    /// The file that holds the policy server's secret for administrators.
     #[arg(long, env = "DOORWARD_ADMIN_SECRET_FILE")]
     secret_file: PathBuf,
     #[command(subcommand)]

@@ -18,7 +18,7 @@ use super::{bad_configuration, failed};
 /// What to explain.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// The address, such as https://app.example/reports/1.
+    /// The address, with scheme, host and path.
     url: Uri,
     /// The agent's configuration.
     #[arg(long, env = "DOORWARD_CONFIG")]
