@@ -10,6 +10,9 @@ use crate::http::body::{Body, RequestBody};
 use crate::http::cookies;
 use crate::site::Site;
 
+/// Headers that every request gets: where it comes from, its id, and the seconds until its session ends.
+const FORWARDING_HEADERS: usize = 7;
+
 /// Keeps what only this user may see out of caches that several users share, and out of what the Back
 /// button brings back after a logout: Chromium keeps a merely private page alive, cookies or not.
 static PRIVATE: HeaderValue = HeaderValue::from_static("private, no-store");
@@ -25,13 +28,15 @@ pub fn prepare(
     grant: &Grant,
 ) -> Request<RequestBody> {
     let mut headers = std::mem::take(&mut parts.headers);
+    let identity = grant
+        .identity()
+        .map_or(0, |identity| identity.ready.headers.len());
+    headers.reserve(FORWARDING_HEADERS + identity);
     cookies::remove(&mut headers, |name| facts.site.keeps_cookie(name));
     drop_password(facts, &mut headers);
-    let host = facts.target.authority();
-    facts.origin.write(facts.conn.peer, &host, &mut headers);
-    if let Ok(host) = HeaderValue::try_from(host) {
-        headers.insert(header::HOST, host);
-    }
+    facts
+        .origin
+        .write(facts.conn, &facts.target.authority(), &mut headers);
     if let Some(name) = &facts.site.identity.transaction_id {
         headers.insert(name.clone(), facts.transaction_id.header().clone());
     }

@@ -91,6 +91,7 @@ impl Stage {
             client_certificate: None,
             worker: 0,
             redirect_to_https: None,
+            forwarding: std::sync::OnceLock::new(),
         };
         Self {
             sessions,
@@ -128,7 +129,8 @@ impl Stage {
             &self.conn,
             &parts.headers,
             &self.site.config.trusted_proxies,
-        );
+        )
+        .expect("an origin");
         self.site.managed.strip(&mut parts.headers);
         let facts = Facts {
             site: &self.site,

@@ -8,9 +8,9 @@ use allocation_counter::{AllocationInfo, measure};
 use benchmarks::Stage;
 
 /// Allocations of a request to a protected realm whose session is in the cache.
-const PROTECTED: u64 = 17;
+const PROTECTED: u64 = 11;
 /// Allocations of a request to an open realm.
-const OPEN: u64 = 13;
+const OPEN: u64 = 7;
 /// Bytes of them together, for a request of a browser (about 2 KiB of head).
 const BYTES: u64 = 6 * 1024;
 

@@ -138,7 +138,8 @@ mod tests {
         let mut block = Vec::new();
         push_length(&mut block, 10);
         push_length(&mut block, 127);
+        // The example of section C.1.2, moved to a prefix of seven bits.
         push_length(&mut block, 127 + 1337 - 31);
-        assert_eq!(block, [10, 127, 0, 127, 0x99, 0x0b]);
+        assert_eq!(block, [10, 127, 0, 127, 0x9a, 0x0a]);
     }
 }

@@ -61,28 +61,60 @@ impl ClientOrigin {
         })
     }
 
-    /// Tells the upstream. Managed headers must have been stripped, and `host` be well-formed.
-    pub fn write(&self, peer: SocketAddr, host: &str, headers: &mut HeaderMap) {
-        let peer = peer.ip().to_canonical();
-        let chain = match &self.chain {
+    /// Tells the upstream, and for which host the request is. Managed headers must have been stripped, and
+    /// `host` be well-formed.
+    pub fn write(&self, conn: &ConnectionInfo, host: &str, headers: &mut HeaderMap) {
+        let make = || Forwarding::new(self, conn, host);
+        let first = conn.forwarding.get_or_init(make);
+        if first.origin == *self && first.host == host {
+            first.write(headers);
+        } else {
+            make().write(headers);
+        }
+    }
+}
+
+/// What an upstream is told of the requests of one connection. The same for all of them, unless they are
+/// for several hosts, or a listed proxy sends those of many clients: so the first ones are kept.
+#[derive(Clone, Debug)]
+pub struct Forwarding {
+    origin: ClientOrigin,
+    host: String,
+    headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl Forwarding {
+    fn new(origin: &ClientOrigin, conn: &ConnectionInfo, host: &str) -> Self {
+        let peer = conn.peer.ip().to_canonical();
+        let chain = match &origin.chain {
             Some(chain) => format!("{chain}, {peer}"),
             None => peer.to_string(),
         };
-        let proto = if self.https { "https" } else { "http" };
-        let forwarded = match self.address {
+        let proto = if origin.https { "https" } else { "http" };
+        let forwarded = match origin.address {
             IpAddr::V4(address) => format!("for={address};host=\"{host}\";proto={proto}"),
             IpAddr::V6(address) => format!("for=\"[{address}]\";host=\"{host}\";proto={proto}"),
         };
-        headers.insert(&X_FORWARDED_PROTO, HeaderValue::from_static(proto));
         let told = [
-            (&X_FORWARDED_FOR, chain),
-            (&X_FORWARDED_HOST, host.to_owned()),
-            (&header::FORWARDED, forwarded),
+            (&X_FORWARDED_FOR, &*chain),
+            (&X_FORWARDED_HOST, host),
+            (&X_FORWARDED_PROTO, proto),
+            (&header::FORWARDED, &*forwarded),
+            (&header::HOST, host),
         ];
-        for (name, text) in told {
-            if let Ok(value) = HeaderValue::try_from(text) {
-                headers.insert(name, value);
-            }
+        let headers = told
+            .into_iter()
+            .filter_map(|(name, text)| Some((name.clone(), HeaderValue::from_str(text).ok()?)));
+        Self {
+            origin: origin.clone(),
+            host: host.to_owned(),
+            headers: headers.collect(),
+        }
+    }
+
+    fn write(&self, headers: &mut HeaderMap) {
+        for (name, value) in &self.headers {
+            headers.insert(name, value.clone());
         }
     }
 }
@@ -163,6 +195,7 @@ mod tests {
             client_certificate: None,
             worker: 0,
             redirect_to_https: None,
+            forwarding: std::sync::OnceLock::new(),
         }
     }
 
@@ -246,10 +279,32 @@ mod tests {
     }
 
     #[test]
+    fn what_is_kept_for_a_connection_is_told_of_the_same_origin_and_host_only() {
+        let conn = connection("10.0.0.1:1");
+        for (client, host) in [
+            ("198.51.100.4", "app.test"),
+            ("198.51.100.5", "app.test"),
+            ("198.51.100.4", "other.test"),
+            ("198.51.100.4", "app.test"),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::HOST, HeaderValue::from_static("of.the.client"));
+            let origin = read(&X_FORWARDED_FOR, &[client]).unwrap();
+            origin.write(&conn, host, &mut headers);
+            assert_eq!(headers[&X_FORWARDED_FOR], format!("{client}, 10.0.0.1"));
+            assert_eq!(headers[&X_FORWARDED_HOST], host);
+            assert_eq!(
+                headers.get_all(header::HOST).iter().collect::<Vec<_>>(),
+                [host]
+            );
+        }
+    }
+
+    #[test]
     fn the_upstream_is_told_the_chain_and_the_client() {
         let mut headers = HeaderMap::new();
         let origin = read(&X_FORWARDED_FOR, &["198.51.100.4"]).unwrap();
-        origin.write("10.0.0.1:1".parse().unwrap(), "app.test:8443", &mut headers);
+        origin.write(&connection("10.0.0.1:1"), "app.test:8443", &mut headers);
         assert_eq!(headers[&X_FORWARDED_FOR], "198.51.100.4, 10.0.0.1");
         assert_eq!(headers[&X_FORWARDED_HOST], "app.test:8443");
         assert_eq!(

@@ -1,7 +1,9 @@
 //! What is known of a connection before its first request.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+
+use super::client_origin::Forwarding;
 
 /// A connection from a client.
 #[derive(Clone, Debug)]
@@ -22,6 +24,8 @@ pub struct ConnectionInfo {
     pub worker: usize,
     /// A listener that does nothing but redirect: the HTTPS port.
     pub redirect_to_https: Option<u16>,
+    /// What upstreams were told of the first request.
+    pub forwarding: OnceLock<Forwarding>,
 }
 
 /// A verified client certificate.

@@ -105,10 +105,10 @@ impl RequestTarget {
     }
 
     /// The host with the port that the client named, as it belongs into an origin.
-    pub fn authority(&self) -> String {
+    pub fn authority(&self) -> Cow<'_, str> {
         match self.port {
-            Some(port) => format!("{}:{port}", self.host),
-            None => self.host.clone(),
+            Some(port) => Cow::Owned(format!("{}:{port}", self.host)),
+            None => Cow::Borrowed(&self.host),
         }
     }
 

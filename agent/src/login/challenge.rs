@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use policy_protocol::{AuthScheme, Reason};
 use url::form_urlencoded;
 
@@ -17,6 +17,9 @@ use crate::session::Sessions;
 
 /// What login forms of this kind have always been told: credentials by form, as a decimal bit mask.
 const TYPE_FORM: &str = "33554433";
+
+static SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
+static X_REQUESTED_WITH: HeaderName = HeaderName::from_static("x-requested-with");
 
 /// Asks for credentials, if that is what a refusal calls for.
 ///
@@ -154,17 +157,13 @@ fn found(location: &str) -> Result<Response<Body>, Denial> {
 
 /// Whether a script asks, which can do nothing with a page.
 pub fn is_script(headers: &HeaderMap) -> bool {
-    let text = |name: &str| {
-        headers
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default()
-    };
-    let accepts_pages = text("accept").contains("text/html");
-    let fetched = headers.contains_key("sec-fetch-mode") && text("sec-fetch-mode") != "navigate";
-    let wants_data =
-        text("accept").contains("json") || text("content-type").starts_with("application/grpc");
-    fetched
-        || text("x-requested-with").eq_ignore_ascii_case("XMLHttpRequest")
-        || wants_data && !accepts_pages
+    let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    let accept = text(&header::ACCEPT).unwrap_or_default();
+    let wants_data = accept.contains("json")
+        || text(&header::CONTENT_TYPE).is_some_and(|text| text.starts_with("application/grpc"));
+    headers
+        .get(&SEC_FETCH_MODE)
+        .is_some_and(|mode| mode != "navigate")
+        || text(&X_REQUESTED_WITH).is_some_and(|text| text.eq_ignore_ascii_case("XMLHttpRequest"))
+        || wants_data && !accept.contains("text/html")
 }

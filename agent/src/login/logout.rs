@@ -95,10 +95,11 @@ fn farewell(visit: &Visit<'_>) -> Result<Response<Body>, Denial> {
         .find(|(name, _)| name == "TARGET")
         .map(|(_, value)| value.into_owned());
     let settings = &visit.site.config.login;
+    let allowed = |target: &str| form::resolve(visit, target);
     let target = asked
         .as_deref()
-        .or(settings.logout_target.as_deref())
-        .and_then(|target| form::resolve(visit, target));
+        .and_then(allowed)
+        .or_else(|| settings.logout_target.as_deref().and_then(allowed));
     match target {
         Some(target) => see_other(&target.location),
         None => Ok(page(

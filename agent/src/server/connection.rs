@@ -4,13 +4,12 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -120,6 +119,7 @@ async fn establish(
         client_certificate: None,
         worker,
         redirect_to_https: settings.redirect_to_https,
+        forwarding: OnceLock::new(),
     };
     if proxy_protocol::is_required(peer.ip(), &settings.proxy_protocol_from)
         && let Some(client) = proxy_protocol::read(&mut stream).await?
@@ -170,10 +170,7 @@ where
         .header_read_timeout(limits.head_timeout)
         .max_buf_size(buffer)
         .max_header_size(limits.head_bytes)
-        .serve_connection(
-            TokioIo::new(guard),
-            TowerToHyperService::new(stack(connection)),
-        )
+        .serve_connection(TokioIo::new(guard), stack(connection))
         .with_upgrades();
     drive(
         pin!(serving),
@@ -200,10 +197,7 @@ where
         .max_local_error_reset_streams(H2_LOCAL_ERROR_RESETS)
         .keep_alive_interval(H2_PING)
         .keep_alive_timeout(H2_PING)
-        .serve_connection(
-            TokioIo::new(stream),
-            TowerToHyperService::new(stack(connection)),
-        );
+        .serve_connection(TokioIo::new(stream), stack(connection));
     drive(
         pin!(serving),
         |serving| serving.graceful_shutdown(),

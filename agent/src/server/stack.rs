@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context as TaskContext, Poll};
@@ -14,7 +14,7 @@ use http::header::{CONNECTION, CONTENT_TYPE, EXPECT, RETRY_AFTER, UPGRADE};
 use http::{HeaderValue, Request, Response, StatusCode, Version};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
-use tower::{Service, ServiceBuilder};
+use hyper::service::{Service, service_fn};
 
 use super::activity::Activity;
 use super::worker::Context;
@@ -35,33 +35,32 @@ pub(super) struct Connection {
 }
 
 /// The service of one connection. Never fails: refusals and faults are responses.
+///
+/// A request's future is large, and on its way into place it would be copied at every step: it is boxed
+/// where it is made.
 pub(super) fn stack(
     connection: &Arc<Connection>,
 ) -> impl Service<
     Request<Incoming>,
     Response = Response<Admitted>,
     Error = Infallible,
-    Future: Send + 'static,
-> + Clone
-+ Send
-+ 'static {
-    let (admitting, serving) = (Arc::clone(connection), Arc::clone(connection));
-    ServiceBuilder::new()
-        .map_future(move |response| admit(Arc::clone(&admitting), response))
-        .service_fn(move |request| respond(Arc::clone(&serving), request))
+    Future = impl Future<Output = Result<Response<Admitted>, Infallible>> + Send + 'static,
+> + 'static {
+    let connection = Arc::clone(connection);
+    service_fn(move |request| Box::pin(admit(Arc::clone(&connection), request)))
 }
 
 /// Serves a request if there is room for one more.
 async fn admit(
     connection: Arc<Connection>,
-    response: impl Future<Output = Result<Response<Body>, Infallible>>,
+    request: Request<Incoming>,
 ) -> Result<Response<Admitted>, Infallible> {
     let shared = &connection.worker.shared;
     let most = shared.limits.load().requests;
     let slot = InProgress::try_begin(&shared.counters.requests, most);
     let in_progress = RequestInProgress::begin(Arc::clone(&connection));
     let response = match slot {
-        Some(_) => catch_panic(&connection, response).await?,
+        Some(_) => catch_panic(&connection, pin!(respond(&connection, request))).await,
         None => {
             shared
                 .counters
@@ -83,8 +82,8 @@ async fn admit(
 /// A panic costs its request, and an HTTP/1 connection, but nothing else.
 async fn catch_panic(
     connection: &Connection,
-    response: impl Future<Output = Result<Response<Body>, Infallible>>,
-) -> Result<Response<Body>, Infallible> {
+    response: Pin<&mut impl Future<Output = Response<Body>>>,
+) -> Response<Body> {
     match AssertUnwindSafe(response).catch_unwind().await {
         Ok(response) => response,
         Err(_) => {
@@ -101,15 +100,12 @@ async fn catch_panic(
             if !connection.http2 {
                 close_after(&mut response);
             }
-            Ok(response)
+            response
         }
     }
 }
 
-async fn respond(
-    connection: Arc<Connection>,
-    mut request: Request<Incoming>,
-) -> Result<Response<Body>, Infallible> {
+async fn respond(connection: &Connection, mut request: Request<Incoming>) -> Response<Body> {
     if request.headers().contains_key(UPGRADE) {
         request
             .extensions_mut()
@@ -125,7 +121,7 @@ async fn respond(
         // next cannot be told apart (R6).
         close_after(&mut response);
     }
-    Ok(response)
+    response
 }
 
 fn close_after(response: &mut Response<Body>) {

@@ -60,10 +60,14 @@ pub fn target(input: &[u8]) {
     let read = |uri: &Uri| RequestTarget::new(String::from("app.test"), None, uri, &Method::GET);
     let Ok(first) = read(&uri) else { return };
     let path = first.path();
-    let forwarded = first.path_and_query().as_str();
+    // As it goes out: displayed, a target without a path gets its slash.
+    let forwarded = first.path_and_query().to_string();
     let again = Uri::try_from(forwarded).expect("what is forwarded is a URI");
     let second = read(&again).expect("what is forwarded is sound");
-    assert_eq!(second.path_and_query(), first.path_and_query());
+    assert_eq!(
+        (second.path(), second.query()),
+        (first.path(), first.query())
+    );
     assert_eq!(second.resource(), first.resource());
     assert_eq!(uri.query(), first.query(), "the query is untouched");
     assert!(path.starts_with('/') && first.resource().starts_with('/'));
