@@ -74,7 +74,7 @@ impl PolicyServer {
             .user_revoked_through(&identity.universal_id)
             .await
             .map_err(failure)?;
-        let idle_timeout = self.limits.idle(realm.idle_timeout);
+        let idle_timeout = self.limits.idle(realm.idle_timeout).as_secs();
         let drift = if idle_timeout == 0 {
             MAX_DRIFT
         } else {
@@ -87,7 +87,7 @@ impl PolicyServer {
             version: Spec::CURRENT_VERSION,
             start_time: start,
             last_time: start,
-            max_timeout: self.limits.max(realm.max_timeout),
+            max_timeout: self.limits.max(realm.max_timeout).as_secs(),
             idle_timeout,
             level: realm.protection_level.min(ProtectionLevel::MAX),
             id: SessionId::random().map_err(failure)?,
@@ -132,7 +132,7 @@ impl PolicyServer {
         }
         .write();
         Ok(LoginAnswer::Yes {
-            session: Box::new(spec.session(sealed, &user)),
+            session: Box::new(spec.session(sealed, &user, &self.limits)),
         })
     }
 
