@@ -25,6 +25,9 @@ enum Outcome {
     Unknown(Reason),
 }
 
+/// Sessions that one login replaces at most.
+const MAX_PREVIOUS: usize = 4;
+
 impl PolicyServer {
     /// A success makes a new session id, always, and ends the session that it replaces.
     pub(super) async fn login(&self, request: LoginRequest) -> Result<LoginAnswer, PolicyError> {
@@ -121,7 +124,8 @@ impl PolicyServer {
             };
             self.sessions.insert(summary).await.map_err(failure)?;
         }
-        if let Some(previous) = previous.and_then(|ticket| Spec::open(&ticket, &keys).ok()) {
+        let previous = previous.iter().take(MAX_PREVIOUS);
+        for previous in previous.filter_map(|ticket| Spec::open(ticket, &keys).ok()) {
             self.end_session_of_spec(&previous).await?;
         }
         let user_id = identity.universal_id.as_str();

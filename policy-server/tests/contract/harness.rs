@@ -238,7 +238,7 @@ impl World {
             realm: realm.clone(),
             credentials,
             client_address: Some(address("192.0.2.1")),
-            previous: previous.map(ticket),
+            previous: previous.map(ticket).into_iter().collect(),
             transaction_id: String::from("t1"),
         };
         self.calls.login(request).await.unwrap()
