@@ -115,7 +115,7 @@ impl LoginCall {
         realm: &Realm,
         resource: ResourceContext,
         credentials: Credentials,
-        previous: Option<SessionTicket>,
+        previous: Vec<SessionTicket>,
     ) -> Self {
         let request = LoginRequest {
             resource,
@@ -131,7 +131,7 @@ impl LoginCall {
         }
     }
 
-    /// A session, or the reason why not. A success ends the session that it replaces, here at once.
+    /// A session, or the reason why not. A success ends the sessions that it replaces, here at once.
     ///
     /// # Errors
     /// If the policy server gives no answer.
@@ -139,11 +139,8 @@ impl LoginCall {
         self,
         sessions: &Sessions,
     ) -> Result<Result<Arc<CachedSession>, Reason>, PolicyError> {
-        let replaced = self
-            .request
-            .previous
-            .as_ref()
-            .map(|ticket| ticket.session_id);
+        let previous = self.request.previous.iter();
+        let replaced: Vec<_> = previous.map(|ticket| ticket.session_id).collect();
         let generation = sessions.trust.generation();
         let answer = sessions.policy.login(self.request).await;
         let counted = match &answer {
@@ -158,7 +155,7 @@ impl LoginCall {
             .count(PolicyCall::Login, counted);
         match answer? {
             LoginAnswer::Yes { session } => {
-                if let Some(id) = replaced {
+                for id in replaced {
                     sessions.cache.end(id, Reason::REVOKED_SESSION);
                 }
                 Ok(sessions.cache.adopt(*session, generation, self.now))
@@ -241,6 +238,9 @@ fn page(visit: &Visit<'_>, status: StatusCode, html: String) -> Response<Body> {
         header::CONTENT_SECURITY_POLICY,
         visit.site.content_security_policy.clone(),
     );
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        headers.insert(header::RETRY_AFTER, refusal::RETRY_AFTER);
+    }
     response
 }
 

@@ -113,18 +113,21 @@ pub fn finish(
         writes_cookie = true;
     }
     // What an application says of caching stands, but nobody else must ever get this user's cookie.
-    if !headers.contains_key(header::CACHE_CONTROL) || writes_cookie && is_shared(headers) {
+    if !headers.contains_key(header::CACHE_CONTROL) || writes_cookie && may_be_shared(headers) {
         headers.insert(header::CACHE_CONTROL, PRIVATE.clone());
     }
     response
 }
 
-/// Whether a cache that several users share may keep the answer.
-fn is_shared(headers: &HeaderMap) -> bool {
-    headers.get_all(header::CACHE_CONTROL).iter().any(|value| {
-        let text = value.as_bytes().to_ascii_lowercase();
-        let says = |word: &[u8]| text.windows(word.len()).any(|part| part == word);
-        says(b"public") || says(b"s-maxage")
+/// Whether a cache that several users share might keep the answer: it may unless it is told not to.
+fn may_be_shared(headers: &HeaderMap) -> bool {
+    let mut directives = headers
+        .get_all(header::CACHE_CONTROL)
+        .iter()
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+        .map(<[u8]>::trim_ascii);
+    !directives.any(|directive| {
+        directive.eq_ignore_ascii_case(b"private") || directive.eq_ignore_ascii_case(b"no-store")
     })
 }
 

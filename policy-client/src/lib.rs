@@ -71,7 +71,8 @@ pub trait PolicyCalls: Send + Sync + 'static {
     fn logout(&self, request: LogoutRequest) -> BoxFuture<'_, Result<LogoutAnswer, PolicyError>>;
     /// The agent keys in force.
     fn agent_keys(&self) -> BoxFuture<'_, Result<AgentKeySet, PolicyError>>;
-    /// Events after `position`; the first one is always a `Hello`.
+    /// Events after `position`: those that were missed, as far as they are known, then a `Hello`, then
+    /// those that happen.
     fn events(
         &self,
         position: Option<EventPosition>,

@@ -80,9 +80,4 @@ impl AgentKeyRing {
     pub fn find(&self, id: KeyId) -> Option<&SealingKey> {
         self.keys.iter().find(|key| key.id() == id)
     }
-
-    /// The names of all keys, current first.
-    pub fn ids(&self) -> impl Iterator<Item = KeyId> + '_ {
-        self.keys.iter().map(SealingKey::id)
-    }
 }

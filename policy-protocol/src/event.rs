@@ -30,7 +30,7 @@ pub struct Event {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum EventKind {
-    /// The stream starts. `gap` says that events may have been missed since the position asked for.
+    /// Everything that is known to have been missed has been told. `gap` says that there may be more.
     Hello {
         /// Whether events may have been missed.
         gap: bool,

@@ -74,8 +74,8 @@ pub struct LoginRequest {
     pub credentials: Credentials,
     /// Where the user is.
     pub client_address: Option<IpAddr>,
-    /// The session to be replaced, if this is a step-up: a successful login ends it.
-    pub previous: Option<SessionTicket>,
+    /// The sessions to be replaced: a successful login ends them.
+    pub previous: Vec<SessionTicket>,
     /// Joins the records of one request across systems.
     pub transaction_id: String,
 }

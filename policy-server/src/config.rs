@@ -62,7 +62,7 @@ pub struct ListenConfig {
 /// Caps on what realms ask for; they can only shorten timeouts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// The longest life of any session. Keys and revocations are kept for as long.
+    /// The longest life of any session, at most [`Self::LONGEST`]. Keys are kept for as long.
     pub max_timeout: Duration,
     /// The longest idle timeout of any session, if capped.
     pub idle_timeout: Option<Duration>,
@@ -80,19 +80,21 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// The idle timeout in force, in seconds; 0 for never.
-    pub(crate) fn idle(&self, wanted: Duration) -> u64 {
-        let idle = match self.idle_timeout {
+    /// The longest `max_timeout` that may be configured: a month.
+    pub const LONGEST: Duration = Duration::from_secs(31 * 24 * 3600);
+
+    /// The idle timeout in force; zero for never.
+    pub(crate) fn idle(&self, wanted: Duration) -> Duration {
+        match self.idle_timeout {
             Some(cap) if wanted.is_zero() => cap,
             Some(cap) => wanted.min(cap),
             None => wanted,
-        };
-        idle.as_secs()
+        }
     }
 
-    /// The max timeout in force, in seconds.
-    pub(crate) fn max(&self, wanted: Duration) -> u64 {
-        wanted.min(self.max_timeout).as_secs()
+    /// The max timeout in force.
+    pub(crate) fn max(&self, wanted: Duration) -> Duration {
+        wanted.min(self.max_timeout)
     }
 }
 

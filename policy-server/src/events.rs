@@ -67,7 +67,7 @@ impl Events {
         _ = self.sender.send(event);
     }
 
-    /// A `Hello`, what happened since `position` as far as it is known, and what will happen.
+    /// What happened since `position` as far as it is known, a `Hello`, and what will happen.
     pub(crate) fn listen(&self, position: Option<&EventPosition>) -> EventStream {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         // Before the lock is released: nothing falls between what is kept and what is received.
@@ -87,12 +87,12 @@ impl Events {
             .iter()
             .filter(|event| event.position.sequence > from)
             .cloned();
-        let pending = std::iter::once(Event {
-            position: position.clone(),
+        // Only who has heard of everything that was missed may believe that nothing was.
+        let hello = Event {
+            position: self.position(kept.sequence),
             kind: hello,
-        })
-        .chain(missed)
-        .collect();
+        };
+        let pending = missed.chain([hello]).collect();
         drop(kept);
         let mut heartbeat = tokio::time::interval(Duration::from_secs(HEARTBEAT_SECONDS));
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -13,6 +13,7 @@ use policy_protocol::{
     TokenType, seal,
 };
 
+use crate::config::Limits;
 use crate::directory::User;
 use crate::ticket_keys::TicketKeys;
 
@@ -169,7 +170,18 @@ impl Spec {
         }
     }
 
-    /// The latest end of the session.
+    /// The max timeout in force: the caps may be lower now than they were at login. What was said at
+    /// login stays in the spec, because revocations must last for as long as any copy of it could live.
+    pub(crate) fn max_timeout(&self, limits: &Limits) -> Duration {
+        limits.max(Duration::from_secs(self.max_timeout))
+    }
+
+    /// The idle timeout in force; zero for never.
+    pub(crate) fn idle_timeout(&self, limits: &Limits) -> Duration {
+        limits.idle(Duration::from_secs(self.idle_timeout))
+    }
+
+    /// The latest end of the session, whatever the caps will be.
     pub(crate) const fn expires(&self) -> Timestamp {
         self.start_time.plus(Duration::from_secs(self.max_timeout))
     }
@@ -180,8 +192,8 @@ impl Spec {
             .map(|octets| IpAddr::V6(Ipv6Addr::from(octets)).to_canonical())
     }
 
-    /// The session as agents see it.
-    pub(crate) fn session(&self, sealed: SessionSpec, user: &User) -> Session {
+    /// The session as agents see it, under the caps in force.
+    pub(crate) fn session(&self, sealed: SessionSpec, user: &User, limits: &Limits) -> Session {
         Session {
             id: self.id,
             spec: sealed,
@@ -190,8 +202,8 @@ impl Spec {
             protection_level: self.level,
             started: self.start_time,
             last_access: self.last_time,
-            idle_timeout: Duration::from_secs(self.idle_timeout),
-            max_timeout: Duration::from_secs(self.max_timeout),
+            idle_timeout: self.idle_timeout(limits),
+            max_timeout: self.max_timeout(limits),
             persistent: self.persistent,
         }
     }

@@ -12,11 +12,11 @@ use crate::http::cookies;
 use crate::login::direct;
 use crate::session::Sessions;
 use crate::session::cache::{Alias, CachedSession, Known};
-use crate::session::cookie::{LOGGED_OFF, SessionClaims};
+use crate::session::cookie::{KeysMissing, LOGGED_OFF, SessionClaims};
 use crate::session::reissue::Writer;
 use crate::session::validate::NotValidated;
 
-/// Cookies of one zone that are tried. More are not sent by accident.
+/// Cookies of our name that are tried, over all zones. More are not sent by accident.
 const MAX_COOKIES: usize = 4;
 
 /// A live session that satisfies the realm.
@@ -78,7 +78,7 @@ pub async fn authenticate(
     realm: &Arc<Realm>,
 ) -> Result<Admitted, Denial> {
     let mut unfit = Unfit::Refused(Reason::NONE);
-    for (zone, value) in session_cookies(visit) {
+    for (zone, value) in session_cookies(visit).take(MAX_COOKIES) {
         match from_cookie(sessions, visit, realm, zone, value).await {
             Ok(admitted) => return Ok(admitted),
             Err(other) => unfit = unfit.or(other),
@@ -102,11 +102,12 @@ pub async fn authenticate(
 }
 
 /// The sessions that a request brings, for logout and step-up: tickets as the policy server wants them.
-/// Looks at the seal and the clock only.
-pub fn tickets(sessions: &Sessions, visit: &Visit<'_>) -> Vec<SessionTicket> {
-    let Ok(keys) = sessions.keys.load() else {
-        return Vec::new();
-    };
+/// Looks at the seal and the clock only, and at every cookie: one that is left out would live on.
+///
+/// # Errors
+/// If there are no agent keys to open cookies with.
+pub fn tickets(sessions: &Sessions, visit: &Visit<'_>) -> Result<Vec<SessionTicket>, KeysMissing> {
+    let keys = sessions.keys.load()?;
     let opened = session_cookies(visit).filter_map(|(zone, value)| {
         let claims = SessionClaims::open(value, &keys.ring, zone).ok()?;
         claims.check_times(visit.now).ok()?;
@@ -115,7 +116,7 @@ pub fn tickets(sessions: &Sessions, visit: &Visit<'_>) -> Vec<SessionTicket> {
             session_spec: claims.session_spec(),
         })
     });
-    opened.collect()
+    Ok(opened.take(MAX_COOKIES).collect())
 }
 
 /// Session cookies with the zone they claim to be of: the agent's own zone first.
@@ -124,7 +125,6 @@ fn session_cookies<'v>(visit: &Visit<'v>) -> impl Iterator<Item = (&'v Arc<str>,
     visit.site.zones.iter().flat_map(move |zone| {
         cookies::all(headers)
             .filter(move |(name, value)| zone.owns(name) && *value != LOGGED_OFF.as_bytes())
-            .take(MAX_COOKIES)
             .map(move |(_, value)| (&zone.name, value))
     })
 }

@@ -238,7 +238,7 @@ async fn decide(
         },
         resource: visit.resource_context(),
         realm: realm_context(realm),
-        client_address: Some(visit.origin.address),
+        client_address: visit.bound_address(),
         transaction_id: visit.transaction_id.as_str().to_owned(),
     };
     let answer = sessions.policy.authorize(request).await;

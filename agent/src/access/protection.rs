@@ -43,6 +43,8 @@ impl OpenRealm {
 pub struct RealmTable {
     hosts: Map<Prefixes>,
     any_host: Prefixes,
+    /// Whether a realm's resource has capitals; then a path without any may have a second reading, too.
+    has_capitals: bool,
 }
 
 #[derive(Debug, Default)]
@@ -61,6 +63,7 @@ impl RealmTable {
     pub fn new(realms: &[Arc<Realm>]) -> Self {
         let mut table = Self::default();
         for realm in realms {
+            table.has_capitals |= has_capitals(&realm.resource);
             for host in &realm.hosts {
                 let prefixes = match host.as_str() {
                     "*" => &mut table.any_host,
@@ -97,11 +100,7 @@ impl RealmTable {
     /// from lower case.
     pub fn realm(&self, target: &RequestTarget) -> Result<&Arc<Realm>, Denial> {
         let realm = self.lookup(target.host(), target.resource(), |prefixes| &prefixes.exact);
-        if target
-            .resource()
-            .bytes()
-            .any(|byte| byte.is_ascii_uppercase())
-        {
+        if self.has_capitals || has_capitals(target.resource()) {
             let folded = target.resource().to_ascii_lowercase();
             let other = self.lookup(target.host(), &folded, |prefixes| &prefixes.folded);
             if realm.map(Arc::as_ptr) != other.map(Arc::as_ptr) {
@@ -180,6 +179,10 @@ impl Prefixes {
             }
         }
     }
+}
+
+fn has_capitals(resource: &str) -> bool {
+    resource.bytes().any(|byte| byte.is_ascii_uppercase())
 }
 
 /// The first `count` segments of a path, without a slash at their end.

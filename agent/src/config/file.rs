@@ -24,7 +24,8 @@ use super::units::{Network, Size, TimeSpan};
 #[schemars(title = "Doorward agent", extend("required" = ["listeners", "policy_server", "upstreams", "realms"]))]
 pub struct File {
     /// Networks of the proxies in front of this agent, whose `Forwarded` and `X-Forwarded-*` headers are
-    /// believed. From anyone else those headers are dropped. A network that holds every address is refused.
+    /// believed. From anyone else those headers are dropped. Where both are there, `X-Forwarded-For` counts:
+    /// a proxy that writes only `Forwarded` must be made to drop the client's `X-Forwarded-For`. A network that holds every address is refused.
     /// Classic name: ProxyDefinition, with networks instead of single addresses.
     pub trusted_proxies: Vec<Network>,
     /// The agent itself.

@@ -110,7 +110,7 @@ async fn log_in(
     key: Box<[u8]>,
     credentials: Credentials,
 ) -> Result<Arc<Alias>, Unfit> {
-    let previous = authenticate::tickets(sessions, visit).into_iter().next();
+    let previous = authenticate::tickets(sessions, visit).unwrap_or_default();
     let call = super::LoginCall::new(
         visit,
         realm,

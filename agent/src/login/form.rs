@@ -119,7 +119,7 @@ pub async fn submit(
     };
     let realm = realm_of(visit, &wanted).ok_or(Denial::NotFound)?;
     let resource = visit.resource_context_of(&wanted);
-    let previous = authenticate::tickets(sessions, visit).into_iter().next();
+    let previous = authenticate::tickets(sessions, visit).unwrap_or_default();
     match LoginCall::new(visit, &realm, resource, credentials, previous)
         .run(sessions)
         .await

@@ -12,6 +12,7 @@ use super::{form, page, see_other};
 use crate::access::{Denial, Visit, authenticate};
 use crate::http::body::Body;
 use crate::session::Sessions;
+use crate::session::cookie::KeysMissing;
 use crate::telemetry::Outcome;
 use crate::telemetry::metrics::{PolicyAnswer, PolicyCall};
 
@@ -21,10 +22,13 @@ static CLEAR_CACHE: HeaderValue = HeaderValue::from_static("\"cache\"");
 /// Ends the session of whoever asks, and says so.
 ///
 /// # Errors
-/// If the answer cannot be written.
+/// If there are no agent keys to open the cookie with.
 pub async fn logout(sessions: &Arc<Sessions>, visit: &Visit<'_>) -> Result<Response<Body>, Denial> {
+    // Without keys the cookie stays: it is the only means to try again.
+    let tickets =
+        authenticate::tickets(sessions, visit).map_err(|KeysMissing| Denial::PolicyUnavailable)?;
     let mut told = Ok(());
-    for ticket in authenticate::tickets(sessions, visit) {
+    for ticket in tickets {
         told = told.and(end(sessions, visit, ticket).await);
     }
     let mut response = match told {
@@ -64,7 +68,7 @@ async fn end(
     };
     let told = tell(sessions, request.clone()).await;
     if told.is_err() {
-        sessions.unsent_logouts.add(request);
+        sessions.unsent_logouts.add(request, visit.now);
     }
     told
 }

@@ -105,7 +105,8 @@ pub(super) async fn keep(
         return None;
     }
     let content_type = visit.headers.get(header::CONTENT_TYPE);
-    if content_type.is_some_and(|value| value.len() > MAX_CONTENT_TYPE)
+    if visit.headers.contains_key(header::CONTENT_ENCODING)
+        || content_type.is_some_and(|value| value.len() > MAX_CONTENT_TYPE)
         || visit.target.path_and_query().as_str().len() > MAX_TARGET_LENGTH
     {
         return None;

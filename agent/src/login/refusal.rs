@@ -11,7 +11,7 @@ use crate::site::Site;
 use crate::telemetry::Outcome;
 
 /// Seconds after which it is worth asking again.
-const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
+pub(super) const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
 
 /// A refusal as a response. It says what kind of refusal it is and which request to name in a complaint,
 /// and nothing else.

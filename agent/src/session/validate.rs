@@ -22,8 +22,9 @@ pub enum NotValidated {
 /// What waits for one call of Validate() gets.
 pub type Validated = Result<Arc<CachedSession>, NotValidated>;
 
-/// What an answer depends on besides the session: requests that differ here must not share one (R5).
-pub(super) type FlightKey = (SessionId, SessionSpec, Option<IpAddr>);
+/// What an answer depends on: requests that differ here must not share one (R5). The last part is the
+/// generation of trust, so that nobody after a gap is let in by a call from before it.
+pub(super) type FlightKey = (SessionId, SessionSpec, Option<IpAddr>, u64);
 
 impl Sessions {
     /// Asks the policy server whether a session is alive, or joins a call that does.
@@ -36,6 +37,7 @@ impl Sessions {
             ticket.session_id,
             ticket.session_spec.clone(),
             request.client_address,
+            self.trust.generation(),
         );
         let sessions = Arc::clone(self);
         let answer = self

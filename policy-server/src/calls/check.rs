@@ -2,19 +2,19 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use policy_client::PolicyError;
 use policy_protocol::message::SessionTicket;
 use policy_protocol::{Reason, Timestamp};
 
+use crate::config::Limits;
 use crate::directory::User;
 use crate::server::{CLOCK_SKEW, PolicyServer, failure};
 use crate::spec::Spec;
 
 /// A session that is alive.
 pub(super) struct Alive {
-    /// Its state, with the timeouts that are in force now.
+    /// Its state, with the timeouts that it got at login.
     pub(super) spec: Spec,
     /// Its user, as the directory knows them now.
     pub(super) user: Arc<User>,
@@ -52,11 +52,8 @@ impl PolicyServer {
         client_address: Option<IpAddr>,
         last_access: Timestamp,
     ) -> Result<Alive, NotAlive> {
-        let mut spec = Spec::open(ticket, &self.keys.ticket_keys())
+        let spec = Spec::open(ticket, &self.keys.ticket_keys())
             .map_err(|reason| NotAlive::No { reason, user: None })?;
-        // The caps may be lower now than they were at login.
-        spec.max_timeout = self.limits.max(Duration::from_secs(spec.max_timeout));
-        spec.idle_timeout = self.limits.idle(Duration::from_secs(spec.idle_timeout));
         let no = |reason| NotAlive::No {
             reason,
             user: Some(spec.universal_id.clone()),
@@ -79,7 +76,7 @@ impl PolicyServer {
         let now = self.now();
         let stored = standing.last_access.unwrap_or_default();
         let last_access = last_access.max(stored).max(spec.last_time);
-        check_times(&spec, last_access, now).map_err(no)?;
+        check_times(&spec, &self.limits, last_access, now).map_err(no)?;
         if spec.directory_oid != self.directory.description().oid {
             return Err(no(Reason::INVALID_SESSION));
         }
@@ -100,15 +97,21 @@ impl PolicyServer {
     }
 }
 
-fn check_times(spec: &Spec, last_access: Timestamp, now: Timestamp) -> Result<(), Reason> {
+fn check_times(
+    spec: &Spec,
+    limits: &Limits,
+    last_access: Timestamp,
+    now: Timestamp,
+) -> Result<(), Reason> {
     let latest = now.plus(CLOCK_SKEW);
     if spec.start_time > latest || spec.last_time > latest {
         return Err(Reason::INVALID_SESSION);
     }
-    if now.since(spec.start_time).as_secs() >= spec.max_timeout {
+    if now.since(spec.start_time) >= spec.max_timeout(limits) {
         return Err(Reason::EXPIRED_SESSION);
     }
-    if spec.idle_timeout > 0 && now.since(last_access).as_secs() >= spec.idle_timeout {
+    let idle_timeout = spec.idle_timeout(limits);
+    if !idle_timeout.is_zero() && now.since(last_access) >= idle_timeout {
         return Err(Reason::IDLE_SESSION);
     }
     Ok(())

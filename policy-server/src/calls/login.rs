@@ -25,6 +25,9 @@ enum Outcome {
     Unknown(Reason),
 }
 
+/// Sessions that one login replaces at most.
+const MAX_PREVIOUS: usize = 4;
+
 impl PolicyServer {
     /// A success makes a new session id, always, and ends the session that it replaces.
     pub(super) async fn login(&self, request: LoginRequest) -> Result<LoginAnswer, PolicyError> {
@@ -74,7 +77,7 @@ impl PolicyServer {
             .user_revoked_through(&identity.universal_id)
             .await
             .map_err(failure)?;
-        let idle_timeout = self.limits.idle(realm.idle_timeout);
+        let idle_timeout = self.limits.idle(realm.idle_timeout).as_secs();
         let drift = if idle_timeout == 0 {
             MAX_DRIFT
         } else {
@@ -87,7 +90,7 @@ impl PolicyServer {
             version: Spec::CURRENT_VERSION,
             start_time: start,
             last_time: start,
-            max_timeout: self.limits.max(realm.max_timeout),
+            max_timeout: self.limits.max(realm.max_timeout).as_secs(),
             idle_timeout,
             level: realm.protection_level.min(ProtectionLevel::MAX),
             id: SessionId::random().map_err(failure)?,
@@ -121,7 +124,8 @@ impl PolicyServer {
             };
             self.sessions.insert(summary).await.map_err(failure)?;
         }
-        if let Some(previous) = previous.and_then(|ticket| Spec::open(&ticket, &keys).ok()) {
+        let previous = previous.iter().take(MAX_PREVIOUS);
+        for previous in previous.filter_map(|ticket| Spec::open(ticket, &keys).ok()) {
             self.end_session_of_spec(&previous).await?;
         }
         let user_id = identity.universal_id.as_str();
@@ -132,7 +136,7 @@ impl PolicyServer {
         }
         .write();
         Ok(LoginAnswer::Yes {
-            session: Box::new(spec.session(sealed, &user)),
+            session: Box::new(spec.session(sealed, &user, &self.limits)),
         })
     }
 

@@ -7,6 +7,7 @@ use policy_protocol::message::{LogoutAnswer, LogoutRequest};
 use policy_protocol::{EventKind, SessionId, Timestamp};
 
 use crate::audit::{AuditEvent, Record};
+use crate::config::Limits;
 use crate::server::{CLOCK_SKEW, PolicyServer, failure};
 use crate::spec::Spec;
 
@@ -75,10 +76,12 @@ impl PolicyServer {
         Ok(())
     }
 
-    /// When no session that exists `now` can be alive any more.
+    /// When no session that exists `now` can be alive any more, whatever the limits were at its login
+    /// and will be.
     pub(crate) fn longest_session_from(&self, now: Timestamp) -> Timestamp {
         // Sessions may have been dated ahead by as much as clocks may differ.
         let margin: Duration = 2 * CLOCK_SKEW;
-        now.plus(self.limits.max_timeout).plus(margin)
+        let longest = Limits::LONGEST.max(self.limits.max_timeout);
+        now.plus(longest).plus(margin)
     }
 }

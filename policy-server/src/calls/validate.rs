@@ -70,7 +70,7 @@ impl PolicyServer {
         }
         .write();
         Ok(ValidateAnswer::Yes {
-            session: Box::new(spec.session(sealed, &alive.user)),
+            session: Box::new(spec.session(sealed, &alive.user, &self.limits)),
         })
     }
 }

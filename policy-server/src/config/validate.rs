@@ -21,8 +21,6 @@ use crate::policy::{HostPattern, Policy, Response, ResponseKind, ResponseValue};
 const MIN_SECRET_LENGTH: usize = 16;
 /// More rollovers than this within the life of a session would only grow the key ring.
 const MIN_ROLLOVER: Duration = Duration::from_secs(3600);
-/// A month. Keys and revocations are kept for as long as the longest session.
-const MAX_MAX_TIMEOUT: Duration = Duration::from_secs(31 * 24 * 3600);
 /// How long agents keep decisions unless a policy says otherwise.
 const DEFAULT_TTL: Duration = Duration::from_secs(300);
 /// An hour. A change of groups takes at least this long to be seen at the latest.
@@ -157,11 +155,11 @@ impl Checker<'_> {
                 "limits.max_timeout",
                 section.max_timeout.as_ref(),
                 default.max_timeout,
-                second..=MAX_MAX_TIMEOUT,
+                second..=Limits::LONGEST,
             ),
             idle_timeout: section.idle_timeout.as_ref().map(|idle| {
-                let range = second..=MAX_MAX_TIMEOUT;
-                self.duration("limits.idle_timeout", Some(idle), MAX_MAX_TIMEOUT, range)
+                let range = second..=Limits::LONGEST;
+                self.duration("limits.idle_timeout", Some(idle), Limits::LONGEST, range)
             }),
         }
     }

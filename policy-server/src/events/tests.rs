@@ -40,15 +40,17 @@ async fn what_is_no_longer_kept_is_a_gap() {
         (KEPT as u64 + 1, false),
         (KEPT as u64 + 2, true),
     ] {
-        let hello = events
-            .listen(Some(&events.position(sequence)))
-            .next()
-            .await
-            .unwrap()
-            .unwrap();
+        let mut stream = events.listen(Some(&events.position(sequence)));
+        // Whatever is told before is what was missed.
+        let hello = loop {
+            let event = stream.next().await.unwrap().unwrap();
+            if event.kind != EventKind::CacheFlush {
+                break event;
+            }
+        };
         assert_eq!(hello.kind, EventKind::Hello { gap }, "{sequence}");
     }
-    let replayed = events.listen(Some(&events.position(1))).skip(1).take(KEPT);
+    let replayed = events.listen(Some(&events.position(1))).take(KEPT);
     let numbers = replayed.map(|event| event.unwrap().position.sequence);
     assert_eq!(
         numbers.collect::<Vec<_>>().await,

@@ -164,6 +164,16 @@ impl World {
         }
     }
 
+    /// As [`Self::restart`], with another cap on the life of sessions.
+    pub(crate) async fn restart_with_max_timeout(self, from: &str, to: &str) -> Self {
+        let config = self.dir.path().join("policy-server.toml");
+        let [from, to] = [from, to].map(|limit| format!("max_timeout = \"{limit}\""));
+        let text = std::fs::read_to_string(&config).unwrap();
+        assert!(text.contains(&from));
+        std::fs::write(&config, text.replace(&from, &to)).unwrap();
+        self.restart().await
+    }
+
     /// Stops serving, if this is remote.
     pub(crate) async fn stop(&mut self) {
         if let Some(running) = self.running.take() {
@@ -228,7 +238,7 @@ impl World {
             realm: realm.clone(),
             credentials,
             client_address: Some(address("192.0.2.1")),
-            previous: previous.map(ticket),
+            previous: previous.map(ticket).into_iter().collect(),
             transaction_id: String::from("t1"),
         };
         self.calls.login(request).await.unwrap()
@@ -247,13 +257,19 @@ impl World {
         client_address: Option<IpAddr>,
     ) -> ValidateAnswer {
         let request = ValidateRequest {
-            session,
-            resource: resource("/app"),
-            realm: realm(),
             client_address,
             last_access,
-            overlooked: false,
-            transaction_id: String::from("t2"),
+            ..validation(session)
+        };
+        self.calls.validate(request).await.unwrap()
+    }
+
+    /// Validates a session for a request that does not keep it alive.
+    pub(crate) async fn overlook(&self, session: &Session) -> ValidateAnswer {
+        let request = ValidateRequest {
+            last_access: session.last_access,
+            overlooked: true,
+            ..validation(ticket(session))
         };
         self.calls.validate(request).await.unwrap()
     }
@@ -360,6 +376,18 @@ pub(crate) fn ticket(session: &Session) -> SessionTicket {
 
 pub(crate) fn address(text: &str) -> IpAddr {
     text.parse().unwrap()
+}
+
+fn validation(session: SessionTicket) -> ValidateRequest {
+    ValidateRequest {
+        session,
+        resource: resource("/app"),
+        realm: realm(),
+        client_address: None,
+        last_access: Timestamp::default(),
+        overlooked: false,
+        transaction_id: String::from("t2"),
+    }
 }
 
 /// The session of a YES.

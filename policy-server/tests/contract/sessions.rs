@@ -24,7 +24,9 @@ crate::for_both!(
     a_session_from_the_future_is_refused,
     a_session_id_belongs_to_its_spec,
     a_bound_address_counts_only_if_the_agent_asks,
+    an_overlooked_request_does_not_keep_a_session_alive,
     logout_ends_a_session_for_good,
+    a_revocation_outlasts_limits_that_change,
     logout_of_garbage_is_refused,
     a_user_who_is_disabled_or_removed_is_out_at_once,
     attributes_are_fresh_at_every_validate,
@@ -241,6 +243,53 @@ async fn logout_ends_a_session_for_good(world: World) {
     for session in &sessions {
         let answer = world.validate_ticket(ticket(session), used, None).await;
         assert!(matches!(answer, ValidateAnswer::No { .. }));
+    }
+}
+
+async fn a_revocation_outlasts_limits_that_change(world: World) {
+    let ended = world.login("alice", &realm()).await;
+    let of_administrator = world.login("alice", &realm()).await;
+    let of_user = world.login("bob", &realm()).await;
+    let world = world.restart_with_max_timeout("4h", "10m").await;
+    // Logged out with a spec from the time of the lower limit; the copy is from before.
+    let renewed = alive(world.validate(&ended).await);
+    assert_eq!(renewed.max_timeout, seconds(600));
+    world.logout(ticket(&renewed)).await;
+    world
+        .server
+        .revoke_session(of_administrator.id)
+        .await
+        .unwrap();
+    world.server.revoke_user("bob").await.unwrap();
+    world.clock.advance(seconds(3600));
+    world.server.maintain().await.unwrap();
+    let world = world.restart_with_max_timeout("10m", "4h").await;
+    world.server.maintain().await.unwrap();
+    for session in [ended, of_administrator, of_user] {
+        let answer = world
+            .validate_ticket(ticket(&session), world.now(), None)
+            .await;
+        assert_dead(answer, Reason::REVOKED_SESSION);
+    }
+}
+
+async fn an_overlooked_request_does_not_keep_a_session_alive(world: World) {
+    for realm in [realm(), persistent()] {
+        let start = world.login("alice", &realm).await;
+        world.clock.advance(seconds(1000));
+        let overlooked = alive(world.overlook(&start).await);
+        assert_eq!(overlooked.last_access, start.last_access);
+        world.clock.advance(seconds(799));
+        let overlooked = alive(world.overlook(&overlooked).await);
+        assert_eq!(overlooked.last_access, start.last_access);
+        // One that counts moves the last access.
+        let used = alive(world.validate(&overlooked).await);
+        assert_eq!(used.last_access, world.now());
+        world.clock.advance(seconds(1799));
+        let overlooked = alive(world.overlook(&used).await);
+        world.clock.advance(seconds(1));
+        assert_dead(world.overlook(&overlooked).await, Reason::IDLE_SESSION);
+        assert_dead(world.validate(&overlooked).await, Reason::IDLE_SESSION);
     }
 }
 

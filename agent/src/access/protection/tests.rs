@@ -95,6 +95,19 @@ fn a_path_that_another_case_would_protect_has_two_readings() {
 }
 
 #[test]
+fn a_realm_with_capitals_is_not_reached_by_another_spelling() {
+    let table = table(vec![
+        realm("root", "*", "/", AuthScheme::None),
+        realm("admin", "*", "/Admin", AuthScheme::Form),
+    ]);
+    assert_eq!(found(&table, "app.test", "/Admin/x"), "admin");
+    for path in ["/admin/x", "/ADMIN/x", "/admin"] {
+        assert_eq!(found(&table, "app.test", path), "400", "{path}");
+    }
+    assert_eq!(found(&table, "app.test", "/other"), "open root");
+}
+
+#[test]
 fn only_harmless_reads_of_plain_names_are_ignored_by_extension() {
     let mut app = realm("app", "*", "/", AuthScheme::Form);
     app.ignore_extensions = vec![String::from(".gif")];
