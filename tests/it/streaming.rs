@@ -1,7 +1,8 @@
 //! Bodies are streamed: constant memory, and nobody waits for somebody else.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -25,29 +26,32 @@ static BLOCK: [u8; 64 * 1024] = [b'u'; 64 * 1024];
 struct MemoryWatch {
     shared: Arc<Samples>,
     before: u64,
+    /// The thread ends when this is gone.
+    _watching: Sender<()>,
 }
 
 #[derive(Default)]
 struct Samples {
     most: AtomicU64,
     count: AtomicUsize,
-    over: AtomicBool,
 }
 
 impl MemoryWatch {
     fn start() -> Self {
         let shared = Arc::<Samples>::default();
         let samples = Arc::clone(&shared);
+        let (watching, over) = channel();
         std::thread::spawn(move || {
-            while !samples.over.load(Ordering::Relaxed) {
+            let pause = Duration::from_millis(2);
+            while over.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
                 samples.most.fetch_max(resident_memory(), Ordering::Relaxed);
                 samples.count.fetch_add(1, Ordering::Relaxed);
-                std::thread::sleep(Duration::from_millis(2));
             }
         });
         Self {
             shared,
             before: resident_memory(),
+            _watching: watching,
         }
     }
 
@@ -67,12 +71,6 @@ impl MemoryWatch {
         let most = self.shared.most.load(Ordering::Relaxed);
         let growth = most.max(resident_memory()).saturating_sub(self.before);
         assert!(growth < MAX_GROWTH, "{what}: {growth} bytes more");
-    }
-}
-
-impl Drop for MemoryWatch {
-    fn drop(&mut self) {
-        self.shared.over.store(true, Ordering::Relaxed);
     }
 }
 
