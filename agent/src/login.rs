@@ -241,6 +241,7 @@ fn page(visit: &Visit<'_>, status: StatusCode, html: String) -> Response<Body> {
         header::CONTENT_SECURITY_POLICY,
         visit.site.content_security_policy.clone(),
     );
+    refusal::say_when_to_retry(&mut response);
     response
 }
 
