@@ -258,6 +258,10 @@ fn hash_password(input: &str) -> (i32, String, String) {
     told(&child.wait_with_output().unwrap())
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is what polls for a condition"
+)]
 fn poll<T>(what: &str, mut check: impl FnMut() -> Option<T>) -> T {
     let start = Instant::now();
     loop {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use harness::gateway::Gateway;
 use harness::raw_http2::{
-    ACK, CONTINUATION, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PING, RST_STREAM, RawHttp2,
+    ACK, CONTINUATION, END_HEADERS, END_STREAM, Frame, GOAWAY, HEADERS, PING, RST_STREAM, RawHttp2,
     SETTINGS, WINDOW_UPDATE, encode, frame,
 };
 use harness::{Protocol, eventually};
@@ -175,10 +175,26 @@ async fn bomb(gateway: &Gateway, block: &[u8]) -> RawHttp2 {
     client
 }
 
+/// The heads and resets that come back for 100 streams, unless the connection ends before.
+async fn answers(client: &mut RawHttp2) -> Vec<Frame> {
+    let mut answers = Vec::new();
+    while answers.len() < 100
+        && let Some(frame) = client.next().await
+        && frame.kind != GOAWAY
+    {
+        if matches!(frame.kind, HEADERS | RST_STREAM) {
+            answers.push(frame);
+        }
+    }
+    answers
+}
+
 /// A byte on the wire must not become a hundred in memory for as long as the client likes.
 #[tokio::test(flavor = "multi_thread")]
 async fn crumbs_of_cookies_are_few_or_refused() {
-    const MAX_GROWTH: u64 = 16 * 1024 * 1024;
+    // A hundred heads of the greatest size are 3 MiB as HTTP/2 counts them. Read, and with what the
+    // client and the origin in this process hold of them, they were 8 to 14 MiB when this was written.
+    const MAX_GROWTH: u64 = 24 * 1024 * 1024;
     if alone("http2_floods::crumbs_of_cookies_are_few_or_refused").is_some() {
         return;
     }
@@ -190,28 +206,22 @@ async fn crumbs_of_cookies_are_few_or_refused() {
         .await;
     };
     // What a hundred requests cost without crumbs is not the question.
-    let innocent = bomb(&gateway, &crumbs(TARGET, 1)).await;
+    let mut innocent = bomb(&gateway, &crumbs(TARGET, 1)).await;
     waiting(100).await;
     let before = resident_memory();
-    drop(innocent);
     gateway.origin.release(100);
+    assert_eq!(answers(&mut innocent).await.len(), 100);
+    drop(innocent);
 
     // Three times the limit: each is refused by itself.
     let mut refused = bomb(&gateway, &crumbs(b"/open/attack", 3_000)).await;
-    let mut answers = 0;
-    while answers < 100
-        && let Some(frame) = refused.next().await
-        && frame.kind != GOAWAY
-    {
-        if frame.kind == HEADERS {
-            // `:status: 431` in Huffman code, which then is the newest entry of the dynamic table.
-            let is_431 = matches!(
-                frame.payload[..],
-                [0x48, 0x83, 0x69, 0x90, 0xff, ..] | [0xbe]
-            );
-            assert!(is_431, "{:?}", frame.payload);
-        }
-        answers += usize::from(matches!(frame.kind, HEADERS | RST_STREAM));
+    for answer in answers(&mut refused).await {
+        // `:status: 431` in Huffman code, which then is the newest entry of the dynamic table.
+        let is_431 = matches!(
+            answer.payload[..],
+            [0x48, 0x83, 0x69, 0x90, 0xff, ..] | [0xbe]
+        );
+        assert!(is_431 || answer.kind != HEADERS, "{answer:?}");
     }
     // Five times: the connection ends.
     let mut ended = bomb(&gateway, &crumbs(b"/open/attack", 4_300)).await;
@@ -224,7 +234,7 @@ async fn crumbs_of_cookies_are_few_or_refused() {
     waiting(200).await;
     let in_progress = resident_memory();
     gateway.origin.release(100);
-    assert_eq!(outcome(&mut held).await, Outcome::Alive);
+    assert_eq!(answers(&mut held).await.len(), 100);
     let growth = resident_memory().max(in_progress).saturating_sub(before);
     println!("{growth} bytes more");
     assert!(growth < MAX_GROWTH, "{growth} bytes more");
