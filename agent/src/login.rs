@@ -238,9 +238,7 @@ fn page(visit: &Visit<'_>, status: StatusCode, html: String) -> Response<Body> {
         header::CONTENT_SECURITY_POLICY,
         visit.site.content_security_policy.clone(),
     );
-    if status == StatusCode::SERVICE_UNAVAILABLE {
-        headers.insert(header::RETRY_AFTER, refusal::RETRY_AFTER);
-    }
+    refusal::say_when_to_retry(&mut response);
     response
 }
 

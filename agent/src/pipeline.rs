@@ -14,6 +14,7 @@ use crate::access::authenticate::authenticate;
 use crate::access::authorize::authorize;
 use crate::access::protection::Protection;
 use crate::access::{Denial, Grant, Visit};
+use crate::config::defaults::MAX_HEADER_FIELDS;
 use crate::http::ConnectionInfo;
 use crate::http::body::{Body, RequestBody};
 use crate::http::client_origin::ClientOrigin;
@@ -99,6 +100,9 @@ impl Pipeline {
         body: Incoming,
         record: &mut Record<'_>,
     ) -> Result<Response<Body>, Denial> {
+        if parts.headers.len() > MAX_HEADER_FIELDS {
+            return Err(Denial::TooManyHeaders);
+        }
         let target = RequestTarget::parse(conn, parts)?;
         let origin = ClientOrigin::read(conn, &parts.headers, &site.config.trusted_proxies)?;
         record.client = origin.address;

@@ -1,5 +1,7 @@
 //! After a logout the copied cookie is worth nothing, anywhere, at once, for good.
 
+use std::time::Duration;
+
 use harness::gateway::{Deployment, Gateway, PASSWORD};
 use harness::{Protocol, eventually, within};
 use http::Method;
@@ -206,4 +208,35 @@ async fn a_session_behind_garbage_ends_as_well() {
     refused(&replayed.get("/app/").await);
     let fresh = gateway.beside("").await;
     refused(&holding(&fresh, &cookie, Protocol::Http1).get("/app/").await);
+}
+
+/// A login's cookie speaks of the time of its request, and of that of its answer, which the policy server
+/// says: a second may lie between them.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_that_takes_its_time_is_as_good_as_any_other() {
+    let gateway = Gateway::start().await;
+    let other = gateway.beside("").await;
+    let client = gateway.client(Protocol::Http1);
+    let page = client.login_page("/app/").await;
+    gateway.policy.hold();
+    let answering = async {
+        eventually("the login waits", async || {
+            (gateway.policy.count(Call::Login) > 0).then_some(())
+        })
+        .await;
+        gateway.clock.advance(Duration::from_secs(1));
+        gateway.policy.open();
+    };
+    let (answer, ()) = tokio::join!(client.fill_login(&page, "alice", PASSWORD), answering);
+    assert_eq!(answer.status, 303);
+    let cookie = client.cookie("SMSESSION").expect("a session");
+    let elsewhere = holding(&other, &cookie, Protocol::Http1);
+    assert_eq!(elsewhere.get("/app/").await.status, 200);
+    client.get("/doorward/logout").await;
+    refused(
+        &holding(&gateway, &cookie, Protocol::Http1)
+            .get("/app/")
+            .await,
+    );
+    soon_refused(&other, &cookie, "/app/").await;
 }

@@ -17,6 +17,7 @@ mod corpus;
 mod drain;
 mod framing;
 mod headers;
+mod http2_floods;
 mod http2_smuggling;
 mod keys;
 mod logout;

@@ -1,7 +1,7 @@
 //! HTTP/2 by hand: requests that no library would send.
 //!
 //! Header fields go out as literals without Huffman coding (RFC 7541, section 6.2.2), so every byte is
-//! as it was asked for. Answers are not decoded beyond how the stream ended.
+//! as it was asked for. Answers are not decoded beyond their frames.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -10,13 +10,28 @@ use rustls::ClientConfig;
 
 use crate::RawClient;
 
-const DATA: u8 = 0;
-const HEADERS: u8 = 1;
-const RST_STREAM: u8 = 3;
-const SETTINGS: u8 = 4;
-const GOAWAY: u8 = 7;
-const END_STREAM: u8 = 1;
-const END_HEADERS: u8 = 4;
+/// Frame types and flags (RFC 9113, section 6).
+pub const DATA: u8 = 0;
+/// A request's or response's head, or its trailers.
+pub const HEADERS: u8 = 1;
+/// The end of a stream, before its time.
+pub const RST_STREAM: u8 = 3;
+/// What each side allows the other.
+pub const SETTINGS: u8 = 4;
+/// Asks for an answer, at the level of the connection.
+pub const PING: u8 = 6;
+/// The end of a connection.
+pub const GOAWAY: u8 = 7;
+/// Room for more data.
+pub const WINDOW_UPDATE: u8 = 8;
+/// More of a head.
+pub const CONTINUATION: u8 = 9;
+/// The last frame of its stream.
+pub const END_STREAM: u8 = 1;
+/// The last frame of its head.
+pub const END_HEADERS: u8 = 4;
+/// An answer to SETTINGS or PING.
+pub const ACK: u8 = 1;
 
 /// How a request ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +44,20 @@ pub enum End {
     Closed,
 }
 
-/// One HTTP/2 connection with one request on it.
+/// A frame from the gateway.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frame {
+    /// Such as [`HEADERS`].
+    pub kind: u8,
+    /// Such as [`END_STREAM`].
+    pub flags: u8,
+    /// 0 is the connection.
+    pub stream: u32,
+    /// As received.
+    pub payload: Vec<u8>,
+}
+
+/// One HTTP/2 connection.
 #[derive(Debug)]
 pub struct RawHttp2 {
     connection: RawClient,
@@ -70,39 +98,56 @@ impl RawHttp2 {
     }
 
     async fn end(&mut self) -> End {
-        loop {
-            let Some(head) = self.connection.try_exactly(9).await else {
-                return End::Closed;
-            };
-            let length =
-                usize::from(head[0]) << 16 | usize::from(head[1]) << 8 | usize::from(head[2]);
-            let Some(_) = self.connection.try_exactly(length).await else {
-                return End::Closed;
-            };
-            let (kind, flags, stream) = (head[3], head[4], head[8]);
-            match kind {
-                RST_STREAM if stream == 1 => return End::Reset,
+        while let Some(frame) = self.next().await {
+            match frame.kind {
+                RST_STREAM if frame.stream == 1 => return End::Reset,
                 GOAWAY => return End::Closed,
-                HEADERS | DATA if stream == 1 && flags & END_STREAM != 0 => return End::Answered,
-                SETTINGS if flags == 0 => self.connection.send(frame(SETTINGS, 1, 0, &[])).await,
+                HEADERS | DATA if frame.stream == 1 && frame.flags & END_STREAM != 0 => {
+                    return End::Answered;
+                }
                 _ => {}
             }
         }
+        End::Closed
+    }
+
+    /// Sends frames made by [`frame`]. That the connection has ended is found out by reading.
+    pub async fn send(&mut self, frames: &[u8]) {
+        self.connection.send(frames).await;
+    }
+
+    /// The next frame, or nothing if the connection has ended. SETTINGS are acknowledged.
+    pub async fn next(&mut self) -> Option<Frame> {
+        let head = self.connection.try_exactly(9).await?;
+        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+        let payload = self
+            .connection
+            .try_exactly(length.try_into().expect("24 bits"))
+            .await?;
+        let (kind, flags) = (head[3], head[4]);
+        if kind == SETTINGS && flags & ACK == 0 {
+            self.send(&frame(SETTINGS, ACK, 0, &[])).await;
+        }
+        Some(Frame {
+            kind,
+            flags,
+            stream: u32::from_be_bytes([head[5] & 0x7f, head[6], head[7], head[8]]),
+            payload,
+        })
     }
 }
 
-/// RFC 9113, section 4.1.
-fn frame(kind: u8, flags: u8, stream: u8, payload: &[u8]) -> Vec<u8> {
+/// A frame as bytes (RFC 9113, section 4.1).
+pub fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let length = u32::try_from(payload.len()).expect("a frame").to_be_bytes();
-    let mut frame = vec![
-        length[1], length[2], length[3], kind, flags, 0, 0, 0, stream,
-    ];
+    let mut frame = vec![length[1], length[2], length[3], kind, flags];
+    frame.extend(stream.to_be_bytes());
     frame.extend(payload);
     frame
 }
 
-/// Literal fields with literal names, not indexed.
-fn encode(fields: &[(&[u8], &[u8])]) -> Vec<u8> {
+/// A head as bytes: literal fields with literal names, not indexed.
+pub fn encode(fields: &[(&[u8], &[u8])]) -> Vec<u8> {
     let mut block = Vec::new();
     for (name, value) in fields {
         block.push(0);

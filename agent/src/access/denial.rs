@@ -21,6 +21,8 @@ pub enum Denial {
     MethodNotAllowed,
     /// The request's body exceeds the limit.
     TooLarge,
+    /// The request has more header fields than anybody needs.
+    TooManyHeaders,
     /// There is no session that would do: log in.
     Challenge {
         /// Where.
@@ -54,6 +56,7 @@ impl Denial {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooManyHeaders => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::Challenge { .. } => StatusCode::UNAUTHORIZED,
             Self::Forbidden { .. } => StatusCode::FORBIDDEN,
             Self::PolicyUnavailable => StatusCode::SERVICE_UNAVAILABLE,

@@ -11,7 +11,7 @@ use crate::site::Site;
 use crate::telemetry::Outcome;
 
 /// Seconds after which it is worth asking again.
-pub(super) const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
+const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
 
 /// A refusal as a response. It says what kind of refusal it is and which request to name in a complaint,
 /// and nothing else.
@@ -32,12 +32,17 @@ pub fn refuse(site: &Site, record: &Record<'_>, denial: &Denial) -> Response<Bod
         );
         response
     };
-    if status == StatusCode::SERVICE_UNAVAILABLE {
+    say_when_to_retry(&mut response);
+    response
+}
+
+/// A service that is unavailable says for how long.
+pub(super) fn say_when_to_retry(response: &mut Response<Body>) {
+    if response.status() == StatusCode::SERVICE_UNAVAILABLE {
         response
             .headers_mut()
             .insert(header::RETRY_AFTER, RETRY_AFTER);
     }
-    response
 }
 
 /// A refusal for programs (RFC 9457).

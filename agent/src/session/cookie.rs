@@ -62,7 +62,8 @@ pub struct SessionClaims {
 }
 
 impl SessionClaims {
-    /// What a cookie of `session` is to say.
+    /// What a cookie of `session` is to say. A session starts by the policy server's clock, which may be
+    /// later than the request that began it.
     pub fn new(
         session: &Session,
         device_name: &str,
@@ -78,7 +79,7 @@ impl SessionClaims {
             idle_timeout: session.idle_timeout.as_secs(),
             max_timeout: session.max_timeout.as_secs(),
             started: session.started,
-            last_access,
+            last_access: last_access.max(session.started),
             session_spec: session.spec.as_str().to_owned(),
         }
     }

@@ -21,7 +21,7 @@ pub enum Outcome {
     NotFound,
     /// Not a method of the realm.
     MethodNotAllowed,
-    /// A body above the limit.
+    /// A body above the limit, or too many header fields.
     TooLarge,
     /// Known, and not allowed.
     Forbidden,
@@ -86,7 +86,7 @@ impl From<&Denial> for Outcome {
             Denial::Misdirected => Self::Misdirected,
             Denial::NotFound => Self::NotFound,
             Denial::MethodNotAllowed => Self::MethodNotAllowed,
-            Denial::TooLarge => Self::TooLarge,
+            Denial::TooLarge | Denial::TooManyHeaders => Self::TooLarge,
             Denial::Challenge { .. } => Self::Challenged,
             Denial::Forbidden { .. } => Self::Forbidden,
             Denial::PolicyUnavailable => Self::PolicyUnavailable,

@@ -70,6 +70,14 @@ fn claims_survive_the_cookie() {
 }
 
 #[test]
+fn a_session_that_starts_after_its_request_came_is_a_session() {
+    let before = Timestamp(NOW.0 - 2);
+    let claims = SessionClaims::new(&session(), "agent", None, before);
+    assert_eq!(claims.last_access, NOW);
+    assert_eq!(claims.check_times(before), Ok(()));
+}
+
+#[test]
 fn every_changed_character_truncation_and_extension_is_the_same_refusal() {
     let sealed = sealed();
     let open = |text: &[u8]| SessionClaims::open(text, &ring(), "SM");
