@@ -106,15 +106,18 @@ async fn every_alias_of_a_managed_name_is_dropped_over_http2() {
     let (client, _) = logged_in(&gateway, "bob", Protocol::Http2).await;
     for target in ["/app/", "/open/"] {
         for method in [Method::GET, Method::OPTIONS, Method::POST] {
-            let mut request = client.request(method, target);
-            for name in managed_names() {
-                request = request.header(name.to_lowercase(), "evil");
+            // Fewer than a head may have.
+            for names in managed_names().chunks(50) {
+                let mut request = client.request(method.clone(), target);
+                for name in names {
+                    request = request.header(name.to_lowercase(), "evil");
+                }
+                let answer = client
+                    .send(request.body(harness::client::empty()).unwrap())
+                    .await;
+                assert_eq!(answer.status, 200);
+                clean(&answer.json(), &format!("one of {names:?}"));
             }
-            let answer = client
-                .send(request.body(harness::client::empty()).unwrap())
-                .await;
-            assert_eq!(answer.status, 200);
-            clean(&answer.json(), "all of them");
         }
     }
 }
