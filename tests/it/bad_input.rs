@@ -1,6 +1,11 @@
 //! Ten thousand bad inputs of each kind: never 2xx, never a panic, never more memory.
 
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use harness::gateway::Gateway;
+use harness::policy_watch::Call;
 use harness::{Protocol, RawClient};
 
 use crate::support::{alone, get, logged_in};
@@ -98,10 +103,24 @@ impl Attacker {
     }
 }
 
+/// How often each status was the answer.
+type Statuses = BTreeMap<u16, usize>;
+
+/// Asserts that each of these kinds of answer was given at least in one of twenty cases: were they all
+/// of one kind, the attack would have looked at one check only.
+#[track_caller]
+fn assert_variety(statuses: &Statuses, kinds: &[&[u16]]) {
+    for kind in kinds {
+        let count: usize = kind.iter().filter_map(|status| statuses.get(status)).sum();
+        assert!(count >= COUNT / 20, "{count} of {kind:?}: {statuses:?}");
+    }
+}
+
 /// Plays one kind of attack, as the test named `test`, and checks what it must not have achieved.
-async fn attack(test: &str, mut request: impl FnMut(&mut Random) -> Vec<u8>) {
+/// Returns what the answers were, in the process of its own that it is played in.
+async fn attack(test: &str, mut request: impl FnMut(&mut Random) -> Vec<u8>) -> Option<Statuses> {
     if alone(test).is_some() {
-        return;
+        return None;
     }
     let gateway = gateway().await;
     let mut random = Random::new(0x00dd_b1a5_e5ba_d5ee);
@@ -110,6 +129,7 @@ async fn attack(test: &str, mut request: impl FnMut(&mut Random) -> Vec<u8>) {
         connection: None,
     };
     let mut memory = 0;
+    let mut statuses = Statuses::new();
     for number in 0..COUNT {
         let sent = request(&mut random);
         if let Some(status) = attacker.send(&sent).await {
@@ -118,6 +138,7 @@ async fn attack(test: &str, mut request: impl FnMut(&mut Random) -> Vec<u8>) {
                 (300..500).contains(&status),
                 "{status} for number {number}: {shown}"
             );
+            *statuses.entry(status).or_default() += 1;
         }
         if number == COUNT / 10 {
             memory = resident_memory();
@@ -130,13 +151,9 @@ async fn attack(test: &str, mut request: impl FnMut(&mut Random) -> Vec<u8>) {
         "the origin saw {:?}",
         attacker.gateway.origin.last()
     );
-    assert_eq!(
-        attacker
-            .gateway
-            .policy
-            .count(harness::policy_watch::Call::Validate),
-        0
-    );
+    for call in [Call::Validate, Call::Login] {
+        assert_eq!(attacker.gateway.policy.count(call), 0, "{call:?}");
+    }
     // And it still works.
     logged_in(&attacker.gateway, "alice", Protocol::Http1)
         .await
@@ -147,11 +164,12 @@ async fn attack(test: &str, mut request: impl FnMut(&mut Random) -> Vec<u8>) {
         attacker.gateway.origin.last().header("SM_USER"),
         Some("alice")
     );
+    Some(statuses)
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn bad_cookies() {
-    attack("bad_input::bad_cookies", |random| {
+    let statuses = attack("bad_input::bad_cookies", |random| {
         let value = match random.below(6) {
             0 => random.bytes(5000, printable),
             1 => random
@@ -176,7 +194,7 @@ async fn bad_cookies() {
             "smsession",
             "SMSESSION ",
             "\"SMSESSION\"",
-            "SMLOGIN",
+            "__Host-SMLOGIN",
             "=",
             "",
         ]);
@@ -188,16 +206,43 @@ async fn bad_cookies() {
         .concat()
     })
     .await;
+    if let Some(statuses) = statuses {
+        assert_variety(&statuses, &[&[302, 401], &[400]]);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn bad_targets() {
-    attack("bad_input::bad_targets", |random| {
+    let statuses = attack("bad_input::bad_targets", |random| {
         let pieces = [
-            "/", "app", "..", ".", "%2e", "%2f", "%5c", "\\", ";", "?", "#", "%00", "%", "//",
-            "%ff", "strong", "*", "http:", "@", ":",
+            "/",
+            "app",
+            "..",
+            ".",
+            "%2e",
+            "%2f",
+            "%5c",
+            "\\",
+            ";",
+            "?",
+            "#",
+            "%00",
+            "%",
+            "//",
+            "%ff",
+            "strong",
+            "*",
+            "http:",
+            "@",
+            ":",
+            "x",
+            "%41",
+            "%e2%82%ac",
+            "=",
+            "&",
+            "-",
         ];
-        let mut target = b"/app/../".to_vec();
+        let mut target = b"/app/".to_vec();
         for _ in 0..random.below(12) {
             target.extend(random.pick(&pieces).as_bytes());
         }
@@ -215,11 +260,14 @@ async fn bad_targets() {
         .concat()
     })
     .await;
+    if let Some(statuses) = statuses {
+        assert_variety(&statuses, &[&[302, 401], &[400]]);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn bad_headers() {
-    attack("bad_input::bad_headers", |random| {
+    let statuses = attack("bad_input::bad_headers", |random| {
         let mut head = b"GET /app/ HTTP/1.1\r\nHost: app.test\r\n".to_vec();
         for _ in 0..=random.below(8) {
             match random.below(6) {
@@ -243,11 +291,14 @@ async fn bad_headers() {
         head
     })
     .await;
+    if let Some(statuses) = statuses {
+        assert_variety(&statuses, &[&[302, 401], &[400]]);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn bad_bodies() {
-    attack("bad_input::bad_bodies", |random| {
+    let statuses = attack("bad_input::bad_bodies", |random| {
         let body = match random.below(5) {
             0 => random.bytes(2000, any),
             1 => b"USER=alice&".repeat(random.below(200)),
@@ -264,20 +315,37 @@ async fn bad_bodies() {
         [head.into_bytes(), body].concat()
     })
     .await;
+    if let Some(statuses) = statuses {
+        assert_variety(&statuses, &[&[302, 401], &[400, 403, 415]]);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn bad_basic_credentials() {
-    let gateway = gateway().await;
-    let mut raw = RawClient::connect_plain(gateway.addresses()[1]).await;
-    let mut random = Random::new(99);
-    for _ in 0..500 {
-        let value: Vec<u8> = random.bytes(600, printable);
-        let line = format!("Authorization: Basic {}", String::from_utf8(value).unwrap());
-        let answer = raw.ask(get("/basic/", &[&line])).await;
-        assert_eq!(answer.status, 401, "{line}");
+    let statuses = attack("bad_input::bad_basic_credentials", |random| {
+        let value = match random.below(4) {
+            0 => random.bytes(600, printable),
+            // Base64 of what has no colon, of what has no user name, and of no UTF-8.
+            1 => encoded(&random.bytes(300, |number| b'a' + (number % 26) as u8)),
+            2 => encoded(&[b":".to_vec(), random.bytes(300, printable)].concat()),
+            _ => encoded(&[b"\xff:".to_vec(), random.bytes(9000, any)].concat()),
+        };
+        let scheme = random.pick(&["Basic ", "basic  ", "Basic", "Bearer ", ""]);
+        [
+            format!("GET /basic/ HTTP/1.1\r\nHost: app.test\r\nAuthorization: {scheme}").as_bytes(),
+            &value,
+            b"\r\n\r\n",
+        ]
+        .concat()
+    })
+    .await;
+    if let Some(statuses) = statuses {
+        assert_eq!(statuses, Statuses::from([(401, COUNT)]));
     }
-    assert!(gateway.origin.requests().is_empty());
+}
+
+fn encoded(bytes: &[u8]) -> Vec<u8> {
+    STANDARD.encode(bytes).into_bytes()
 }
 
 /// A head that is too large ends early, and a head that never ends ends, too.

@@ -114,4 +114,5 @@ async fn a_certificate_cannot_be_claimed_in_a_header() {
             answer.status
         );
     }
+    assert_eq!(gateway.origin.bytes_seen(), 0);
 }

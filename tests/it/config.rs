@@ -114,7 +114,18 @@ fn bad_configuration_never_panics() {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus/configuration/whole.toml"),
     )
     .unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let authority = harness::Pki::default();
+    authority
+        .server(&["gate.example.com"])
+        .write(folder.path(), "a");
+    std::fs::write(folder.path().join("ca.crt"), authority.ca_pem()).unwrap();
+    std::fs::write(folder.path().join("secret"), "the agents' very own secret").unwrap();
+    let load =
+        |text: &str| config::load_text(text, "random.toml", folder.path(), &Environment::default());
+    load(&good).unwrap_or_else(|problems| panic!("{problems}"));
     let mut random = crate::bad_input::Random::new(5);
+    let mut accepted = 0;
     for _ in 0..10_000 {
         let mut bytes = good.clone().into_bytes();
         for _ in 0..=random.below(4) {
@@ -129,11 +140,49 @@ fn bad_configuration_never_panics() {
             }
         }
         let text = String::from_utf8_lossy(&bytes);
-        let _ = config::load_text(
-            &text,
-            "random.toml",
-            Path::new("."),
-            &Environment::default(),
-        );
+        match load(&text) {
+            Ok(config) => {
+                accepted += 1;
+                assert_sound(&config, &text);
+            }
+            Err(problems) => {
+                assert!(problems.count() > 0, "refused without a reason:\n{text}");
+                for problem in &problems {
+                    assert!(!problem.what.is_empty(), "{problem:?}");
+                }
+                assert!(
+                    problems.to_string().starts_with("random.toml"),
+                    "{problems}"
+                );
+            }
+        }
     }
+    assert!(
+        (100..9_900).contains(&accepted),
+        "{accepted} of 10000 accepted: most are to be wrong, and some not"
+    );
+}
+
+/// What everything after the configuration takes for granted.
+#[track_caller]
+fn assert_sound(config: &config::Config, text: &str) {
+    let is_path = |path: &String| path.starts_with('/');
+    let sound = !config.listeners.is_empty()
+        && !config.agent_name.is_empty()
+        && !config.session.zone.is_empty()
+        && is_path(&config.login.path)
+        && config.login.logout_paths.iter().all(is_path)
+        && config
+            .upstreams
+            .iter()
+            .all(|upstream| !upstream.servers.is_empty())
+        && config.realms.iter().all(|realm| {
+            is_path(&realm.resource)
+                && !realm.hosts.is_empty()
+                && realm.upstream < config.upstreams.len()
+                && realm.idle_timeout <= realm.max_timeout
+        })
+        && config.limits.head_bytes > 0
+        && config.limits.h2_streams > 0;
+    assert!(sound, "{config:?}\n{text}");
 }

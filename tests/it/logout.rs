@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use harness::gateway::{Deployment, Gateway, PASSWORD};
-use harness::policy_watch::Call;
 use harness::{Protocol, eventually, within};
 use http::Method;
 use http_body_util::BodyExt;
@@ -156,16 +155,59 @@ async fn a_response_that_streams_while_the_session_ends_is_finished() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_logout_that_cannot_reach_the_policy_server_still_closes_this_agent() {
+async fn a_logout_that_cannot_reach_the_policy_server_is_told_later() {
+    for target in ["/app/", "/stored/"] {
+        let gateway = Gateway::start().await;
+        let other = gateway.beside("").await;
+        let client = gateway.client(Protocol::Http1);
+        let cookie = client.login(target, "alice", PASSWORD).await;
+        gateway.policy.cut(policy_client::PolicyError::NoConnection);
+        let answer = client.get("/doorward/logout").await;
+        assert_eq!(answer.status, 503, "it is not over everywhere yet");
+        assert!(answer.header("retry-after").parse::<u32>().is_ok());
+        assert_eq!(client.cookie("SMSESSION").as_deref(), Some("LOGGEDOFF"));
+        let here = holding(&gateway, &cookie, Protocol::Http1);
+        refused(&here.get(target).await);
+
+        gateway.policy.open();
+        soon_refused(&other, &cookie, target).await;
+        let fresh = gateway.beside("").await;
+        refused(&holding(&fresh, &cookie, Protocol::Http1).get(target).await);
+    }
+}
+
+/// The cookie is the only means to try again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_logout_without_agent_keys_is_no_logout_and_keeps_the_cookie() {
     let gateway = Gateway::start().await;
-    let (client, cookie) = logged_in(&gateway, "alice", Protocol::Http1).await;
+    let (_, cookie) = logged_in(&gateway, "alice", Protocol::Http1).await;
     gateway.policy.cut(policy_client::PolicyError::NoConnection);
-    client.get("/doorward/logout").await;
-    assert!(gateway.policy.count(Call::Logout) >= 1);
-    let answer = holding(&gateway, &cookie, Protocol::Http1)
-        .get("/app/")
-        .await;
-    assert_ne!(answer.status, 200);
+    let keyless = gateway.beside("").await;
+    let client = holding(&keyless, &cookie, Protocol::Http1);
+    let answer = client.get("/doorward/logout").await;
+    assert_eq!(answer.status, 503);
+    assert_eq!(answer.set_cookie("SMSESSION"), None);
+    gateway.policy.open();
+    eventually("the logout succeeds", async || {
+        (client.get("/doorward/logout").await.status == 200).then_some(())
+    })
+    .await;
+    assert_eq!(client.cookie("SMSESSION").as_deref(), Some("LOGGEDOFF"));
+    soon_refused(&gateway, &cookie, "/app/").await;
+}
+
+/// A browser sends the cookies of a longer path first, and anybody on a sibling host can plant some.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_behind_garbage_ends_as_well() {
+    let gateway = Gateway::start().await;
+    let (_, cookie) = logged_in(&gateway, "alice", Protocol::Http1).await;
+    let behind = format!("x; SMSESSION=y; SMSESSION=z; SMSESSION=w; SMSESSION={cookie}");
+    let client = holding(&gateway, &behind, Protocol::Http1);
+    assert_eq!(client.get("/doorward/logout").await.status, 200);
+    let replayed = holding(&gateway, &cookie, Protocol::Http1);
+    refused(&replayed.get("/app/").await);
+    let fresh = gateway.beside("").await;
+    refused(&holding(&fresh, &cookie, Protocol::Http1).get("/app/").await);
 }
 
 /// A login's cookie speaks of the time of its request, and of that of its answer, which the policy server

@@ -92,6 +92,7 @@ async fn a_login_during_an_outage_says_so_and_works_afterwards() {
     gateway.policy.cut(PolicyError::NoConnection);
     let answer = client.fill_login(&page, "alice", PASSWORD).await;
     assert_eq!(answer.status, 503);
+    assert!(answer.header("retry-after").parse::<u32>().is_ok());
     assert_eq!(client.cookie("SMSESSION"), None);
     gateway.policy.open();
     client.login("/app/", "alice", PASSWORD).await;

@@ -39,7 +39,7 @@ fn most_lenient(target: &str) -> String {
             other => segments.push(other),
         }
     }
-    format!("/{}", segments.join("/"))
+    format!("/{}", segments.join("/")).to_lowercase()
 }
 
 #[test]
@@ -53,6 +53,8 @@ fn the_most_lenient_reading_sees_through_the_tricks() {
         "/x/%2e%2e/app",
         "/.;/app;x=1/",
         "/x\\..\\app",
+        "/App",
+        "/%41PP",
     ] {
         assert_eq!(most_lenient(trick), "/app", "{trick}");
     }
@@ -161,6 +163,17 @@ fn tricks() -> Vec<String> {
         "/app/secret/%2E%2e/secret",
         "/app/secret/..%3b/secret",
         "/app/...;/secret",
+        "/APP/secret",
+        "/App/secret",
+        "/aPp/SECRET",
+        "/%41pp/secret",
+        "/APP",
+        "/APP/public",
+        "/app/PUBLIC",
+        "/app/Public/secret",
+        "/APP/x.gif",
+        "/x/../APP/secret",
+        "/Open/../App/secret",
     ]
     .map(String::from)
     .into();
@@ -215,6 +228,37 @@ async fn no_spelling_reaches_the_protected_resource_over_http2() {
         ];
         gateway.raw_http2().await.ask(&fields, None, None).await;
         nothing_protected_since(&gateway, before, &trick);
+    }
+}
+
+/// The realm's own resource may have the capitals.
+#[tokio::test(flavor = "multi_thread")]
+async fn another_case_does_not_lead_around_a_realm_with_capitals() {
+    let admin = "[[realms]]\nname = \"root\"\nresource = \"/\"\nupstream = \"origin\"\nscheme = \"none\"\n\
+                 [[realms]]\nname = \"admin\"\nresource = \"/Admin\"\nupstream = \"origin\"\nscheme = \"basic\"";
+    let gateway = Gateway::setup().with(admin).start().await;
+    for protocol in Protocol::BOTH {
+        let client = gateway.client(protocol);
+        for path in [
+            "/admin/x",
+            "/admin",
+            "/ADMIN/x",
+            "/%61dmin/x",
+            "/admin;x=1/x",
+        ] {
+            assert_eq!(client.get(path).await.status, 400, "{path}");
+        }
+        assert_eq!(client.get("/Admin/x").await.status, 401);
+        assert_eq!(client.get("/other").await.status, 200);
+        assert!(
+            gateway
+                .origin
+                .requests()
+                .iter()
+                .all(|seen| seen.target == "/other"),
+            "{:?}",
+            gateway.origin.requests()
+        );
     }
 }
 

@@ -1,6 +1,7 @@
 //! R3: what a client says of itself is not believed; what a listed proxy says is.
 
 use harness::gateway::Gateway;
+use harness::policy_watch::Call;
 use harness::{Protocol, RawClient, SeenRequest};
 use http::Method;
 
@@ -143,6 +144,34 @@ async fn a_session_bound_to_an_address_is_refused_from_another() {
             .send(request.body(harness::client::empty()).unwrap())
             .await,
     );
+}
+
+/// Users change networks. Unless sessions are bound to an address, nobody holds that against them, the
+/// policy server in its decisions included.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_is_not_bound_moves_to_another_address_and_is_authorized_there() {
+    let gateway = Gateway::setup()
+        .with("trusted_proxies = [\"127.0.0.0/8\"]\n[[realms]]\nname = \"app\"\nauthorize = true")
+        .with_policy(
+            "[[policies]]\nname = \"staff\"\nrealm = \"app\"\nresource = \"/app\"\ngroups = [\"staff\"]",
+        )
+        .start()
+        .await;
+    let (client, cookie) = logged_in(&gateway, "alice", Protocol::Http1).await;
+    let fresh = gateway.beside("").await;
+    let elsewhere = crate::support::holding(&fresh, &cookie, Protocol::Http1);
+    for client in [client, elsewhere] {
+        for address in ["203.0.113.9", "2001:db8::9"] {
+            let request = client
+                .request(Method::GET, "/app/")
+                .header("x-forwarded-for", address);
+            let answer = client
+                .send(request.body(harness::client::empty()).unwrap())
+                .await;
+            assert_eq!(answer.status, 200, "{address}: {}", answer.text());
+        }
+    }
+    assert_eq!(gateway.policy.count(Call::Authorize), 4);
 }
 
 const PROXY_V1: &[u8] = b"PROXY TCP4 203.0.113.9 127.0.0.1 4711 443\r\n";

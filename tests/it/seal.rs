@@ -9,6 +9,9 @@ use policy_protocol::Reason;
 
 use crate::support::{get, logged_in};
 
+/// What ties a login page to its browser.
+const LOGIN_COOKIE: &str = "__Host-SMLOGIN";
+
 /// Everything in an answer but what differs from request to request by its nature.
 fn normalised(mut answer: RawResponse) -> RawResponse {
     answer.headers.retain(|(name, _)| {
@@ -127,12 +130,13 @@ async fn cookies_of_other_keys_zones_and_kinds_are_garbage() {
     assert_eq!(ask(&mut raw, &zoned).await, garbage, "another zone");
 
     let client = gateway.client(Protocol::Http1);
-    for (name, state) in client.login_page("/app/").await.hidden_fields() {
+    let hidden = client.login_page("/app/").await.hidden_fields();
+    assert!(!hidden.is_empty());
+    for (name, state) in hidden {
         assert_eq!(ask(&mut raw, &state).await, garbage, "the form's {name}");
     }
-    if let Some(login) = client.cookie("SMLOGIN") {
-        assert_eq!(ask(&mut raw, &login).await, garbage, "a login cookie");
-    }
+    let login = client.cookie(LOGIN_COOKIE).expect("a login cookie");
+    assert_eq!(ask(&mut raw, &login).await, garbage, "a login cookie");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -165,10 +169,10 @@ async fn a_session_cookie_is_no_login_state() {
     let before = gateway.policy.count(Call::Login);
     let client = gateway.client(Protocol::Http1);
     let page = client.login_page("/app/").await;
-    let forged = page
-        .hidden_fields()
-        .into_iter()
-        .map(|(name, _)| (name, cookie.clone()));
+    let hidden = page.hidden_fields();
+    assert!(!hidden.is_empty());
+    let own = client.cookie(LOGIN_COOKIE).expect("a login cookie");
+    let forged = hidden.into_iter().map(|(name, _)| (name, cookie.clone()));
     let mut fields = vec![
         ("USER".to_owned(), "bob".to_owned()),
         ("PASSWORD".to_owned(), PASSWORD.to_owned()),
@@ -178,10 +182,13 @@ async fn a_session_cookie_is_no_login_state() {
         .iter()
         .map(|(name, value)| (name.as_str(), value.as_str()))
         .collect();
-    for login_cookie in [client.cookie("SMLOGIN").unwrap_or_default(), cookie.clone()] {
-        client.set_cookie("SMLOGIN", &login_cookie);
+    for login_cookie in [&own, &cookie] {
+        client.set_cookie(LOGIN_COOKIE, login_cookie);
         let answer = client.post_form("/doorward/login", &fields).await;
-        assert_ne!(answer.status, 303);
+        assert_eq!(answer.status, 403);
     }
     assert_eq!(gateway.policy.count(Call::Login), before);
+    // The same browser gets in with the state that it was given: nothing else was wrong.
+    client.set_cookie(LOGIN_COOKIE, &own);
+    assert_eq!(client.fill_login(&page, "bob", PASSWORD).await.status, 303);
 }

@@ -60,3 +60,23 @@ async fn a_failed_step_up_leaves_the_session_as_it_was() {
             .await,
     );
 }
+
+/// What comes first among several cookies may be the least of them.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_step_up_behind_a_stale_cookie_revokes_the_live_session() {
+    let gateway = Gateway::start().await;
+    let (first, stale) = logged_in(&gateway, "alice", Protocol::Http1).await;
+    first.get("/doorward/logout").await;
+    let (_, live) = logged_in(&gateway, "alice", Protocol::Http1).await;
+    let both = format!("{stale}; SMSESSION={live}");
+    let client = holding(&gateway, &both, Protocol::Http1);
+    assert_eq!(client.get("/app/").await.status, 200);
+    let strong = client.login("/strong/", "alice", PASSWORD).await;
+    assert_eq!(client.get("/strong/").await.status, 200);
+    let fresh = gateway.beside("").await;
+    for agent in [&gateway, &fresh] {
+        let answer = holding(agent, &strong, Protocol::Http1).get("/app/").await;
+        assert_eq!(answer.status, 200);
+        refused(&holding(agent, &live, Protocol::Http1).get("/app/").await);
+    }
+}

@@ -16,6 +16,7 @@
 //! | `do=hang-up` | closes without an answer |
 //! | `do=not-101` | answers an upgrade with 200, and goes on reading requests |
 //! | `do=cookies` | sets two cookies |
+//! | `do=cache&as=TEXT` | says TEXT in `Cache-Control` |
 //!
 //! A request to upgrade to a WebSocket gets 101, and then every byte back.
 
@@ -135,6 +136,7 @@ enum Task {
     HangUp,
     NotSwitching,
     Cookies,
+    Cache(String),
 }
 
 impl Task {
@@ -164,6 +166,7 @@ impl Task {
             Some("hang-up") => Self::HangUp,
             Some("not-101") => Self::NotSwitching,
             Some("cookies") => Self::Cookies,
+            Some("cache") => Self::Cache(value("as").unwrap_or_default()),
             _ => Self::Echo,
         }
     }

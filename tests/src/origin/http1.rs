@@ -203,6 +203,10 @@ async fn answer(
             )
             .await?;
         }
+        Task::Cache(text) => {
+            let field = format!("cache-control: {text}\r\n");
+            respond(connection, 200, &field, b"", head_only).await?;
+        }
         Task::Sink => {
             let count = request.body_length.to_string();
             respond(connection, 200, "", count.as_bytes(), head_only).await?;
