@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use harness::gateway::{Deployment, Gateway, PASSWORD};
+use harness::policy_watch::Call;
 use harness::{Protocol, eventually, within};
 use http::Method;
 use http_body_util::BodyExt;
