@@ -99,4 +99,4 @@ pub const MAX_POLICY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Header fields of one request, cookie crumbs counted one by one: browsers send a few dozen. HTTP/2
 /// compresses repeated ones to a byte each, so their bytes alone say nothing of their memory.
-pub const MAX_HEADER_FIELDS: usize = 256;
+pub const MAX_HEADER_FIELDS: usize = 512;
