@@ -137,7 +137,7 @@ fn answer(method: &Method, path: &str, headers: &HeaderMap, state: &dyn AdminSta
         }
         ("/config", &Method::GET) => json(state.config_json()),
         ("/cache", &Method::GET) => json(
-            serde_json::to_string(&state.cache_statistics()).expect("three numbers become JSON"),
+            serde_json::to_string(&state.cache_statistics()).expect("plain numbers become JSON"),
         ),
         ("/cache/flush", &Method::POST) if comes_from_a_browser(headers) => {
             text(StatusCode::FORBIDDEN, "Not from a web page.\n")
