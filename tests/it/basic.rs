@@ -104,3 +104,24 @@ async fn basic_credentials_do_not_open_a_form_realm() {
     assert_eq!(answer.status, 302);
     assert!(gateway.origin.requests().is_empty());
 }
+
+/// Browsers send a password to everything on the host once a realm has asked for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_reaches_no_application_of_another_realm_either() {
+    let gateway = Gateway::start().await;
+    for protocol in Protocol::BOTH {
+        let client = gateway.client(protocol);
+        let answer = ask(&client, "/open/x", "alice", PASSWORD).await;
+        assert_eq!(answer.status, 200);
+        assert_eq!(answer.json::<SeenRequest>().header("authorization"), None);
+        // What is no password passes: it may be the application's own.
+        let token = client
+            .request(Method::GET, "/open/x")
+            .header("authorization", "Bearer abc");
+        let answer = client
+            .send(token.body(harness::client::empty()).unwrap())
+            .await;
+        let seen: SeenRequest = answer.json();
+        assert_eq!(seen.header("authorization"), Some("Bearer abc"));
+    }
+}

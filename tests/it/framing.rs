@@ -275,3 +275,29 @@ async fn http2_requests_keep_their_length() {
         .unwrap_or(400);
     assert!(status >= 400, "{status}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_body_of_a_chunked_get_is_not_lost() {
+    let gateway = Gateway::start().await;
+    let request = "GET /open/search HTTP/1.1\r\nHost: app.test\r\nTransfer-Encoding: chunked\r\n\r\n\
+                   5\r\nhello\r\n0\r\n\r\n";
+    let answer = gateway.raw().await.ask(request).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let seen: harness::SeenRequest = serde_json::from_slice(&answer.body).unwrap();
+    assert_eq!((seen.body_length, seen.body.as_str()), (5, "hello"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn other_spellings_of_host_and_method_are_refused() {
+    let gateway = Gateway::start().await;
+    for head in [
+        "GET /open/x HTTP/1.1\r\nHost: app.test.\r\n\r\n",
+        "GET /open/x HTTP/1.1\r\nHost: app.test.:443\r\n\r\n",
+        "get /open/x HTTP/1.1\r\nHost: app.test\r\n\r\n",
+        "Post /open/x HTTP/1.1\r\nHost: app.test\r\nContent-Length: 0\r\n\r\n",
+    ] {
+        let answer = gateway.raw().await.ask(head).await;
+        assert_eq!(answer.status, 400, "{head}");
+    }
+    assert_eq!(gateway.origin.count_of("/open/x"), 0);
+}
