@@ -12,7 +12,7 @@ pub mod identity;
 pub mod protection;
 
 use http::HeaderMap;
-use policy_protocol::{RealmContext, ResourceContext, Timestamp};
+use policy_protocol::{AgentKeyRing, RealmContext, ResourceContext, Timestamp};
 
 pub use denial::Denial;
 pub use grant::Grant;
@@ -22,6 +22,7 @@ use crate::http::ConnectionInfo;
 use crate::http::client_origin::ClientOrigin;
 use crate::http::target::RequestTarget;
 use crate::http::transaction::TransactionId;
+use crate::session::reissue::Writer;
 use crate::site::Site;
 use crate::telemetry::metrics::WorkerMetrics;
 
@@ -84,6 +85,20 @@ impl<'r> Facts<'r> {
             server: target.host().to_owned(),
             resource: target.resource().to_owned(),
             action: target.method().as_str().to_owned(),
+        }
+    }
+
+    /// What writes session cookies: `ring` seals, and `client_ip` is the address they are bound to.
+    pub fn cookie_writer<'w>(
+        &'w self,
+        ring: &'w AgentKeyRing,
+        client_ip: Option<std::net::IpAddr>,
+    ) -> Writer<'w> {
+        Writer {
+            jar: &self.site.cookies,
+            ring,
+            agent_name: &self.site.config.agent_name,
+            client_ip,
         }
     }
 

@@ -28,6 +28,8 @@ use policy_client::PolicyError;
 use policy_protocol::message::{Credentials, LoginAnswer, LoginRequest, SessionTicket};
 use policy_protocol::{Reason, ResourceContext, Timestamp};
 
+use url::form_urlencoded;
+
 use crate::access::{Denial, Visit, realm_context};
 use crate::config::Realm;
 use crate::http::body::{Body, RequestBody};
@@ -194,10 +196,7 @@ pub fn to_https(
 }
 
 fn jwks(sessions: &Sessions) -> Result<Response<Body>, Denial> {
-    let keys = sessions
-        .keys
-        .load()
-        .map_err(|_| Denial::PolicyUnavailable)?;
+    let keys = sessions.keys.load()?;
     let mut response = Response::new(Body::text(keys.assertion.jwks().to_owned()));
     let headers = response.headers_mut();
     headers.insert(
@@ -226,6 +225,14 @@ fn asset(content_type: &str, bytes: bytes::Bytes) -> Response<Body> {
         header::HeaderValue::from_static("nosniff"),
     );
     response
+}
+
+/// A parameter of the query, decoded; the first of its name.
+fn parameter(visit: &Visit<'_>, name: &str) -> Option<String> {
+    let query = visit.target.query().unwrap_or_default();
+    form_urlencoded::parse(query.as_bytes())
+        .find(|(key, _)| key == name)
+        .map(|(_, value)| value.into_owned())
 }
 
 /// A page of ours.

@@ -13,7 +13,6 @@ use crate::login::direct;
 use crate::session::Sessions;
 use crate::session::cache::{Alias, CachedSession, Known};
 use crate::session::cookie::{KeysMissing, LOGGED_OFF, SessionClaims};
-use crate::session::reissue::Writer;
 use crate::session::validate::NotValidated;
 
 /// Cookies of our name that are tried, over all zones. More are not sent by accident.
@@ -301,11 +300,6 @@ fn cookie_due(
         return Some(recent);
     }
     let keys = sessions.keys.load().ok()?;
-    let writer = Writer {
-        jar: &visit.site.cookies,
-        ring: &keys.ring,
-        agent_name: &visit.site.config.agent_name,
-        client_ip: alias.client_ip,
-    };
+    let writer = visit.cookie_writer(&keys.ring, alias.client_ip);
     sessions.issue_cookie(&alias.session, visit.now, writer)
 }

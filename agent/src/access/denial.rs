@@ -7,6 +7,7 @@ use policy_protocol::Reason;
 
 use crate::config::Realm;
 use crate::session::cache::CachedSession;
+use crate::session::cookie::KeysMissing;
 
 /// Why a request is not forwarded. Closed: the compiler checks that every one has a response.
 #[derive(Debug)]
@@ -64,5 +65,11 @@ impl Denial {
             Self::UpstreamTimedOut => StatusCode::GATEWAY_TIMEOUT,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
+    }
+}
+
+impl From<KeysMissing> for Denial {
+    fn from(KeysMissing: KeysMissing) -> Self {
+        Self::PolicyUnavailable
     }
 }

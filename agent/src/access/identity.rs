@@ -169,17 +169,12 @@ pub fn headers(
     realm: &Arc<Realm>,
     session: &CachedSession,
 ) -> Result<Arc<RealmHeaders>, Denial> {
-    let keys = sessions
-        .keys
-        .load()
-        .map_err(|_| Denial::PolicyUnavailable)?;
-    let audience = &visit.site.config.upstreams[realm.upstream].name;
-    Ok(session.headers_for(realm, visit.now, |state| {
-        visit
-            .site
-            .identity
-            .render(state, realm, audience, &keys.assertion, visit.now)
-    }))
+    session.headers_for(realm, visit.now, |state| {
+        let keys = sessions.keys.load()?;
+        let audience = &visit.site.config.upstreams[realm.upstream].name;
+        let identity = &visit.site.identity;
+        Ok(identity.render(state, realm, audience, &keys.assertion, visit.now))
+    })
 }
 
 fn response_value(response: &Response, session: &Session) -> Option<String> {

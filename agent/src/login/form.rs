@@ -13,13 +13,12 @@ use zeroize::Zeroizing;
 use super::pages::{LoginPage, Message, PASSWORD_FIELD, STATE_FIELD, USER_FIELD};
 use super::state::{LoginState, browser_nonce, new_nonce};
 use super::targets::Target;
-use super::{LoginCall, direct, page, see_other};
+use super::{LoginCall, direct, page, parameter, see_other};
 use crate::access::{Denial, Visit, authenticate};
 use crate::config::Realm;
 use crate::http::body::{Body, RequestBody};
 use crate::http::target::{RequestTarget, parse_host};
 use crate::session::Sessions;
-use crate::session::reissue::Writer;
 
 /// The largest form that is read, in bytes: a sealed state, a name and a password, percent-encoded.
 const MAX_FORM: usize = 32 * 1024;
@@ -35,12 +34,7 @@ const DEFAULT_TARGET: &str = "/";
 /// # Errors
 /// If there are no agent keys to seal its state with.
 pub fn show(sessions: &Sessions, visit: &Visit<'_>) -> Result<Response<Body>, Denial> {
-    let parameter = |name: &str| {
-        let query = visit.target.query().unwrap_or_default();
-        form_urlencoded::parse(query.as_bytes())
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.into_owned())
-    };
+    let parameter = |name| parameter(visit, name);
     let asked = parameter("TARGET").unwrap_or_default();
     let target = resolve(visit, &asked).map_or_else(|| DEFAULT_TARGET.to_owned(), |_| asked);
     let reason = parameter("SMAUTHREASON")
@@ -75,10 +69,7 @@ pub async fn submit(
         ));
     }
     let fields = Fields::read(visit.headers, body).await?;
-    let keys = sessions
-        .keys
-        .load()
-        .map_err(|_| Denial::PolicyUnavailable)?;
+    let keys = sessions.keys.load()?;
     let nonce = browser_nonce(visit.headers, &visit.site.cookies);
     let state = LoginState::open(
         &fields.state,
@@ -125,12 +116,7 @@ pub async fn submit(
         .await
     {
         Ok(Ok(session)) => {
-            let writer = Writer {
-                jar: &visit.site.cookies,
-                ring: &keys.ring,
-                agent_name: &visit.site.config.agent_name,
-                client_ip: visit.bound_address(),
-            };
+            let writer = visit.cookie_writer(&keys.ring, visit.bound_address());
             let Some(cookie) = sessions.issue_cookie(&session, visit.now, writer) else {
                 tracing::error!(
                     "a session does not fit into a cookie: the user's entry is too large"
@@ -203,10 +189,7 @@ fn render(
     status: StatusCode,
     form: &Form<'_>,
 ) -> Result<Response<Body>, Denial> {
-    let keys = sessions
-        .keys
-        .load()
-        .map_err(|_| Denial::PolicyUnavailable)?;
+    let keys = sessions.keys.load()?;
     let known = browser_nonce(visit.headers, &visit.site.cookies).map(str::to_owned);
     let is_new = known.is_none();
     let nonce = known.or_else(new_nonce).ok_or(Denial::Internal)?;

@@ -6,13 +6,11 @@ use http::{HeaderValue, Response, StatusCode, header};
 use policy_client::PolicyError;
 use policy_protocol::Reason;
 use policy_protocol::message::{LogoutAnswer, LogoutRequest, SessionTicket};
-use url::form_urlencoded;
 
-use super::{form, page, see_other};
+use super::{form, page, parameter, see_other};
 use crate::access::{Denial, Visit, authenticate};
 use crate::http::body::Body;
 use crate::session::Sessions;
-use crate::session::cookie::KeysMissing;
 use crate::telemetry::Outcome;
 use crate::telemetry::metrics::{PolicyAnswer, PolicyCall};
 
@@ -25,8 +23,7 @@ static CLEAR_CACHE: HeaderValue = HeaderValue::from_static("\"cache\"");
 /// If there are no agent keys to open the cookie with.
 pub async fn logout(sessions: &Arc<Sessions>, visit: &Visit<'_>) -> Result<Response<Body>, Denial> {
     // Without keys the cookie stays: it is the only means to try again.
-    let tickets =
-        authenticate::tickets(sessions, visit).map_err(|KeysMissing| Denial::PolicyUnavailable)?;
+    let tickets = authenticate::tickets(sessions, visit)?;
     let mut told = Ok(());
     for ticket in tickets {
         told = told.and(end(sessions, visit, ticket).await);
@@ -94,10 +91,7 @@ pub async fn tell(sessions: &Sessions, request: LogoutRequest) -> Result<(), Pol
 /// Where a logout leads: where the configuration says, or the address asked for if it is allowed, or a
 /// page of our own.
 fn farewell(visit: &Visit<'_>) -> Result<Response<Body>, Denial> {
-    let query = visit.target.query().unwrap_or_default();
-    let asked = form_urlencoded::parse(query.as_bytes())
-        .find(|(name, _)| name == "TARGET")
-        .map(|(_, value)| value.into_owned());
+    let asked = parameter(visit, "TARGET");
     let settings = &visit.site.config.login;
     let allowed = |target: &str| form::resolve(visit, target);
     let target = asked

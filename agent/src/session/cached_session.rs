@@ -187,12 +187,15 @@ impl CachedSession {
     }
 
     /// The headers for a realm, made by `render` unless they are ready.
-    pub fn headers_for(
+    ///
+    /// # Errors
+    /// What `render` fails with.
+    pub fn headers_for<E>(
         &self,
         realm: &Arc<Realm>,
         now: Timestamp,
-        render: impl FnOnce(&Arc<Session>) -> RealmHeaders,
-    ) -> Arc<RealmHeaders> {
+        render: impl FnOnce(&Arc<Session>) -> Result<RealmHeaders, E>,
+    ) -> Result<Arc<RealmHeaders>, E> {
         let state = self.state.load();
         let rendered = self.rendered.load();
         let is_ready = |ready: &&Arc<RealmHeaders>| {
@@ -201,11 +204,11 @@ impl CachedSession {
                 && ready.renew_at.is_none_or(|renew_at| now < renew_at)
         };
         if let Some(ready) = rendered.iter().find(is_ready) {
-            return Arc::clone(ready);
+            return Ok(Arc::clone(ready));
         }
         // Two requests may render at once and one list replace the other: work is lost, nothing else,
         // because whatever is in a list names what it was made from.
-        let new = Arc::new(render(&state));
+        let new = Arc::new(render(&state)?);
         let others = rendered
             .iter()
             .filter(|ready| !Arc::ptr_eq(&ready.realm, realm))
@@ -213,7 +216,7 @@ impl CachedSession {
         self.rendered.store(Arc::new(
             [&new].into_iter().chain(others).cloned().collect(),
         ));
-        new
+        Ok(new)
     }
 
     /// The cookie that was last issued, if it speaks of an access no older than `grace` ago.
