@@ -14,6 +14,8 @@
 //!   [`StoreError::Replaced`]: a store that comes back empty has forgotten its revocations, and must not
 //!   be asked who is alive.
 
+#[cfg(feature = "postgres")]
+pub mod postgres;
 pub mod sqlite;
 
 use std::collections::BTreeMap;
