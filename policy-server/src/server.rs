@@ -15,7 +15,7 @@ use crate::directory::file::FileDirectory;
 use crate::events::Events;
 use crate::http::credentials::SecretHash;
 use crate::keys::Keys;
-use crate::policy::Policy;
+use crate::policy::store::PolicyStore;
 use crate::store::SessionStore;
 use crate::store::sqlite::SqliteStore;
 
@@ -32,7 +32,7 @@ pub struct PolicyServer {
     pub(crate) keys: Keys,
     pub(crate) events: Events,
     pub(crate) limits: Limits,
-    pub(crate) policies: Vec<Policy>,
+    pub(crate) policies: PolicyStore,
     /// Agents that may ask over HTTPS, by name.
     pub(crate) agents: HashMap<String, SecretHash>,
     pub(crate) admin: Option<SecretHash>,
@@ -46,6 +46,9 @@ pub enum OpenError {
     /// The users file has mistakes.
     #[error("{0}")]
     Users(Problems),
+    /// The policies file has mistakes.
+    #[error("{0}")]
+    Policies(Problems),
     /// The state folder cannot be used.
     #[error("state folder {path}: {problem}")]
     State {
@@ -70,7 +73,7 @@ pub struct AgentHandle {
 }
 
 impl PolicyServer {
-    /// Opens the state folder and the users file, makes the first keys, and starts the background
+    /// Opens the state folder, the users and the policies, makes the first keys, and starts the background
     /// work, which goes on until the last reference is dropped. Blocks for as long as that takes.
     ///
     /// # Errors
@@ -82,6 +85,8 @@ impl PolicyServer {
             problem: error.to_string(),
         };
         let directory = FileDirectory::open(&config.users_file).map_err(OpenError::Users)?;
+        let policies = PolicyStore::open(config.policies_file.as_deref(), config.directory_names())
+            .map_err(OpenError::Policies)?;
         let store = Arc::new(SqliteStore::open(&config.state_dir).map_err(|error| state(&error))?);
         let max_timeout = config.limits.max_timeout;
         let keys = Keys::open(Arc::clone(&store) as _, max_timeout, clock.now())
@@ -99,7 +104,7 @@ impl PolicyServer {
                 .collect(),
             admin: config.admin_secret.as_ref().map(SecretHash::of),
             rollover: config.agent_key_rollover,
-            policies: config.policies,
+            policies,
         });
         runtime.spawn(maintain(Arc::downgrade(&server)));
         Ok(server)
@@ -126,7 +131,7 @@ impl PolicyServer {
     }
 
     /// One round of what the background does: rolls keys over when it is time, drops what has reached
-    /// its end, lets agents ask anew when users have changed, and ends the sessions of those who may
+    /// its end, lets agents ask anew when users or policies have changed, and ends the sessions of those who may
     /// not log in any more.
     ///
     /// # Errors
@@ -134,6 +139,7 @@ impl PolicyServer {
     pub async fn maintain(&self) -> Result<(), PolicyError> {
         let parts = [
             self.refresh_users().await,
+            self.refresh_policies(),
             self.roll_keys_when_due().await,
             self.sessions
                 .remove_expired(self.now())
@@ -150,6 +156,17 @@ impl PolicyServer {
         }
         for universal_id in changes.gone {
             self.end_sessions_of(&universal_id).await?;
+        }
+        Ok(())
+    }
+
+    fn refresh_policies(&self) -> Result<(), PolicyError> {
+        let changed = self.policies.refresh().map_err(|problems| {
+            tracing::error!(%problems, "policies file ignored, the policies are as before");
+            PolicyError::Failure
+        })?;
+        if changed {
+            self.events.publish(EventKind::CacheFlush);
         }
         Ok(())
     }
