@@ -2,7 +2,7 @@
 
 /// Which hosts a realm is on.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum HostPattern {
+pub(super) enum HostPattern {
     /// All.
     Any,
     /// All below a domain, which is kept with its leading dot.
@@ -13,7 +13,7 @@ pub enum HostPattern {
 
 impl HostPattern {
     /// Reads `*`, `*.example.com` or `www.example.com`.
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(super) fn parse(text: &str) -> Option<Self> {
         let text = text.to_ascii_lowercase();
         if text == "*" {
             return Some(Self::Any);
@@ -49,11 +49,11 @@ impl HostPattern {
 ///
 /// Its case does not count where it covers something: to the application `/ADMIN` may well be `/admin`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Prefix(String);
+pub(super) struct Prefix(String);
 
 impl Prefix {
     /// The prefix as written, without a slash at its end, which would say nothing.
-    pub fn new(text: &str) -> Self {
+    pub(super) fn new(text: &str) -> Self {
         Self(text.trim_end_matches('/').to_owned())
     }
 

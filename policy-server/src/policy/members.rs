@@ -6,29 +6,29 @@ use policy_protocol::explain::Finding;
 /// Who a policy is for: everybody, as far as nothing is said. What is said of users, of groups and of each
 /// attribute must all hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Members {
+pub(super) struct Members {
     /// Any of these users, if not empty.
-    pub users: Vec<UserPattern>,
+    pub(super) users: Vec<UserPattern>,
     /// Members of any of these groups, if not empty.
-    pub groups: Vec<String>,
+    pub(super) groups: Vec<String>,
     /// Each attribute must have one of its values.
-    pub attributes: Vec<(String, Vec<String>)>,
+    pub(super) attributes: Vec<(String, Vec<String>)>,
     /// None of these users.
-    pub exclude_users: Vec<UserPattern>,
+    pub(super) exclude_users: Vec<UserPattern>,
     /// Members of none of these groups.
-    pub exclude_groups: Vec<String>,
+    pub(super) exclude_groups: Vec<String>,
 }
 
 /// A login name, whose case does not count, or a universal id, whose case does.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UserPattern {
+pub(super) struct UserPattern {
     text: String,
     folded: String,
 }
 
 impl UserPattern {
     /// The pattern for a name or id.
-    pub fn new(text: &str) -> Self {
+    pub(super) fn new(text: &str) -> Self {
         Self {
             text: text.to_owned(),
             folded: text.to_lowercase(),

@@ -7,18 +7,18 @@ use policy_protocol::message::ResponseAttribute;
 
 /// What to add to allowed requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Response {
+pub(super) struct Response {
     /// Where it goes.
-    pub kind: ResponseKind,
+    pub(super) kind: ResponseKind,
     /// What it says.
-    pub value: ResponseValue,
+    pub(super) value: ResponseValue,
     /// How long agents may keep a decision that has it, if that is bounded.
-    pub ttl: Option<Duration>,
+    pub(super) ttl: Option<Duration>,
 }
 
 /// Where a response goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ResponseKind {
+pub(super) enum ResponseKind {
     /// A header to the application.
     Header(String),
     /// A cookie to the browser.
@@ -27,7 +27,7 @@ pub enum ResponseKind {
 
 /// What a response says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ResponseValue {
+pub(super) enum ResponseValue {
     /// The same for everybody.
     Static(String),
     /// The user's attribute of this name.

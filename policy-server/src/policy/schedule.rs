@@ -14,14 +14,14 @@ const MINUTE: u64 = 60;
 /// When a policy is in force: within any of the windows, by the clocks on the wall of a time zone. In an
 /// hour that comes twice it is in force twice; one that is left out is left out here, too.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Schedule {
+pub(super) struct Schedule {
     zone: TimeZone,
     windows: Vec<Window>,
 }
 
 /// Some hours of some days.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Window {
+pub(super) struct Window {
     days: Days,
     from: u16,
     to: u16,
@@ -29,11 +29,11 @@ pub struct Window {
 
 /// Days of the week, one bit each, Monday first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Days(u8);
+pub(super) struct Days(u8);
 
 impl Days {
     /// Every day.
-    pub const ALL: Self = Self(0b111_1111);
+    pub(super) const ALL: Self = Self(0b111_1111);
     const NAMES: [&'static str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
     /// The days of these names; `Err` with the first that is none.
