@@ -50,6 +50,11 @@ pub enum EventKind {
         /// also dates the start of sessions.
         through: Timestamp,
     },
+    /// Every session of all users ended that there was.
+    AllRevoked {
+        /// Sessions that started at this time or before are over.
+        through: Timestamp,
+    },
     /// There are new agent keys to fetch.
     KeysRolled,
     /// Everything cached about sessions and decisions must be asked anew. Sent when the user directory has

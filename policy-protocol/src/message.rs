@@ -3,13 +3,15 @@
 //! YES, NO and CHALLENGE are answers. That a server cannot be reached, or fails, is an error of the
 //! client that called it; the two are never confused.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
 use crate::realm::{RealmContext, ResourceContext, seconds};
 use crate::{
-    Identity, ProtectionLevel, Reason, Secret, Session, SessionId, SessionSpec, Timestamp,
+    AuthScheme, Identity, ProtectionLevel, Reason, Secret, Session, SessionId, SessionSpec,
+    Timestamp,
 };
 
 /// What a user presents.
@@ -244,4 +246,14 @@ pub struct SessionSummary {
     pub last_access: Timestamp,
     /// When it ends at the latest.
     pub expires: Timestamp,
+    /// Seconds without a request after which it ends; 0 for never.
+    #[serde(with = "seconds")]
+    pub idle_timeout: std::time::Duration,
+    /// How it was authenticated.
+    pub auth_scheme: AuthScheme,
+    /// Whether it lives in the store only: one that is not there is dead.
+    pub persistent: bool,
+    /// What applications have noted about it.
+    #[serde(default)]
+    pub properties: BTreeMap<String, String>,
 }

@@ -6,25 +6,31 @@ use policy_protocol::message::SessionSummary;
 
 use crate::audit::{AuditEvent, Record};
 use crate::server::{PolicyServer, failure};
+use crate::store::{MAX_PAGE, SessionFilter};
 
 impl PolicyServer {
-    /// Persistent sessions, the newest first, at most [`crate::store::MAX_LISTED`]; of one user only
-    /// if `user` is a universal id or login name.
+    /// Sessions, the newest first, at most [`MAX_PAGE`]; of one user only if `user` is a universal id or
+    /// login name.
     ///
     /// # Errors
     /// If the store failed.
     pub async fn sessions(&self, user: Option<&str>) -> Result<Vec<SessionSummary>, PolicyError> {
         record("list", user.unwrap_or_default(), None);
-        self.sessions.list(user, self.now()).await.map_err(failure)
+        let filter = SessionFilter {
+            user: user.map(str::to_owned),
+            ..SessionFilter::default()
+        };
+        let page = self.store.list(filter, None, MAX_PAGE, self.now()).await;
+        page.map(|page| page.sessions).map_err(failure)
     }
 
-    /// One persistent session, if it lives.
+    /// One session, if it is in the store.
     ///
     /// # Errors
     /// If the store failed.
     pub async fn session(&self, id: SessionId) -> Result<Option<SessionSummary>, PolicyError> {
         record("show", "", Some(id));
-        self.sessions.get(id, self.now()).await.map_err(failure)
+        self.store.get(id, self.now()).await.map_err(failure)
     }
 
     /// Ends one session everywhere, persistent or not. Ids that no session has are remembered too:

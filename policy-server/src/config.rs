@@ -6,6 +6,7 @@
 pub mod duration;
 pub mod environment;
 pub mod file;
+pub mod store;
 mod validate;
 
 use std::fmt;
@@ -19,11 +20,15 @@ use policy_protocol::Secret;
 use crate::directory::file::FileDirectory;
 use crate::policy::PolicySet;
 
+use self::store::StoreConfig;
+
 /// Everything a policy server needs to run.
 #[derive(Clone, Debug)]
 pub struct PolicyServerConfig {
-    /// Where keys, sessions and revocations are kept. Made if absent.
+    /// The folder of this policy server. Made if absent.
     pub state_dir: PathBuf,
+    /// Where keys, sessions, revocations and the feed are.
+    pub store: StoreConfig,
     /// The users.
     pub users_file: PathBuf,
     /// Agents that may ask over HTTPS.

@@ -137,6 +137,7 @@ impl PolicyHost {
     /// Starts it again.
     pub async fn start(&self) {
         let server = PolicyServer::open(self.config.clone(), Arc::clone(&self.clock) as _)
+            .await
             .unwrap_or_else(|error| panic!("the policy server does not start: {error}"));
         let serving = match &self.config.listen {
             Some(listen) => Some(

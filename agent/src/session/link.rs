@@ -69,7 +69,8 @@ async fn listen(
                 universal_id,
                 through,
             } => sessions.cache.end_user(&universal_id, through),
-            EventKind::CacheFlush => sessions.trust.doubt(),
+            // Each session is asked for anew, and the policy server knows which of them are over.
+            EventKind::CacheFlush | EventKind::AllRevoked { .. } => sessions.trust.doubt(),
             EventKind::KeysRolled => {
                 if load_keys(sessions).await.is_err() {
                     return;

@@ -1,5 +1,6 @@
 //! Login(): exchanges credentials for a session.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use policy_protocol::{AuthScheme, ProtectionLevel, Reason, SessionId};
 
 use crate::audit::{AuditEvent, Record};
 use crate::directory::{Authentication, User};
-use crate::server::{PolicyServer, failure};
+use crate::server::{CLOCK_SKEW, PolicyServer, failure};
 use crate::spec::{SessionType, Spec, address_bytes};
 
 /// The most that the store's time of last access lags behind, in seconds: saves a write to disk for
@@ -73,8 +74,8 @@ impl PolicyServer {
         let identity = &user.identity;
         let now = self.now();
         let revoked = self
-            .sessions
-            .user_revoked_through(&identity.universal_id)
+            .store
+            .revoked_through(&identity.universal_id)
             .await
             .map_err(failure)?;
         let idle_timeout = self.limits.idle(realm.idle_timeout).as_secs();
@@ -110,24 +111,30 @@ impl PolicyServer {
         };
         let keys = self.keys.ticket_keys();
         let sealed = spec.seal(&keys).map_err(failure)?;
-        if spec.persistent {
-            let summary = SessionSummary {
-                id: spec.id,
-                identity: identity.clone(),
-                protection_level: spec.level,
-                realm: realm.name.clone(),
-                agent: resource.agent.clone(),
-                client_address,
-                started: spec.start_time,
-                last_access: spec.last_time,
-                expires: spec.expires(),
-            };
-            self.sessions.insert(summary).await.map_err(failure)?;
-        }
+        let summary = SessionSummary {
+            id: spec.id,
+            identity: identity.clone(),
+            protection_level: spec.level,
+            realm: realm.name.clone(),
+            agent: resource.agent.clone(),
+            client_address,
+            started: spec.start_time,
+            last_access: spec.last_time,
+            expires: spec.expires(),
+            idle_timeout: spec.idle_timeout(&self.limits),
+            auth_scheme: realm.auth_scheme,
+            persistent: spec.persistent,
+            properties: BTreeMap::new(),
+        };
         let previous = previous.iter().take(MAX_PREVIOUS);
-        for previous in previous.filter_map(|ticket| Spec::open(ticket, &keys).ok()) {
-            self.end_session_of_spec(&previous).await?;
-        }
+        let replaces = previous
+            .filter_map(|ticket| Spec::open(ticket, &keys).ok())
+            .filter_map(|previous| self.ending(&previous))
+            .collect();
+        self.store
+            .insert(summary, replaces, None, CLOCK_SKEW, now)
+            .await
+            .map_err(failure)?;
         let user_id = identity.universal_id.as_str();
         Record {
             user: user_id,

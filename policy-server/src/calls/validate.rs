@@ -57,10 +57,7 @@ impl PolicyServer {
         if let Some(stored) = alive.stored_access
             && spec.last_time.since(stored).as_secs() >= spec.drift
         {
-            self.sessions
-                .touch(spec.id, spec.last_time)
-                .await
-                .map_err(failure)?;
+            self.uses.note(spec.id, spec.last_time);
         }
         let sealed = spec.seal(&self.keys.ticket_keys()).map_err(failure)?;
         Record {

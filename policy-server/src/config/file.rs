@@ -4,12 +4,19 @@ use schemars::{JsonSchema, Schema};
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::store::StoreSection;
+
 /// The file.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PolicyServerFile {
-    /// The folder for keys, sessions and revocations; made if absent, closed to other accounts.
+    /// The folder of this policy server; made if absent, closed to other accounts. Without a `[store]`
+    /// section it holds everything.
     pub state_dir: String,
+    /// Where keys, sessions, revocations and the feed are: in SQLite in `state_dir` unless given. Policy
+    /// servers that answer for the same sessions share one store.
+    #[serde(default)]
+    pub store: StoreSection,
     /// The file with the users.
     pub users_file: String,
     /// Agents that may ask over HTTPS.

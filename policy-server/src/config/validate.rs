@@ -18,10 +18,10 @@ const MIN_SECRET_LENGTH: usize = 16;
 const MIN_ROLLOVER: Duration = Duration::from_secs(3600);
 
 /// Collects problems on the way.
-struct Checker<'a> {
+pub(super) struct Checker<'a> {
     text: &'a str,
     name: &'a str,
-    base: &'a Path,
+    pub(super) base: &'a Path,
     problems: Vec<Problem>,
 }
 
@@ -39,6 +39,7 @@ pub(super) fn validate(
     };
     let config = PolicyServerConfig {
         state_dir: base.join(file.state_dir),
+        store: super::store::validate(&mut checker, file.store),
         users_file: base.join(file.users_file),
         agents: checker.agents(&file.agents),
         admin_secret: file
@@ -58,7 +59,7 @@ pub(super) fn validate(
 }
 
 impl Checker<'_> {
-    fn report<T>(&mut self, place: &Spanned<T>, key: &str, message: &str) {
+    pub(super) fn report<T>(&mut self, place: &Spanned<T>, key: &str, message: &str) {
         self.problems.push(Problem::at(
             self.name,
             self.text,
@@ -94,33 +95,48 @@ impl Checker<'_> {
         agents
     }
 
-    /// Reads a secret file. A newline at its end, which editors leave, is not part of the secret.
-    fn secret(&mut self, key: &str, file: &Spanned<String>) -> Option<Secret<String>> {
-        let key = format!("{key}.secret_file");
+    /// A problem that has no place, because something is missing.
+    pub(super) fn report_unplaced(&mut self, key: &str, message: &str) {
+        self.problems
+            .push(Problem::unplaced(self.name, key, message));
+    }
+
+    /// Reads a file with one line. A newline at its end, which editors leave, is not part of it.
+    fn line(&mut self, key: &str, file: &Spanned<String>) -> Option<Secret<String>> {
         let path = self.base.join(file.get_ref());
-        let text = match std::fs::read_to_string(&path) {
-            Ok(text) => Secret::new(text),
-            Err(error) => {
-                self.report(
-                    file,
-                    &key,
-                    &format!("cannot read {}: {error}", path.display()),
-                );
-                return None;
+        match std::fs::read_to_string(&path) {
+            Ok(text) => {
+                let text = Secret::new(text);
+                let line = text.expose().trim_end_matches(['\r', '\n']);
+                Some(Secret::new(line.to_owned()))
             }
-        };
-        let secret = text.expose().trim_end_matches(['\r', '\n']);
-        if secret.len() < MIN_SECRET_LENGTH
-            || !secret.bytes().all(|byte| matches!(byte, b' '..=b'~'))
-        {
+            Err(error) => {
+                let message = format!("cannot read {}: {error}", path.display());
+                self.report(file, key, &message);
+                None
+            }
+        }
+    }
+
+    /// Reads a password that others have set, and so may be short.
+    pub(super) fn password(&mut self, key: &str, file: &Spanned<String>) -> Option<Secret<String>> {
+        self.line(&format!("{key}.password_file"), file)
+    }
+
+    /// Reads a secret file.
+    pub(super) fn secret(&mut self, key: &str, file: &Spanned<String>) -> Option<Secret<String>> {
+        let key = format!("{key}.secret_file");
+        let secret = self.line(&key, file)?;
+        let text = secret.expose();
+        if text.len() < MIN_SECRET_LENGTH || !text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
             let rule = format!(
                 "{} must hold one line of at least {MIN_SECRET_LENGTH} printable ASCII characters",
-                path.display()
+                self.base.join(file.get_ref()).display()
             );
             self.report(file, &key, &rule);
             return None;
         }
-        Some(Secret::new(secret.to_owned()))
+        Some(secret)
     }
 
     fn listen(&mut self, section: &ListenSection) -> Option<ListenConfig> {
@@ -155,7 +171,7 @@ impl Checker<'_> {
         }
     }
 
-    fn duration(
+    pub(super) fn duration(
         &mut self,
         key: &str,
         value: Option<&Spanned<String>>,

@@ -371,7 +371,9 @@ async fn open(
 ) {
     let config = PolicyServerConfig::load(&dir.join("policy-server.toml")).unwrap();
     let listen = config.listen.clone().unwrap();
-    let server = PolicyServer::open(config, Arc::clone(clock) as _).unwrap();
+    let server = PolicyServer::open(config, Arc::clone(clock) as _)
+        .await
+        .unwrap();
     if !remote {
         let calls = Arc::new(server.as_agent(AGENT));
         return (server, None, calls);
