@@ -67,8 +67,8 @@ pub enum OpenError {
         /// What is wrong.
         problem: String,
     },
-    /// The feed of the store cannot be read.
-    #[error("{0}")]
+    /// The feed of the store cannot be used.
+    #[error("feed of the store: {0}")]
     Feed(String),
 }
 
@@ -117,9 +117,14 @@ impl PolicyServer {
             admin: config.admin_secret.as_ref().map(SecretHash::of),
             rollover: config.agent_key_rollover,
             policies,
-            flush_due: AtomicBool::new(false),
+            // Users and policies may have changed while nobody looked.
+            flush_due: AtomicBool::new(true),
             stopped: watch::Sender::new(false),
         });
+        server
+            .flush_caches_when_due()
+            .await
+            .map_err(|_| OpenError::Feed(String::from("it cannot be written to")))?;
         let place = feed::catch_up(&server)
             .await
             .map_err(|error: FeedError| OpenError::Feed(error.to_string()))?;
