@@ -10,13 +10,13 @@ use policy_protocol::message::{
 
 use super::check::NotAlive;
 use crate::audit::{AuditEvent, Record};
-use crate::policy::{Decision, decide, realm};
+use crate::policy::{Decision, Question};
 use crate::server::PolicyServer;
 
 impl PolicyServer {
     /// Does a policy cover this resource?
     pub(super) fn is_protected(&self, request: &IsProtectedRequest) -> IsProtectedAnswer {
-        match realm(&self.policies, &request.resource) {
+        match self.policies.current().realm(&request.resource) {
             Some(realm) => IsProtectedAnswer::Yes {
                 realm: realm.to_owned(),
             },
@@ -36,11 +36,12 @@ impl PolicyServer {
             session: ticket,
             resource,
             realm,
+            from,
             client_address,
             ..
         } = &request;
         let record = Record {
-            client: *client_address,
+            client: Some(*from),
             session: Some(ticket.session_id),
             ..Record::new(
                 AuditEvent::AzReject,
@@ -49,14 +50,18 @@ impl PolicyServer {
             )
         }
         .on(resource, &realm.name);
-        let no = |reason, user: &str, ttl| {
+        let no = |reason, user: &str, ttl, redirect| {
             Record {
                 reason,
                 user,
                 ..record
             }
             .write();
-            AuthorizeAnswer::No { ttl, reason }
+            AuthorizeAnswer::No {
+                ttl,
+                reason,
+                redirect,
+            }
         };
         let alive = match self.check(ticket, *client_address, self.now()).await {
             Ok(alive) => alive,
@@ -66,26 +71,46 @@ impl PolicyServer {
                     reason,
                     user.as_deref().unwrap_or_default(),
                     Duration::ZERO,
+                    None,
                 ));
             }
         };
         let user = alive.spec.universal_id.as_str();
         if alive.spec.level < realm.protection_level {
-            return Ok(no(Reason::AUTH_LEVEL_TOO_LOW, user, Duration::ZERO));
+            let reason = Reason::AUTH_LEVEL_TOO_LOW;
+            return Ok(no(reason, user, Duration::ZERO, None));
         }
-        match decide(&self.policies, resource, &alive.user.identity) {
-            Decision::Allow { ttl, responses } => {
+        let question = Question {
+            identity: &alive.user.identity,
+            resource,
+            from: *from,
+            at: self.now(),
+        };
+        match self.policies.current().decide(&question) {
+            Decision::Allow {
+                ttl,
+                responses,
+                redirect,
+            } => {
                 Record {
                     event: AuditEvent::AzAccept,
                     user,
                     ..record
                 }
                 .write();
-                Ok(AuthorizeAnswer::Yes { ttl, responses })
+                Ok(AuthorizeAnswer::Yes {
+                    ttl,
+                    responses,
+                    redirect,
+                })
             }
-            Decision::Deny { ttl, policy } => {
+            Decision::Deny {
+                ttl,
+                policy,
+                redirect,
+            } => {
                 tracing::debug!(policy, "denied");
-                Ok(no(Reason::NONE, user, ttl))
+                Ok(no(Reason::NONE, user, ttl, redirect))
             }
         }
     }

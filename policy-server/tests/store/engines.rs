@@ -24,6 +24,9 @@ pub(crate) enum Engine {
     /// As often as one likes.
     #[cfg(feature = "postgres")]
     Postgres(policy_server::config::store::RemoteStore),
+    /// As often as one likes.
+    #[cfg(feature = "valkey")]
+    Valkey(Box<test_services::Valkey>),
 }
 
 impl Engine {
@@ -38,6 +41,11 @@ impl Engine {
         Some(Self::Postgres(crate::postgres::settings(server, &database)))
     }
 
+    #[cfg(feature = "valkey")]
+    pub(crate) fn valkey() -> Option<Self> {
+        Some(Self::Valkey(Box::new(test_services::Valkey::start()?)))
+    }
+
     /// Opens the store, as a policy server does.
     pub(crate) async fn open(&self) -> Arc<dyn Store> {
         match self {
@@ -45,6 +53,12 @@ impl Engine {
             #[cfg(feature = "postgres")]
             Self::Postgres(settings) => {
                 let store = policy_server::store::postgres::PostgresStore::open(settings.clone());
+                Arc::new(store.await.unwrap())
+            }
+            #[cfg(feature = "valkey")]
+            Self::Valkey(server) => {
+                let settings = crate::valkey::settings(server.url(), server);
+                let store = policy_server::store::valkey::ValkeyStore::open(&settings);
                 Arc::new(store.await.unwrap())
             }
         }

@@ -11,6 +11,8 @@ mod postgres;
 mod records;
 mod revocations;
 mod sessions;
+#[cfg(feature = "valkey")]
+mod valkey;
 
 /// Runs every test named against every engine; those after `shared` only where several policy servers
 /// may share a store.
@@ -24,12 +26,14 @@ macro_rules! for_all {
         }
         #[cfg(feature = "postgres")]
         crate::tests_of!(postgres, $($name,)* $($($shared,)*)?);
+        #[cfg(feature = "valkey")]
+        crate::tests_of!(valkey, $($name,)* $($($shared,)*)?);
     };
 }
 pub(crate) use for_all;
 
 /// Runs every test named against an engine that wants a server.
-#[cfg(feature = "postgres")]
+#[cfg(any(feature = "postgres", feature = "valkey"))]
 macro_rules! tests_of {
     ($engine:ident, $($name:ident,)*) => {
         mod $engine {
@@ -42,5 +46,5 @@ macro_rules! tests_of {
         }
     };
 }
-#[cfg(feature = "postgres")]
+#[cfg(any(feature = "postgres", feature = "valkey"))]
 pub(crate) use tests_of;
