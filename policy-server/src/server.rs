@@ -9,6 +9,7 @@ use policy_client::PolicyError;
 use policy_protocol::{Clock, EventKind, Timestamp};
 use tokio::sync::watch;
 
+use crate::audit::Audit;
 use crate::config::store::StoreConfig;
 use crate::config::{Limits, PolicyServerConfig, Problems};
 use crate::directory::Directory;
@@ -36,6 +37,7 @@ pub struct PolicyServer {
     pub(crate) uses: Uses,
     pub(crate) keys: Keys,
     pub(crate) events: Events,
+    pub(crate) audit: Audit,
     pub(crate) limits: Limits,
     pub(crate) policies: Vec<Policy>,
     /// Agents that may ask over HTTPS, by name.
@@ -61,6 +63,9 @@ pub enum OpenError {
         /// What is wrong.
         problem: String,
     },
+    /// Audit records cannot be written.
+    #[error("audit: {0}")]
+    Audit(std::io::Error),
     /// The feed of the store cannot be read.
     #[error("{0}")]
     Feed(String),
@@ -89,6 +94,8 @@ impl PolicyServer {
             problem: error.to_string(),
         };
         let directory = FileDirectory::open(&config.users_file).map_err(OpenError::Users)?;
+        let audit =
+            Audit::open(config.audit.clone(), config.name.clone()).map_err(OpenError::Audit)?;
         let store = open_store(&config).await.map_err(|error| state(&error))?;
         let max_timeout = config.limits.max_timeout;
         let keys = Keys::open(Arc::clone(&store), max_timeout, clock.now())
@@ -102,6 +109,7 @@ impl PolicyServer {
             uses: Uses::default(),
             keys,
             events: Events::new(),
+            audit,
             limits: config.limits,
             agents: agents
                 .map(|agent| (agent.name.clone(), SecretHash::of(&agent.secret)))

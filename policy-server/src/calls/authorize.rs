@@ -49,29 +49,29 @@ impl PolicyServer {
             )
         }
         .on(resource, &realm.name);
-        let no = |reason, user: &str, ttl| {
-            Record {
+        let no = async |reason, user: &str, ttl| {
+            let record = Record {
                 reason,
                 user,
                 ..record
-            }
-            .write();
-            AuthorizeAnswer::No { ttl, reason }
+            };
+            record.write(&self.audit).await?;
+            Ok(AuthorizeAnswer::No { ttl, reason })
         };
         let alive = match self.check(ticket, *client_address, self.now()).await {
             Ok(alive) => alive,
             Err(NotAlive::Unknown(error)) => return Err(error),
             Err(NotAlive::No { reason, user }) => {
-                return Ok(no(
-                    reason,
-                    user.as_deref().unwrap_or_default(),
-                    Duration::ZERO,
-                ));
+                return no(reason, user.as_deref().unwrap_or_default(), Duration::ZERO).await;
             }
         };
         let user = alive.spec.universal_id.as_str();
+        let record = Record {
+            directory: &alive.spec.directory_name,
+            ..record
+        };
         if alive.spec.level < realm.protection_level {
-            return Ok(no(Reason::AUTH_LEVEL_TOO_LOW, user, Duration::ZERO));
+            return no(Reason::AUTH_LEVEL_TOO_LOW, user, Duration::ZERO).await;
         }
         match decide(&self.policies, resource, &alive.user.identity) {
             Decision::Allow { ttl, responses } => {
@@ -80,12 +80,13 @@ impl PolicyServer {
                     user,
                     ..record
                 }
-                .write();
+                .write(&self.audit)
+                .await?;
                 Ok(AuthorizeAnswer::Yes { ttl, responses })
             }
             Decision::Deny { ttl, policy } => {
                 tracing::debug!(policy, "denied");
-                Ok(no(Reason::NONE, user, ttl))
+                no(Reason::NONE, user, ttl).await
             }
         }
     }

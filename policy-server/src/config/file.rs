@@ -6,12 +6,16 @@ use schemars::{JsonSchema, Schema};
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::audit::AuditSection;
 use super::store::StoreSection;
 
 /// The file.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PolicyServerFile {
+    /// What this policy server is called in audit records: the machine's name unless given.
+    #[schemars(with = "Option<String>")]
+    pub name: Option<Spanned<String>>,
     /// The folder of this policy server; made if absent, closed to other accounts. Without a `[store]`
     /// section it holds everything.
     pub state_dir: String,
@@ -37,6 +41,9 @@ pub struct PolicyServerFile {
     /// Who may do what, for realms with `authorize = true`.
     #[serde(default)]
     pub policies: Vec<PolicySection>,
+    /// Where audit records go.
+    #[serde(default)]
+    pub audit: AuditSection,
 }
 
 /// An agent that may ask over HTTPS.
