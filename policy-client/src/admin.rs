@@ -7,6 +7,7 @@ use policy_protocol::message::SessionSummary;
 use policy_protocol::{Secret, SessionId};
 
 use crate::PolicyError;
+use crate::settings::ServerList;
 use crate::transport::{ClientError, Transport, TransportSettings};
 
 /// Where the policy server is, and the administrators' secret.
@@ -34,9 +35,13 @@ impl AdminClient {
     /// If an address or the trust anchors are unusable.
     pub fn new(settings: &AdminSettings) -> Result<Self, ClientError> {
         let transport = Transport::new(&TransportSettings {
-            urls: settings.urls.clone(),
+            servers: ServerList::in_order(settings.urls.clone()),
             ca_file: settings.ca_file.clone(),
-            authorization: Secret::new(format!("Bearer {}", settings.admin_secret.expose())),
+            client_certificate: None,
+            authorization: Some(Secret::new(format!(
+                "Bearer {}",
+                settings.admin_secret.expose()
+            ))),
             timeout: settings.timeout,
         })?;
         Ok(Self { transport })

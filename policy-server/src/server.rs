@@ -214,6 +214,17 @@ async fn open_store(config: &PolicyServerConfig) -> Result<Arc<dyn Store>, Store
             let opening = tokio::task::spawn_blocking(move || SqliteStore::open(&state_dir));
             Ok(Arc::new(opening.await.map_err(|_| StoreError::stopped())??))
         }
+        #[cfg(feature = "postgres")]
+        StoreConfig::Postgres(settings) => {
+            let store = crate::store::postgres::PostgresStore::open(settings.clone());
+            Ok(Arc::new(store.await?))
+        }
+        #[cfg(feature = "valkey")]
+        StoreConfig::Valkey(settings) => {
+            let store = crate::store::valkey::ValkeyStore::open(settings);
+            Ok(Arc::new(store.await?))
+        }
+        #[allow(unreachable_patterns, reason = "not if it was built with all of them")]
         StoreConfig::Valkey(_) | StoreConfig::Postgres(_) => Err(StoreError::Failed(String::from(
             "this program was built without this kind of store",
         ))),

@@ -64,6 +64,7 @@ async fn every_kind_of_failure_is_a_503_and_never_a_pass() {
     for error in [
         PolicyError::NoConnection,
         PolicyError::TimedOut,
+        PolicyError::Unavailable,
         PolicyError::Failure,
         PolicyError::Protocol,
     ] {

@@ -5,9 +5,9 @@ use std::path::Path;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use policy_client::PolicyCalls;
 use policy_client::admin::{AdminClient, AdminSettings};
 use policy_client::native::{NativeClient, NativeSettings};
+use policy_client::{PolicyCalls, ServerList};
 use policy_protocol::message::{
     AuthorizeAnswer, AuthorizeRequest, Credentials, LoginAnswer, LoginRequest, LogoutAnswer,
     LogoutRequest, SessionTicket, ValidateAnswer, ValidateRequest,
@@ -348,10 +348,11 @@ async fn open(
 
 fn client(dir: &Path, urls: Vec<String>, secret: &str) -> NativeClient {
     NativeClient::new(&NativeSettings {
-        urls,
+        servers: ServerList::in_order(urls),
         ca_file: Some(dir.join("cert.pem")),
         agent_name: String::from(AGENT),
-        agent_secret: Secret::new(secret.to_owned()),
+        agent_secret: Some(Secret::new(secret.to_owned())),
+        client_certificate: None,
         timeout: TIMEOUT,
     })
     .unwrap()
