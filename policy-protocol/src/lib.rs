@@ -18,9 +18,11 @@
 pub mod agent_key;
 pub mod clock;
 pub mod event;
+pub mod explain;
 pub mod message;
 pub mod realm;
 pub mod reason;
+pub mod redirect;
 pub mod seal;
 pub mod secret;
 pub mod session;

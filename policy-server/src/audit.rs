@@ -86,6 +86,14 @@ impl<'a> Record<'a> {
         }
     }
 
+    /// What an administrator did.
+    pub(crate) const fn of_administrator(action: &'a str) -> Self {
+        Self {
+            action,
+            ..Self::new(AuditEvent::AdminLogin, "", "")
+        }
+    }
+
     pub(crate) fn on(self, resource: &'a ResourceContext, realm: &'a str) -> Self {
         Self {
             host: &resource.server,

@@ -18,7 +18,8 @@ use std::time::Duration;
 
 use policy_protocol::Secret;
 
-use crate::policy::Policy;
+use crate::directory::file::FileDirectory;
+use crate::policy::PolicySet;
 
 use self::audit::AuditConfig;
 use self::store::StoreConfig;
@@ -44,8 +45,8 @@ pub struct PolicyServerConfig {
     pub limits: Limits,
     /// How long agent keys and session ticket keys are current.
     pub agent_key_rollover: Duration,
-    /// Who may do what.
-    pub policies: Vec<Policy>,
+    /// Who may do what; without it, nobody may do anything that is asked about.
+    pub policies_file: Option<PathBuf>,
     /// Where audit records go.
     pub audit: AuditConfig,
 }
@@ -144,6 +145,22 @@ impl PolicyServerConfig {
             })
     }
 
+    /// The names of the user directories, which policies may refer to.
+    pub fn directory_names(&self) -> Vec<String> {
+        vec![FileDirectory::describe(&self.users_file).name]
+    }
+
+    /// Reads the policies file; without one, nothing is allowed.
+    ///
+    /// # Errors
+    /// All problems of that file at once.
+    pub fn load_policies(&self) -> Result<PolicySet, Problems> {
+        match &self.policies_file {
+            Some(file) => PolicySet::load(file, &self.directory_names()),
+            None => Ok(PolicySet::default()),
+        }
+    }
+
     /// Reads a configuration called `name` in messages, whose relative paths are relative to `base`.
     ///
     /// # Errors
@@ -160,7 +177,7 @@ pub struct Problem {
     pub file: String,
     /// Line and column, counted from 1, if the problem has a place.
     pub place: Option<(usize, usize)>,
-    /// The key, such as `policies.allow-staff.ttl`; empty if it is not about one.
+    /// The key, such as `agents.gateway.secret_file`; empty if it is not about one.
     pub key: String,
     /// What is wrong, and what would be right.
     pub message: String,

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt::Display;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use crate::events::Events;
 use crate::feed::{self, FeedError};
 use crate::http::credentials::SecretHash;
 use crate::keys::Keys;
-use crate::policy::Policy;
+use crate::policy::store::PolicyStore;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Store, StoreError};
 use crate::uses::{self, Uses};
@@ -39,11 +40,13 @@ pub struct PolicyServer {
     pub(crate) events: Events,
     pub(crate) audit: Audit,
     pub(crate) limits: Limits,
-    pub(crate) policies: Vec<Policy>,
+    pub(crate) policies: PolicyStore,
     /// Agents that may ask over HTTPS, by name.
     pub(crate) agents: HashMap<String, SecretHash>,
     pub(crate) admin: Option<SecretHash>,
     rollover: Duration,
+    /// Whether users or policies have changed and the agents have not been told.
+    flush_due: AtomicBool,
     /// Ends what runs in the background.
     stopped: watch::Sender<bool>,
 }
@@ -55,6 +58,9 @@ pub enum OpenError {
     /// The users file has mistakes.
     #[error("{0}")]
     Users(Problems),
+    /// The policies file has mistakes.
+    #[error("{0}")]
+    Policies(Problems),
     /// The state folder cannot be used.
     #[error("state folder {path}: {problem}")]
     State {
@@ -79,8 +85,8 @@ pub struct AgentHandle {
 }
 
 impl PolicyServer {
-    /// Opens the store and the users file, makes the first keys, and starts the background work, which
-    /// goes on until the last reference is dropped.
+    /// Opens the store, the users and the policies, makes the first keys, and starts the background work,
+    /// which goes on until the last reference is dropped.
     ///
     /// # Errors
     /// If anything of that cannot be done; nothing runs then.
@@ -96,6 +102,8 @@ impl PolicyServer {
         let directory = FileDirectory::open(&config.users_file).map_err(OpenError::Users)?;
         let audit =
             Audit::open(config.audit.clone(), config.name.clone()).map_err(OpenError::Audit)?;
+        let policies = PolicyStore::open(config.policies_file.as_deref(), config.directory_names())
+            .map_err(OpenError::Policies)?;
         let store = open_store(&config).await.map_err(|error| state(&error))?;
         let max_timeout = config.limits.max_timeout;
         let keys = Keys::open(Arc::clone(&store), max_timeout, clock.now())
@@ -116,7 +124,8 @@ impl PolicyServer {
                 .collect(),
             admin: config.admin_secret.as_ref().map(SecretHash::of),
             rollover: config.agent_key_rollover,
-            policies: config.policies,
+            policies,
+            flush_due: AtomicBool::new(false),
             stopped: watch::Sender::new(false),
         });
         let place = feed::catch_up(&server)
@@ -159,7 +168,7 @@ impl PolicyServer {
     }
 
     /// One round of what the background does: rolls keys over when it is time, drops what has reached
-    /// its end, lets agents ask anew when users have changed, and ends the sessions of those who may
+    /// its end, lets agents ask anew when users or policies have changed, and ends the sessions of those who may
     /// not log in any more.
     ///
     /// # Errors
@@ -168,6 +177,8 @@ impl PolicyServer {
         self.uses.write(&*self.store).await;
         let parts = [
             self.refresh_users().await,
+            self.refresh_policies(),
+            self.flush_caches_when_due().await,
             self.roll_keys_when_due().await,
             self.store.remove_expired(self.now()).await.map_err(failure),
         ];
@@ -176,14 +187,29 @@ impl PolicyServer {
 
     async fn refresh_users(&self) -> Result<(), PolicyError> {
         let changes = self.directory.refresh().await.map_err(failure)?;
-        if changes.to_known_users {
-            self.store
-                .append(EventKind::CacheFlush)
-                .await
-                .map_err(failure)?;
-        }
+        self.flush_due
+            .fetch_or(changes.to_known_users, Ordering::Relaxed);
         for universal_id in changes.gone {
             self.end_sessions_of(&universal_id).await?;
+        }
+        Ok(())
+    }
+
+    fn refresh_policies(&self) -> Result<(), PolicyError> {
+        let changed = self.policies.refresh().map_err(|problems| {
+            tracing::error!(%problems, "policies file ignored, the policies are as before");
+            PolicyError::Failure
+        })?;
+        self.flush_due.fetch_or(changed, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Lets agents ask anew. If the store cannot be told, it is tried again in the next round.
+    async fn flush_caches_when_due(&self) -> Result<(), PolicyError> {
+        if self.flush_due.load(Ordering::Relaxed) {
+            let told = self.store.append(EventKind::CacheFlush).await;
+            told.map_err(failure)?;
+            self.flush_due.store(false, Ordering::Relaxed);
         }
         Ok(())
     }

@@ -196,6 +196,11 @@ impl PolicyHost {
         )
     }
 
+    /// Writes another policies file, which the next maintenance finds.
+    pub fn write_policies(&self, toml: &str) {
+        std::fs::write(self.folder.join("policies.toml"), toml).unwrap();
+    }
+
     /// How an agent's configuration names it.
     pub(crate) fn agent_section(&self) -> Table {
         let section = match self.address {

@@ -116,11 +116,11 @@ async fn what_ends_sessions_is_told(world: World) {
             universal_id: String::from("bob"),
             through,
         },
-        EventKind::CacheFlush,
         EventKind::UserRevoked {
             universal_id: String::from("id-of-alice"),
             through,
         },
+        EventKind::CacheFlush,
         EventKind::KeysRolled,
     ] {
         assert_eq!(next(&mut stream).await.kind, expected);
