@@ -21,14 +21,9 @@ impl PolicyServer {
         }
         .write(&self.audit)
         .await?;
-        let description = self.directory.description();
-        let is_meant = |name: &String| *name == description.name;
-        if !request.directory.as_ref().is_none_or(is_meant) {
-            return Ok(ExplainAnswer::UnknownUser);
-        }
         let found = self
-            .directory
-            .find_any(&request.user)
+            .directories
+            .find_any(&request.user, request.directory.as_deref())
             .await
             .map_err(failure)?;
         let Some(user) = found else {

@@ -122,12 +122,11 @@ fn embedded(
     described: Option<Identity>,
 ) -> Result<ExplainAnswer, String> {
     use policy_protocol::{Clock as _, SystemClock};
-    use policy_server::directory::Directory as _;
     use policy_server::policy::Question;
 
     let config = policy_server::PolicyServerConfig::load(config_file)
         .map_err(|problems| problems.to_string())?;
-    let directory = policy_server::directory::file::FileDirectory::open(&config.users_file)
+    let directories = policy_server::directory::Directories::open(&config.directories)
         .map_err(|problems| problems.to_string())?;
     let policies = config
         .load_policies()
@@ -137,7 +136,7 @@ fn embedded(
         None => {
             let runtime = control_runtime().map_err(|error| error.to_string())?;
             let found = runtime
-                .block_on(directory.find_any(&request.user))
+                .block_on(directories.find_any(&request.user, request.directory.as_deref()))
                 .map_err(|error| error.to_string())?;
             match found {
                 Some(user) => user.identity.clone(),
