@@ -3,13 +3,15 @@
 //! YES, NO and CHALLENGE are answers. That a server cannot be reached, or fails, is an error of the
 //! client that called it; the two are never confused.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
 use crate::realm::{RealmContext, ResourceContext, seconds};
 use crate::{
-    Identity, ProtectionLevel, Reason, Secret, Session, SessionId, SessionSpec, Timestamp,
+    AuthScheme, Identity, ProtectionLevel, Reason, Secret, Session, SessionId, SessionSpec,
+    Timestamp,
 };
 
 /// What a user presents.
@@ -145,7 +147,9 @@ pub struct AuthorizeRequest {
     pub resource: ResourceContext,
     /// The realm that is in.
     pub realm: RealmContext,
-    /// Where the user is.
+    /// Where the user is, for policies and records.
+    pub from: IpAddr,
+    /// The same, if the session must be bound to it.
     pub client_address: Option<IpAddr>,
     /// Joins the records of one request across systems.
     pub transaction_id: String,
@@ -182,6 +186,9 @@ pub enum AuthorizeAnswer {
         ttl: std::time::Duration,
         /// What to add.
         responses: Vec<ResponseAttribute>,
+        /// Where to send the browser instead of letting the request through.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        redirect: Option<String>,
     },
     /// Not allowed, or not decided: a resource without a policy is not allowed.
     No {
@@ -190,6 +197,9 @@ pub enum AuthorizeAnswer {
         ttl: std::time::Duration,
         /// Why.
         reason: Reason,
+        /// Where to send the browser instead of refusing.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        redirect: Option<String>,
     },
 }
 
@@ -236,4 +246,14 @@ pub struct SessionSummary {
     pub last_access: Timestamp,
     /// When it ends at the latest.
     pub expires: Timestamp,
+    /// Seconds without a request after which it ends; 0 for never.
+    #[serde(with = "seconds")]
+    pub idle_timeout: std::time::Duration,
+    /// How it was authenticated.
+    pub auth_scheme: AuthScheme,
+    /// Whether it lives in the store only: one that is not there is dead.
+    pub persistent: bool,
+    /// What applications have noted about it.
+    #[serde(default)]
+    pub properties: BTreeMap<String, String>,
 }

@@ -6,25 +6,31 @@ use policy_protocol::message::SessionSummary;
 
 use crate::audit::{AuditEvent, Record};
 use crate::server::{PolicyServer, failure};
+use crate::store::{MAX_PAGE, SessionFilter};
 
 impl PolicyServer {
-    /// Persistent sessions, the newest first, at most [`crate::store::MAX_LISTED`]; of one user only
-    /// if `user` is a universal id or login name.
+    /// Sessions, the newest first, at most [`MAX_PAGE`]; of one user only if `user` is a universal id or
+    /// login name.
     ///
     /// # Errors
     /// If the store failed.
     pub async fn sessions(&self, user: Option<&str>) -> Result<Vec<SessionSummary>, PolicyError> {
-        record("list", user.unwrap_or_default(), None);
-        self.sessions.list(user, self.now()).await.map_err(failure)
+        self.record("list", user.unwrap_or_default(), None).await?;
+        let filter = SessionFilter {
+            user: user.map(str::to_owned),
+            ..SessionFilter::default()
+        };
+        let page = self.store.list(filter, None, MAX_PAGE, self.now()).await;
+        page.map(|page| page.sessions).map_err(failure)
     }
 
-    /// One persistent session, if it lives.
+    /// One session, if it is in the store.
     ///
     /// # Errors
     /// If the store failed.
     pub async fn session(&self, id: SessionId) -> Result<Option<SessionSummary>, PolicyError> {
-        record("show", "", Some(id));
-        self.sessions.get(id, self.now()).await.map_err(failure)
+        self.record("show", "", Some(id)).await?;
+        self.store.get(id, self.now()).await.map_err(failure)
     }
 
     /// Ends one session everywhere, persistent or not. Ids that no session has are remembered too:
@@ -33,9 +39,9 @@ impl PolicyServer {
     /// # Errors
     /// If the store failed; the session may then live on.
     pub async fn revoke_session(&self, id: SessionId) -> Result<(), PolicyError> {
-        record("revoke", "", Some(id));
         self.end_session(id, self.longest_session_from(self.now()))
-            .await
+            .await?;
+        self.record("revoke", "", Some(id)).await
     }
 
     /// Ends every session of a user everywhere, persistent or not.
@@ -43,17 +49,22 @@ impl PolicyServer {
     /// # Errors
     /// If the store failed; sessions may then live on.
     pub async fn revoke_user(&self, universal_id: &str) -> Result<(), PolicyError> {
-        record("revoke-user", universal_id, None);
-        self.end_sessions_of(universal_id).await
+        self.end_sessions_of(universal_id).await?;
+        self.record("revoke-user", universal_id, None).await
     }
-}
 
-fn record(action: &str, user: &str, session: Option<SessionId>) {
-    Record {
-        action,
-        user,
-        session,
-        ..Record::new(AuditEvent::AdminLogin, "", "")
+    async fn record(
+        &self,
+        action: &str,
+        user: &str,
+        session: Option<SessionId>,
+    ) -> Result<(), PolicyError> {
+        let record = Record {
+            action,
+            user,
+            session,
+            ..Record::new(AuditEvent::AdminLogin, "", "")
+        };
+        record.write(&self.audit).await
     }
-    .write();
 }

@@ -2,6 +2,7 @@
 
 mod authorize;
 mod check;
+mod explain;
 mod login;
 mod logout;
 mod validate;
@@ -14,7 +15,7 @@ use policy_protocol::message::{
 };
 use policy_protocol::{AgentKeySet, EventPosition};
 
-use crate::server::AgentHandle;
+use crate::server::{AgentHandle, failure};
 
 /// An agent speaks for itself only: whatever name stands in a request is replaced by its own.
 impl PolicyCalls for AgentHandle {
@@ -58,6 +59,9 @@ impl PolicyCalls for AgentHandle {
         &self,
         position: Option<EventPosition>,
     ) -> BoxFuture<'_, Result<EventStream, PolicyError>> {
-        Box::pin(async move { Ok(self.server.events.listen(position.as_ref())) })
+        Box::pin(async move {
+            let end = self.server.store.feed_end().await.map_err(failure)?;
+            self.server.events.listen(position.as_ref(), end).await
+        })
     }
 }

@@ -1,32 +1,49 @@
-//! Events: numbered, kept for a while, pushed to every agent that listens.
+//! Events: what the feed of the store says, kept for a while, pushed to every agent that listens.
+//!
+//! Only who follows the feed may speak: when the feed is lost, all streams end, and agents that hear
+//! nothing more doubt what they have cached.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use policy_client::{EventStream, PolicyError};
 use policy_protocol::event::HEARTBEAT_SECONDS;
-use policy_protocol::{Event, EventKind, EventPosition, SessionId};
-use tokio::sync::broadcast;
+use policy_protocol::{Event, EventKind, EventPosition};
+use tokio::sync::{broadcast, watch};
 use tokio::time::{Interval, MissedTickBehavior};
 
 /// Events that an agent can still get after it was away.
-const KEPT: usize = 4096;
+pub(crate) const KEPT: usize = 4096;
 /// Events that a slow agent may lag behind before its stream ends.
 const MAX_LAG: usize = 1024;
+/// What is in the feed when an agent comes must be known here within this time.
+const CATCH_UP: Duration = Duration::from_secs(1);
 
-/// All events of one run of a policy server.
+/// The last events of the feed.
 pub(crate) struct Events {
-    /// Which run: new at every start.
-    instance: String,
     kept: Mutex<Kept>,
-    sender: broadcast::Sender<Event>,
+    /// The number of the last event.
+    heard: watch::Sender<u64>,
 }
 
-/// The last events, and the number of the very last.
 struct Kept {
+    /// The store's identity.
+    instance: String,
     events: VecDeque<Event>,
+    /// The number of the last event.
     sequence: u64,
+    /// To whoever listens; absent while the feed is lost.
+    sender: Option<broadcast::Sender<Event>>,
+}
+
+impl Kept {
+    fn position(&self, sequence: u64) -> EventPosition {
+        EventPosition {
+            instance: self.instance.clone(),
+            sequence,
+        }
+    }
 }
 
 /// One agent's place in the stream.
@@ -40,48 +57,93 @@ struct Listener {
 }
 
 impl Events {
-    pub(crate) fn new() -> Result<Self, getrandom::Error> {
-        Ok(Self {
-            instance: SessionId::random()?.to_string(),
+    /// Nobody is told anything before the first [`Self::follow`].
+    pub(crate) fn new() -> Self {
+        Self {
             kept: Mutex::new(Kept {
+                instance: String::new(),
                 events: VecDeque::new(),
                 sequence: 0,
+                sender: None,
             }),
-            sender: broadcast::Sender::new(MAX_LAG),
-        })
-    }
-
-    /// Tells every agent.
-    pub(crate) fn publish(&self, kind: EventKind) {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.sequence += 1;
-        let event = Event {
-            position: self.position(kept.sequence),
-            kind,
-        };
-        if kept.events.len() == KEPT {
-            kept.events.pop_front();
+            heard: watch::Sender::new(0),
         }
-        kept.events.push_back(event.clone());
-        // An error means that nobody listens. Under the lock, so that numbers arrive in order.
-        _ = self.sender.send(event);
     }
 
-    /// What happened since `position` as far as it is known, a `Hello`, and what will happen.
-    pub(crate) fn listen(&self, position: Option<&EventPosition>) -> EventStream {
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The feed of `instance` is followed from `sequence` on. What is kept stays if it leads there.
+    pub(crate) fn follow(&self, instance: &str, sequence: u64) {
+        let mut kept = self.kept();
+        if kept.instance != instance || kept.sequence != sequence {
+            kept.events.clear();
+            instance.clone_into(&mut kept.instance);
+            kept.sequence = sequence;
+            // Who listens must come again, and hear that there is a gap.
+            kept.sender = None;
+        }
+        kept.sender
+            .get_or_insert_with(|| broadcast::Sender::new(MAX_LAG));
+        drop(kept);
+        self.heard.send_replace(sequence);
+    }
+
+    /// Tells every agent what the feed says next.
+    pub(crate) fn deliver(&self, entries: impl IntoIterator<Item = (u64, EventKind)>) {
+        let mut kept = self.kept();
+        for (sequence, kind) in entries {
+            kept.sequence = sequence;
+            let position = kept.position(sequence);
+            let event = Event { position, kind };
+            if kept.events.len() == KEPT {
+                kept.events.pop_front();
+            }
+            kept.events.push_back(event.clone());
+            // An error means that nobody listens. Under the lock, so that numbers arrive in order.
+            _ = kept.sender.as_ref().map(|sender| sender.send(event));
+        }
+        let sequence = kept.sequence;
+        drop(kept);
+        self.heard.send_replace(sequence);
+    }
+
+    /// The feed is not followed any more: all streams end.
+    pub(crate) fn lost(&self) {
+        self.kept().sender = None;
+    }
+
+    /// What happened since `position` as far as it is known, a `Hello`, and what will happen. The `Hello`
+    /// comes after everything up to `end`, the last entry of the feed when the agent asked.
+    ///
+    /// # Errors
+    /// While the feed is lost, or too far behind.
+    pub(crate) async fn listen(
+        &self,
+        position: Option<&EventPosition>,
+        end: u64,
+    ) -> Result<EventStream, PolicyError> {
+        let mut heard = self.heard.subscribe();
+        let caught_up = heard.wait_for(|sequence| *sequence >= end);
+        let caught_up = tokio::time::timeout(CATCH_UP, caught_up).await;
+        caught_up
+            .map_err(|_| PolicyError::TimedOut)?
+            .map_err(|_| PolicyError::Failure)?;
+        let kept = self.kept();
         // Before the lock is released: nothing falls between what is kept and what is received.
-        let receiver = self.sender.subscribe();
+        let receiver = kept
+            .sender
+            .as_ref()
+            .ok_or(PolicyError::Failure)?
+            .subscribe();
         let oldest = kept.sequence - kept.events.len() as u64;
         let known = position.filter(|position| {
-            position.instance == self.instance
+            position.instance == kept.instance
                 && (oldest..=kept.sequence).contains(&position.sequence)
         });
         let from = known.map_or(kept.sequence, |position| position.sequence);
-        let position = self.position(from);
-        let hello = EventKind::Hello {
-            gap: known.is_none(),
-        };
+        let position = kept.position(from);
         let missed = kept
             .events
             .iter()
@@ -89,8 +151,10 @@ impl Events {
             .cloned();
         // Only who has heard of everything that was missed may believe that nothing was.
         let hello = Event {
-            position: self.position(kept.sequence),
-            kind: hello,
+            position: kept.position(kept.sequence),
+            kind: EventKind::Hello {
+                gap: known.is_none(),
+            },
         };
         let pending = missed.chain([hello]).collect();
         drop(kept);
@@ -103,21 +167,14 @@ impl Events {
             position,
             heartbeat,
         };
-        Box::pin(futures_util::stream::unfold(
+        Ok(Box::pin(futures_util::stream::unfold(
             listener,
             |mut listener| async move {
                 let event = listener.next().await?;
                 listener.position = event.position.clone();
                 Some((Ok::<_, PolicyError>(event), listener))
             },
-        ))
-    }
-
-    fn position(&self, sequence: u64) -> EventPosition {
-        EventPosition {
-            instance: self.instance.clone(),
-            sequence,
-        }
+        )))
     }
 }
 
@@ -129,7 +186,7 @@ impl Listener {
         }
         tokio::select! {
             biased;
-            // Lagged, or the server is gone: either way the agent has to ask again.
+            // Lagged, or the feed is lost: either way the agent has to ask again.
             received = self.receiver.recv() => received.ok(),
             _ = self.heartbeat.tick() => {
                 Some(Event { position: self.position.clone(), kind: EventKind::Heartbeat })

@@ -3,11 +3,11 @@
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use policy_protocol::{AgentKeySet, Secret, Timestamp};
+use policy_protocol::{AgentKeySet, EventKind, Secret, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::agent_keys::{AgentKeyState, NoRandomness};
-use crate::store::{KeyStore, StoreError};
+use crate::store::{RecordChange, RecordKind, Store, StoreError};
 use crate::ticket_keys::{TicketKeyState, TicketKeys};
 
 /// Agents learn of a rollover by an event, and by asking now and then if they missed it. Until then
@@ -23,9 +23,14 @@ struct KeyState {
     rolled_at: Timestamp,
 }
 
+/// The name of the one record.
+const RECORD: &str = "keys";
+
 /// Keys in use.
 struct KeysInUse {
     state: KeyState,
+    /// Of the record.
+    version: u64,
     ticket_keys: Arc<TicketKeys>,
 }
 
@@ -38,11 +43,13 @@ pub(crate) enum KeyError {
     NoRandomness(#[from] NoRandomness),
     #[error("the stored keys cannot be read")]
     Unreadable,
+    #[error("there are no keys in the store any more")]
+    Gone,
 }
 
 /// All keys of a policy server.
 pub(crate) struct Keys {
-    store: Arc<dyn KeyStore>,
+    store: Arc<dyn Store>,
     in_use: RwLock<KeysInUse>,
     /// Held by whoever changes keys, over the write to the store.
     changing: tokio::sync::Mutex<()>,
@@ -51,8 +58,9 @@ pub(crate) struct Keys {
 }
 
 impl KeysInUse {
-    fn new(state: KeyState) -> Self {
+    fn new(state: KeyState, version: u64) -> Self {
         Self {
+            version,
             ticket_keys: Arc::new(TicketKeys::new(&state.ticket)),
             state,
         }
@@ -60,33 +68,38 @@ impl KeysInUse {
 }
 
 impl Keys {
-    /// Loads the keys, or makes the first ones. Blocks.
-    pub(crate) fn open(
-        store: Arc<dyn KeyStore>,
+    /// Loads the keys, or makes the first ones.
+    pub(crate) async fn open(
+        store: Arc<dyn Store>,
         max_timeout: Duration,
         now: Timestamp,
     ) -> Result<Self, KeyError> {
-        let state = match store.load_keys()? {
-            Some(bytes) => {
-                serde_json::from_slice(bytes.expose()).map_err(|_| KeyError::Unreadable)?
-            }
-            None => {
-                let ticket = TicketKeyState::random().map_err(NoRandomness::from)?;
-                let state = KeyState {
-                    agent: AgentKeyState::random()?,
-                    ticket,
-                    rolled_at: now,
-                };
-                store.save_keys(&encode(&state)?)?;
-                state
-            }
-        };
+        let in_use = load_or_make(&*store, now).await?;
         Ok(Self {
             store,
-            in_use: RwLock::new(KeysInUse::new(state)),
+            in_use: RwLock::new(in_use),
             changing: tokio::sync::Mutex::new(()),
             lifetime: max_timeout + PROPAGATION,
         })
+    }
+
+    /// Takes the keys that are in the store now.
+    pub(crate) async fn reload(&self) -> Result<(), KeyError> {
+        let _changing = self.changing.lock().await;
+        let loaded = load(&*self.store).await?.ok_or(KeyError::Gone)?;
+        self.put_to_use(loaded);
+        Ok(())
+    }
+
+    /// Takes the keys of another store, or makes its first ones.
+    pub(crate) async fn replace(&self, now: Timestamp) -> Result<(), KeyError> {
+        let _changing = self.changing.lock().await;
+        self.put_to_use(load_or_make(&*self.store, now).await?);
+        Ok(())
+    }
+
+    fn put_to_use(&self, keys: KeysInUse) {
+        *self.in_use.write().unwrap_or_else(PoisonError::into_inner) = keys;
     }
 
     /// Opens and seals session specs.
@@ -146,34 +159,72 @@ impl Keys {
         .await
     }
 
-    /// Changes a copy, keeps it in the store, and only then uses it.
+    /// Changes a copy, keeps it in the store, and only then uses it. If another policy server was
+    /// faster, its keys are changed.
     async fn change(
         &self,
-        change: impl FnOnce(&mut KeyState) -> Result<bool, KeyError> + Send,
+        change: impl Fn(&mut KeyState) -> Result<bool, KeyError> + Send + Sync,
     ) -> Result<bool, KeyError> {
         let _changing = self.changing.lock().await;
-        let mut state = self
-            .in_use
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .state
-            .clone();
-        if !change(&mut state)? {
-            return Ok(false);
+        loop {
+            let (mut state, version) = {
+                let in_use = self.in_use.read().unwrap_or_else(PoisonError::into_inner);
+                (in_use.state.clone(), in_use.version)
+            };
+            if !change(&mut state)? {
+                return Ok(false);
+            }
+            if save(&*self.store, &state, version, Some(EventKind::KeysRolled)).await? {
+                self.put_to_use(KeysInUse::new(state, version + 1));
+                return Ok(true);
+            }
+            let loaded = load(&*self.store).await?.ok_or(KeyError::Gone)?;
+            self.put_to_use(loaded);
         }
-        let (store, bytes) = (Arc::clone(&self.store), encode(&state)?);
-        tokio::task::spawn_blocking(move || store.save_keys(&bytes))
-            .await
-            .map_err(|_| StoreError::stopped())??;
-        *self.in_use.write().unwrap_or_else(PoisonError::into_inner) = KeysInUse::new(state);
-        Ok(true)
     }
 }
 
-fn encode(state: &KeyState) -> Result<Secret<Vec<u8>>, KeyError> {
-    serde_json::to_vec(state)
-        .map(Secret::new)
-        .map_err(|_| KeyError::Unreadable)
+async fn load(store: &dyn Store) -> Result<Option<KeysInUse>, KeyError> {
+    let Some(record) = store.record(RecordKind::Keys, RECORD).await? else {
+        return Ok(None);
+    };
+    let state = serde_json::from_slice(record.value.expose()).map_err(|_| KeyError::Unreadable)?;
+    Ok(Some(KeysInUse::new(state, record.version)))
+}
+
+async fn load_or_make(store: &dyn Store, now: Timestamp) -> Result<KeysInUse, KeyError> {
+    if let Some(keys) = load(store).await? {
+        return Ok(keys);
+    }
+    let ticket = TicketKeyState::random().map_err(NoRandomness::from)?;
+    let state = KeyState {
+        agent: AgentKeyState::random()?,
+        ticket,
+        rolled_at: now,
+    };
+    if save(store, &state, 0, None).await? {
+        return Ok(KeysInUse::new(state, 1));
+    }
+    // Another policy server was faster.
+    load(store).await?.ok_or(KeyError::Gone)
+}
+
+async fn save(
+    store: &dyn Store,
+    state: &KeyState,
+    expected: u64,
+    announce: Option<EventKind>,
+) -> Result<bool, KeyError> {
+    let value = serde_json::to_vec(state).map_err(|_| KeyError::Unreadable)?;
+    let change = RecordChange {
+        kind: RecordKind::Keys,
+        name: RECORD.to_owned(),
+        value: Some(Secret::new(value)),
+        expected,
+        expires: None,
+        announce,
+    };
+    Ok(store.change_record(change).await?)
 }
 
 #[cfg(test)]

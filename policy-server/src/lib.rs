@@ -14,7 +14,8 @@
 //! | [`directory`] | who the users are |
 //! | [`store`] | what survives a restart |
 //! | [`policy`] | who may do what |
-//! | `events` | what agents are told without asking |
+//! | `feed`, `events` | what any policy server has done; what agents are told of it |
+//! | `uses` | when sessions were last used |
 //! | `http`, [`mod@serve`] | the same over HTTPS |
 
 mod admin;
@@ -24,6 +25,7 @@ mod calls;
 pub mod config;
 pub mod directory;
 mod events;
+mod feed;
 mod http;
 mod keys;
 pub mod policy;
@@ -32,6 +34,7 @@ pub mod server;
 mod spec;
 pub mod store;
 mod ticket_keys;
+mod uses;
 
 pub use config::file::schema;
 pub use config::{AgentCredentials, Limits, ListenConfig, PolicyServerConfig, Problem, Problems};

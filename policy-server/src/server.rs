@@ -2,22 +2,27 @@
 
 use std::collections::HashMap;
 use std::fmt::Display;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use policy_client::PolicyError;
 use policy_protocol::{Clock, EventKind, Timestamp};
-use tokio::runtime::Handle;
+use tokio::sync::watch;
 
+use crate::audit::Audit;
+use crate::config::store::StoreConfig;
 use crate::config::{Limits, PolicyServerConfig, Problems};
 use crate::directory::Directory;
 use crate::directory::file::FileDirectory;
 use crate::events::Events;
+use crate::feed::{self, FeedError};
 use crate::http::credentials::SecretHash;
 use crate::keys::Keys;
-use crate::policy::Policy;
-use crate::store::SessionStore;
+use crate::policy::store::PolicyStore;
 use crate::store::sqlite::SqliteStore;
+use crate::store::{Store, StoreError};
+use crate::uses::{self, Uses};
 
 /// How often keys, users and what has reached its end are looked after.
 const MAINTENANCE: Duration = Duration::from_secs(10);
@@ -28,15 +33,22 @@ pub(crate) const CLOCK_SKEW: Duration = Duration::from_secs(60);
 pub struct PolicyServer {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) directory: Arc<dyn Directory>,
-    pub(crate) sessions: Arc<dyn SessionStore>,
+    pub(crate) store: Arc<dyn Store>,
+    /// Uses of sessions that the store will be told of.
+    pub(crate) uses: Uses,
     pub(crate) keys: Keys,
     pub(crate) events: Events,
+    pub(crate) audit: Audit,
     pub(crate) limits: Limits,
-    pub(crate) policies: Vec<Policy>,
+    pub(crate) policies: PolicyStore,
     /// Agents that may ask over HTTPS, by name.
     pub(crate) agents: HashMap<String, SecretHash>,
     pub(crate) admin: Option<SecretHash>,
     rollover: Duration,
+    /// Whether users or policies have changed and the agents have not been told.
+    flush_due: AtomicBool,
+    /// Ends what runs in the background.
+    stopped: watch::Sender<bool>,
 }
 
 /// Why a policy server could not be opened.
@@ -46,6 +58,9 @@ pub enum OpenError {
     /// The users file has mistakes.
     #[error("{0}")]
     Users(Problems),
+    /// The policies file has mistakes.
+    #[error("{0}")]
+    Policies(Problems),
     /// The state folder cannot be used.
     #[error("state folder {path}: {problem}")]
     State {
@@ -54,12 +69,12 @@ pub enum OpenError {
         /// What is wrong.
         problem: String,
     },
-    /// The operating system has no randomness to give.
-    #[error("there is no randomness to be had")]
-    NoRandomness,
-    /// Opened outside a Tokio runtime, which the background work needs.
-    #[error("a policy server needs a Tokio runtime")]
-    NoRuntime,
+    /// Audit records cannot be written.
+    #[error("audit: {0}")]
+    Audit(std::io::Error),
+    /// The feed of the store cannot be used.
+    #[error("feed of the store: {0}")]
+    Feed(String),
 }
 
 /// The policy server as one agent sees it.
@@ -70,38 +85,71 @@ pub struct AgentHandle {
 }
 
 impl PolicyServer {
-    /// Opens the state folder and the users file, makes the first keys, and starts the background
-    /// work, which goes on until the last reference is dropped. Blocks for as long as that takes.
+    /// Opens the store, the users and the policies, makes the first keys, and starts the background work,
+    /// which goes on until the last reference is dropped.
     ///
     /// # Errors
     /// If anything of that cannot be done; nothing runs then.
-    pub fn open(config: PolicyServerConfig, clock: Arc<dyn Clock>) -> Result<Arc<Self>, OpenError> {
-        let runtime = Handle::try_current().map_err(|_| OpenError::NoRuntime)?;
+    pub async fn open(
+        config: PolicyServerConfig,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Arc<Self>, OpenError> {
+        let path = config.state_dir.display().to_string();
         let state = |error: &dyn Display| OpenError::State {
-            path: config.state_dir.display().to_string(),
+            path: path.clone(),
             problem: error.to_string(),
         };
         let directory = FileDirectory::open(&config.users_file).map_err(OpenError::Users)?;
-        let store = Arc::new(SqliteStore::open(&config.state_dir).map_err(|error| state(&error))?);
+        let audit =
+            Audit::open(config.audit.clone(), config.name.clone()).map_err(OpenError::Audit)?;
+        let policies = PolicyStore::open(config.policies_file.as_deref(), config.directory_names())
+            .map_err(OpenError::Policies)?;
+        let store = open_store(&config).await.map_err(|error| state(&error))?;
         let max_timeout = config.limits.max_timeout;
-        let keys = Keys::open(Arc::clone(&store) as _, max_timeout, clock.now())
+        let keys = Keys::open(Arc::clone(&store), max_timeout, clock.now())
+            .await
             .map_err(|error| state(&error))?;
         let agents = config.agents.iter();
         let server = Arc::new(Self {
             clock,
             directory: Arc::new(directory),
-            sessions: store,
+            store: Arc::clone(&store),
+            uses: Uses::default(),
             keys,
-            events: Events::new().map_err(|_| OpenError::NoRandomness)?,
+            events: Events::new(),
+            audit,
             limits: config.limits,
             agents: agents
                 .map(|agent| (agent.name.clone(), SecretHash::of(&agent.secret)))
                 .collect(),
             admin: config.admin_secret.as_ref().map(SecretHash::of),
             rollover: config.agent_key_rollover,
-            policies: config.policies,
+            policies,
+            // Users and policies may have changed while nobody looked.
+            flush_due: AtomicBool::new(true),
+            stopped: watch::Sender::new(false),
         });
-        runtime.spawn(maintain(Arc::downgrade(&server)));
+        server
+            .flush_caches_when_due()
+            .await
+            .map_err(|_| OpenError::Feed(String::from("it cannot be written to")))?;
+        let place = feed::catch_up(&server)
+            .await
+            .map_err(|error: FeedError| OpenError::Feed(error.to_string()))?;
+        let weak = Arc::downgrade(&server);
+        tokio::spawn(feed::run(
+            Weak::clone(&weak),
+            store,
+            place,
+            server.stopped.subscribe(),
+        ));
+        tokio::spawn(every(MAINTENANCE, Weak::clone(&weak), async |server| {
+            // Its failures are logged where they happen, and the next round tries again.
+            _ = server.maintain().await;
+        }));
+        tokio::spawn(every(uses::PERIOD, weak, async |server| {
+            server.uses.write(&*server.store).await;
+        }));
         Ok(server)
     }
 
@@ -121,35 +169,52 @@ impl PolicyServer {
     pub async fn roll_agent_keys(&self) -> Result<(), PolicyError> {
         self.keys.roll(self.now()).await.map_err(failure)?;
         tracing::info!("keys rolled over");
-        self.events.publish(EventKind::KeysRolled);
         Ok(())
     }
 
     /// One round of what the background does: rolls keys over when it is time, drops what has reached
-    /// its end, lets agents ask anew when users have changed, and ends the sessions of those who may
+    /// its end, lets agents ask anew when users or policies have changed, and ends the sessions of those who may
     /// not log in any more.
     ///
     /// # Errors
     /// If any part of it failed; the other parts are done.
     pub async fn maintain(&self) -> Result<(), PolicyError> {
+        self.uses.write(&*self.store).await;
         let parts = [
             self.refresh_users().await,
+            self.refresh_policies(),
+            self.flush_caches_when_due().await,
             self.roll_keys_when_due().await,
-            self.sessions
-                .remove_expired(self.now())
-                .await
-                .map_err(failure),
+            self.store.remove_expired(self.now()).await.map_err(failure),
         ];
         parts.into_iter().collect()
     }
 
     async fn refresh_users(&self) -> Result<(), PolicyError> {
         let changes = self.directory.refresh().await.map_err(failure)?;
-        if changes.to_known_users {
-            self.events.publish(EventKind::CacheFlush);
-        }
+        self.flush_due
+            .fetch_or(changes.to_known_users, Ordering::Relaxed);
         for universal_id in changes.gone {
             self.end_sessions_of(&universal_id).await?;
+        }
+        Ok(())
+    }
+
+    fn refresh_policies(&self) -> Result<(), PolicyError> {
+        let changed = self.policies.refresh().map_err(|problems| {
+            tracing::error!(%problems, "policies file ignored, the policies are as before");
+            PolicyError::Failure
+        })?;
+        self.flush_due.fetch_or(changed, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Lets agents ask anew. If the store cannot be told, it is tried again in the next round.
+    async fn flush_caches_when_due(&self) -> Result<(), PolicyError> {
+        if self.flush_due.load(Ordering::Relaxed) {
+            let told = self.store.append(EventKind::CacheFlush).await;
+            told.map_err(failure)?;
+            self.flush_due.store(false, Ordering::Relaxed);
         }
         Ok(())
     }
@@ -158,9 +223,7 @@ impl PolicyServer {
         if self.now().since(self.keys.rolled_at()) >= self.rollover {
             self.roll_agent_keys().await?;
         }
-        if self.keys.drop_old(self.now()).await.map_err(failure)? {
-            self.events.publish(EventKind::KeysRolled);
-        }
+        self.keys.drop_old(self.now()).await.map_err(failure)?;
         Ok(())
     }
 
@@ -169,15 +232,44 @@ impl PolicyServer {
     }
 }
 
-/// Looks after a policy server until nobody uses it any more.
-async fn maintain(server: Weak<PolicyServer>) {
+impl Drop for PolicyServer {
+    fn drop(&mut self) {
+        self.stopped.send_replace(true);
+    }
+}
+
+async fn open_store(config: &PolicyServerConfig) -> Result<Arc<dyn Store>, StoreError> {
+    match &config.store {
+        StoreConfig::Sqlite => {
+            let state_dir = config.state_dir.clone();
+            let opening = tokio::task::spawn_blocking(move || SqliteStore::open(&state_dir));
+            Ok(Arc::new(opening.await.map_err(|_| StoreError::stopped())??))
+        }
+        #[cfg(feature = "postgres")]
+        StoreConfig::Postgres(settings) => {
+            let store = crate::store::postgres::PostgresStore::open(settings.clone());
+            Ok(Arc::new(store.await?))
+        }
+        #[cfg(feature = "valkey")]
+        StoreConfig::Valkey(settings) => {
+            let store = crate::store::valkey::ValkeyStore::open(settings);
+            Ok(Arc::new(store.await?))
+        }
+        #[allow(unreachable_patterns, reason = "not if it was built with all of them")]
+        StoreConfig::Valkey(_) | StoreConfig::Postgres(_) => Err(StoreError::Failed(String::from(
+            "this program was built without this kind of store",
+        ))),
+    }
+}
+
+/// Does something for a policy server every so often, until nobody uses it any more.
+async fn every(period: Duration, server: Weak<PolicyServer>, what: impl AsyncFn(&PolicyServer)) {
     loop {
-        tokio::time::sleep(MAINTENANCE).await;
+        tokio::time::sleep(period).await;
         let Some(server) = server.upgrade() else {
             return;
         };
-        // Its failures are logged where they happen, and the next round tries again.
-        _ = server.maintain().await;
+        what(&server).await;
     }
 }
 

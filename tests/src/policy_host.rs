@@ -24,6 +24,8 @@ pub const AGENT_SECRET: &str = "the agents' very own secret";
 const CONFIG: &str = r#"
 state_dir = "state"
 users_file = "users.toml"
+[audit]
+file = "audit.jsonl"
 [[agents]]
 name = "agent-1"
 secret_file = "agent.secret"
@@ -137,6 +139,7 @@ impl PolicyHost {
     /// Starts it again.
     pub async fn start(&self) {
         let server = PolicyServer::open(self.config.clone(), Arc::clone(&self.clock) as _)
+            .await
             .unwrap_or_else(|error| panic!("the policy server does not start: {error}"));
         let serving = match &self.config.listen {
             Some(listen) => Some(
@@ -191,6 +194,11 @@ impl PolicyHost {
                 .expect("running")
                 .server,
         )
+    }
+
+    /// Writes another policies file, which the next maintenance finds.
+    pub fn write_policies(&self, toml: &str) {
+        std::fs::write(self.folder.join("policies.toml"), toml).unwrap();
     }
 
     /// How an agent's configuration names it.

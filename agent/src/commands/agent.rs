@@ -130,6 +130,7 @@ pub(super) async fn policy_calls(config: &Config) -> Result<Served, String> {
                 .map_err(|problems| problems.to_string())?;
             let listen = config_of_server.listen.clone();
             let server = policy_server::PolicyServer::open(config_of_server, Arc::new(SystemClock))
+                .await
                 .map_err(|error| error.to_string())?;
             let calls = Arc::new(server.as_agent(&config.agent_name));
             let listening = match listen {

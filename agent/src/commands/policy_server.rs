@@ -41,7 +41,7 @@ pub(crate) fn run(path: &Path) -> ExitCode {
         Err(error) => return failed(error),
     };
     runtime.block_on(async {
-        let server = match PolicyServer::open(config, Arc::new(SystemClock)) {
+        let server = match PolicyServer::open(config, Arc::new(SystemClock)).await {
             Ok(server) => server,
             Err(error) => return failed(error),
         };

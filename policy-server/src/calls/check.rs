@@ -66,7 +66,7 @@ impl PolicyServer {
             return Err(no(Reason::INVALID_SESSION_IP));
         }
         let standing = self
-            .sessions
+            .store
             .standing(spec.id, &spec.universal_id, spec.start_time)
             .await
             .map_err(failure)?;
@@ -74,7 +74,8 @@ impl PolicyServer {
             return Err(no(Reason::REVOKED_SESSION));
         }
         let now = self.now();
-        let stored = standing.last_access.unwrap_or_default();
+        let stored = standing.last_access.max(self.uses.noted(spec.id));
+        let stored = stored.unwrap_or_default();
         let last_access = last_access.max(stored).max(spec.last_time);
         check_times(&spec, &self.limits, last_access, now).map_err(no)?;
         if spec.directory_oid != self.directory.description().oid {

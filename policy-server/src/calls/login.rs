@@ -1,5 +1,6 @@
 //! Login(): exchanges credentials for a session.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use policy_protocol::{AuthScheme, ProtectionLevel, Reason, SessionId};
 
 use crate::audit::{AuditEvent, Record};
 use crate::directory::{Authentication, User};
-use crate::server::{PolicyServer, failure};
+use crate::server::{CLOCK_SKEW, PolicyServer, failure};
 use crate::spec::{SessionType, Spec, address_bytes};
 
 /// The most that the store's time of last access lags behind, in seconds: saves a write to disk for
@@ -47,14 +48,15 @@ impl PolicyServer {
         let (user, reason) = match self.identify(realm.auth_scheme, credentials).await? {
             Outcome::Accepted(user) => (Some(user), Reason::NONE),
             Outcome::Rejected(user, reason) => {
-                let user = user.identity.universal_id.as_str();
                 Record {
                     event: AuditEvent::AuthReject,
-                    user,
+                    user: &user.identity.universal_id,
+                    directory: &user.identity.directory.name,
                     reason,
                     ..record
                 }
-                .write();
+                .write(&self.audit)
+                .await?;
                 (None, reason)
             }
             Outcome::Unknown(reason) => {
@@ -63,7 +65,8 @@ impl PolicyServer {
                     reason,
                     ..record
                 }
-                .write();
+                .write(&self.audit)
+                .await?;
                 (None, reason)
             }
         };
@@ -73,8 +76,8 @@ impl PolicyServer {
         let identity = &user.identity;
         let now = self.now();
         let revoked = self
-            .sessions
-            .user_revoked_through(&identity.universal_id)
+            .store
+            .revoked_through(&identity.universal_id)
             .await
             .map_err(failure)?;
         let idle_timeout = self.limits.idle(realm.idle_timeout).as_secs();
@@ -110,31 +113,41 @@ impl PolicyServer {
         };
         let keys = self.keys.ticket_keys();
         let sealed = spec.seal(&keys).map_err(failure)?;
-        if spec.persistent {
-            let summary = SessionSummary {
-                id: spec.id,
-                identity: identity.clone(),
-                protection_level: spec.level,
-                realm: realm.name.clone(),
-                agent: resource.agent.clone(),
-                client_address,
-                started: spec.start_time,
-                last_access: spec.last_time,
-                expires: spec.expires(),
-            };
-            self.sessions.insert(summary).await.map_err(failure)?;
-        }
+        let summary = SessionSummary {
+            id: spec.id,
+            identity: identity.clone(),
+            protection_level: spec.level,
+            realm: realm.name.clone(),
+            agent: resource.agent.clone(),
+            client_address,
+            started: spec.start_time,
+            last_access: spec.last_time,
+            expires: spec.expires(),
+            idle_timeout: spec.idle_timeout(&self.limits),
+            auth_scheme: realm.auth_scheme,
+            persistent: spec.persistent,
+            properties: BTreeMap::new(),
+        };
         let previous = previous.iter().take(MAX_PREVIOUS);
-        for previous in previous.filter_map(|ticket| Spec::open(ticket, &keys).ok()) {
-            self.end_session_of_spec(&previous).await?;
-        }
-        let user_id = identity.universal_id.as_str();
-        Record {
-            user: user_id,
+        let replaces = previous
+            .filter_map(|ticket| Spec::open(ticket, &keys).ok())
+            .filter_map(|previous| self.ending(&previous))
+            .collect();
+        self.store
+            .insert(summary, replaces, None, CLOCK_SKEW, now)
+            .await
+            .map_err(failure)?;
+        let record = Record {
+            user: &identity.universal_id,
+            directory: &identity.directory.name,
             session: Some(spec.id),
             ..record
+        };
+        if let Err(error) = record.write(&self.audit).await {
+            // Nobody will ever hold it.
+            _ = self.end_session_of_spec(&spec).await;
+            return Err(error);
         }
-        .write();
         Ok(LoginAnswer::Yes {
             session: Box::new(spec.session(sealed, &user, &self.limits)),
         })

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use policy_client::PolicyError;
 use policy_protocol::message::{LogoutAnswer, LogoutRequest};
-use policy_protocol::{EventKind, SessionId, Timestamp};
+use policy_protocol::{SessionId, Timestamp};
 
 use crate::audit::{AuditEvent, Record};
 use crate::config::Limits;
 use crate::server::{CLOCK_SKEW, PolicyServer, failure};
 use crate::spec::Spec;
+use crate::store::Ending;
 
 impl PolicyServer {
     /// Any session of ours is dead afterwards, also one that was dead before.
@@ -25,55 +26,52 @@ impl PolicyServer {
         self.end_session_of_spec(&spec).await?;
         Record {
             user: &spec.universal_id,
+            directory: &spec.directory_name,
             realm: &spec.auth_context,
             session: Some(spec.id),
             ..Record::new(AuditEvent::AuthLogout, agent, &request.transaction_id)
         }
-        .write();
+        .write(&self.audit)
+        .await?;
         Ok(LogoutAnswer::Yes)
     }
 
     /// Ends the session of a spec; nothing is to be done if its time is over anyway.
     pub(super) async fn end_session_of_spec(&self, spec: &Spec) -> Result<(), PolicyError> {
-        let end = spec.expires().plus(CLOCK_SKEW);
-        if end <= self.now() {
-            Ok(())
-        } else {
-            self.end_session(spec.id, end).await
+        match self.ending(spec) {
+            Some(ending) => self.end_session(ending.id, ending.keep_until).await,
+            None => Ok(()),
         }
     }
 
-    /// Records that a session is dead, and tells the agents if that is news.
+    /// What ends the session of a spec, unless its time is over anyway.
+    pub(super) fn ending(&self, spec: &Spec) -> Option<Ending> {
+        let keep_until = spec.expires().plus(CLOCK_SKEW);
+        (keep_until > self.now()).then_some(Ending {
+            id: spec.id,
+            keep_until,
+        })
+    }
+
+    /// Records that a session is dead, and agents learn of it by the feed.
     pub(crate) async fn end_session(
         &self,
         id: SessionId,
         keep_until: Timestamp,
     ) -> Result<(), PolicyError> {
-        if self
-            .sessions
-            .revoke_session(id, keep_until)
-            .await
-            .map_err(failure)?
-        {
-            self.events
-                .publish(EventKind::SessionRevoked { session_id: id });
-        }
+        let ending = Ending { id, keep_until };
+        self.store.revoke_session(ending).await.map_err(failure)?;
         Ok(())
     }
 
-    /// Records that all sessions of a user are dead, and tells the agents.
+    /// Records that all sessions of a user are dead; agents learn of it by the feed.
     pub(crate) async fn end_sessions_of(&self, universal_id: &str) -> Result<(), PolicyError> {
         let now = self.now();
         let keep_until = self.longest_session_from(now);
-        self.sessions
+        self.store
             .revoke_user(universal_id, now, keep_until)
             .await
-            .map_err(failure)?;
-        self.events.publish(EventKind::UserRevoked {
-            universal_id: universal_id.to_owned(),
-            through: now,
-        });
-        Ok(())
+            .map_err(failure)
     }
 
     /// When no session that exists `now` can be alive any more, whatever the limits were at its login

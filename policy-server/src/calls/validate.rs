@@ -42,7 +42,8 @@ impl PolicyServer {
                     user: user.as_deref().unwrap_or_default(),
                     ..record
                 }
-                .write();
+                .write(&self.audit)
+                .await?;
                 return Ok(ValidateAnswer::No { reason });
             }
         };
@@ -57,18 +58,17 @@ impl PolicyServer {
         if let Some(stored) = alive.stored_access
             && spec.last_time.since(stored).as_secs() >= spec.drift
         {
-            self.sessions
-                .touch(spec.id, spec.last_time)
-                .await
-                .map_err(failure)?;
+            self.uses.note(spec.id, spec.last_time);
         }
         let sealed = spec.seal(&self.keys.ticket_keys()).map_err(failure)?;
         Record {
             event: AuditEvent::ValidateAccept,
             user: &spec.universal_id,
+            directory: &spec.directory_name,
             ..record
         }
-        .write();
+        .write(&self.audit)
+        .await?;
         Ok(ValidateAnswer::Yes {
             session: Box::new(spec.session(sealed, &alive.user, &self.limits)),
         })

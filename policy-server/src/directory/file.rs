@@ -48,17 +48,7 @@ impl FileDirectory {
     /// # Errors
     /// Everything that is wrong with it.
     pub fn open(path: &Path) -> Result<Self, Problems> {
-        let name = |part: Option<&std::ffi::OsStr>| {
-            part.map(|part| part.to_string_lossy().into_owned())
-                .unwrap_or_default()
-        };
-        let description = UserDirectory {
-            // The path may change with the machine, but sessions go on.
-            oid: String::from("file"),
-            name: name(path.file_stem()),
-            server: name(path.file_name()),
-            namespace: String::from("File:"),
-        };
+        let description = Self::describe(path);
         // The stamp first: an edit after it is seen the next time.
         let stamp = stamp(path);
         let loaded = Loaded {
@@ -71,6 +61,21 @@ impl FileDirectory {
             loaded: RwLock::new(loaded),
             checker: PasswordChecker::new(),
         })
+    }
+
+    /// What sessions record of the directory in a file.
+    pub fn describe(path: &Path) -> UserDirectory {
+        let name = |part: Option<&std::ffi::OsStr>| {
+            part.map(|part| part.to_string_lossy().into_owned())
+                .unwrap_or_default()
+        };
+        UserDirectory {
+            // The path may change with the machine, but sessions go on.
+            oid: String::from("file"),
+            name: name(path.file_stem()),
+            server: name(path.file_name()),
+            namespace: String::from("File:"),
+        }
     }
 
     fn users(&self) -> Arc<Users> {
@@ -179,6 +184,17 @@ impl Directory for FileDirectory {
         universal_id: &'a str,
     ) -> BoxFuture<'a, Result<Option<Arc<User>>, DirectoryError>> {
         Box::pin(async move { Ok(self.users().by_universal_id.get(universal_id).cloned()) })
+    }
+
+    fn find_by_name<'a>(
+        &'a self,
+        name: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Arc<User>>, DirectoryError>> {
+        Box::pin(async move {
+            let users = self.users();
+            let entry = users.by_name.get(&folded(name));
+            Ok(entry.map(|entry| Arc::clone(&entry.user)))
+        })
     }
 
     fn refresh(&self) -> BoxFuture<'_, Result<Changes, DirectoryError>> {

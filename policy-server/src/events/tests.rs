@@ -6,12 +6,32 @@ fn kinds(events: &[Event]) -> Vec<&EventKind> {
     events.iter().map(|event| &event.kind).collect()
 }
 
+fn following() -> Events {
+    let events = Events::new();
+    events.follow("store", 0);
+    events
+}
+
+fn position(sequence: u64) -> EventPosition {
+    EventPosition {
+        instance: String::from("store"),
+        sequence,
+    }
+}
+
+fn publish(events: &Events) {
+    let sequence = events.kept().sequence + 1;
+    events.deliver([(sequence, EventKind::CacheFlush)]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_quiet_stream_beats_without_moving_on() {
-    let events = Events::new().unwrap();
-    events.publish(EventKind::CacheFlush);
+    let events = following();
+    publish(&events);
     let heard: Vec<_> = events
-        .listen(None)
+        .listen(None, 0)
+        .await
+        .unwrap()
         .take(3)
         .map(Result::unwrap)
         .collect()
@@ -21,18 +41,14 @@ async fn a_quiet_stream_beats_without_moving_on() {
         kinds(&heard),
         [&hello, &EventKind::Heartbeat, &EventKind::Heartbeat]
     );
-    assert!(
-        heard
-            .iter()
-            .all(|event| event.position == events.position(1))
-    );
+    assert!(heard.iter().all(|event| event.position == position(1)));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_is_no_longer_kept_is_a_gap() {
-    let events = Events::new().unwrap();
+    let events = following();
     for _ in 0..=KEPT {
-        events.publish(EventKind::CacheFlush);
+        publish(&events);
     }
     for (sequence, gap) in [
         (0, true),
@@ -40,7 +56,7 @@ async fn what_is_no_longer_kept_is_a_gap() {
         (KEPT as u64 + 1, false),
         (KEPT as u64 + 2, true),
     ] {
-        let mut stream = events.listen(Some(&events.position(sequence)));
+        let mut stream = events.listen(Some(&position(sequence)), 0).await.unwrap();
         // Whatever is told before is what was missed.
         let hello = loop {
             let event = stream.next().await.unwrap().unwrap();
@@ -50,7 +66,11 @@ async fn what_is_no_longer_kept_is_a_gap() {
         };
         assert_eq!(hello.kind, EventKind::Hello { gap }, "{sequence}");
     }
-    let replayed = events.listen(Some(&events.position(1))).take(KEPT);
+    let replayed = events
+        .listen(Some(&position(1)), 0)
+        .await
+        .unwrap()
+        .take(KEPT);
     let numbers = replayed.map(|event| event.unwrap().position.sequence);
     assert_eq!(
         numbers.collect::<Vec<_>>().await,
@@ -60,20 +80,63 @@ async fn what_is_no_longer_kept_is_a_gap() {
 
 #[tokio::test]
 async fn a_listener_that_lags_too_far_behind_is_cut_off() {
-    let events = Events::new().unwrap();
-    let mut slow = events.listen(None);
+    let events = following();
+    let mut slow = events.listen(None, 0).await.unwrap();
     slow.next().await.unwrap().unwrap();
     for _ in 0..=MAX_LAG {
-        events.publish(EventKind::CacheFlush);
+        publish(&events);
     }
     assert!(slow.next().await.is_none());
 }
 
 #[tokio::test]
 async fn a_stream_ends_with_its_server() {
-    let events = Events::new().unwrap();
-    let mut stream = events.listen(None);
+    let events = following();
+    let mut stream = events.listen(None, 0).await.unwrap();
     drop(events);
     assert!(stream.next().await.unwrap().is_ok());
     assert!(stream.next().await.is_none());
+}
+
+#[tokio::test]
+async fn nobody_is_told_anything_by_one_who_does_not_follow_the_feed() {
+    let events = following();
+    let mut stream = events.listen(None, 0).await.unwrap();
+    assert!(stream.next().await.unwrap().is_ok());
+    events.lost();
+    assert!(stream.next().await.is_none());
+    assert!(events.listen(None, 0).await.is_err());
+    events.follow("store", 0);
+    let mut again = events.listen(Some(&position(0)), 0).await.unwrap();
+    let hello = again.next().await.unwrap().unwrap();
+    assert_eq!(hello.kind, EventKind::Hello { gap: false });
+}
+
+#[tokio::test]
+async fn another_store_is_a_gap_for_everybody() {
+    let events = following();
+    publish(&events);
+    let mut stream = events.listen(None, 0).await.unwrap();
+    assert!(stream.next().await.unwrap().is_ok());
+    events.follow("another store", 1);
+    assert!(stream.next().await.is_none());
+    let mut again = events.listen(Some(&position(1)), 0).await.unwrap();
+    let hello = again.next().await.unwrap().unwrap();
+    assert_eq!(hello.kind, EventKind::Hello { gap: true });
+}
+
+#[tokio::test]
+async fn what_is_in_the_feed_already_is_waited_for() {
+    let events = following();
+    let position = position(1);
+    let listening = events.listen(Some(&position), 1);
+    let (stream, ()) = tokio::join!(listening, async { publish(&events) });
+    let hello = stream.unwrap().next().await.unwrap().unwrap();
+    assert_eq!(hello.kind, EventKind::Hello { gap: false });
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_who_is_too_far_behind_says_nothing() {
+    let refused = following().listen(None, 1).await.err();
+    assert_eq!(refused, Some(PolicyError::TimedOut));
 }

@@ -1,58 +1,19 @@
-use std::sync::Mutex;
+use std::path::Path;
 
 use super::*;
-
-/// Keeps keys in memory, until it is told to fail.
-#[derive(Default)]
-struct Memory {
-    keys: Mutex<Option<Secret<Vec<u8>>>>,
-    broken: std::sync::atomic::AtomicBool,
-}
-
-impl KeyStore for Memory {
-    fn load_keys(&self) -> Result<Option<Secret<Vec<u8>>>, StoreError> {
-        Ok(self.keys.lock().unwrap().clone())
-    }
-
-    fn save_keys(&self, keys: &Secret<Vec<u8>>) -> Result<(), StoreError> {
-        if self.broken.load(std::sync::atomic::Ordering::SeqCst) {
-            return Err(StoreError::stopped());
-        }
-        *self.keys.lock().unwrap() = Some(keys.clone());
-        Ok(())
-    }
-}
+use crate::store::sqlite::SqliteStore;
 
 const HOUR: Duration = Duration::from_secs(3600);
 const START: Timestamp = Timestamp(1000);
 
-#[tokio::test]
-async fn keys_that_cannot_be_kept_are_not_used() {
-    let store = Arc::new(Memory::default());
-    let keys = Keys::open(Arc::clone(&store) as _, HOUR, START).unwrap();
-    let before = keys.agent_key_set();
-    store
-        .broken
-        .store(true, std::sync::atomic::Ordering::SeqCst);
-    assert!(keys.roll(START.plus(HOUR)).await.is_err());
-    assert_eq!(keys.agent_key_set(), before);
-    assert_eq!(keys.rolled_at(), START);
-    assert!(
-        Keys::open(
-            Arc::new(Memory {
-                broken: true.into(),
-                ..Memory::default()
-            }),
-            HOUR,
-            START
-        )
-        .is_err()
-    );
+fn store(dir: &Path) -> Arc<dyn Store> {
+    Arc::new(SqliteStore::open(dir).unwrap())
 }
 
 #[tokio::test]
 async fn a_ticket_key_opens_until_nothing_sealed_with_it_can_live() {
-    let keys = Keys::open(Arc::new(Memory::default()), HOUR, START).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let keys = Keys::open(store(dir.path()), HOUR, START).await.unwrap();
     let old = keys.ticket_keys().current().id();
     keys.roll(START).await.unwrap();
     assert_ne!(keys.ticket_keys().current().id(), old);
@@ -62,11 +23,39 @@ async fn a_ticket_key_opens_until_nothing_sealed_with_it_can_live() {
     assert!(keys.ticket_keys().find(old).is_none());
 }
 
-#[test]
-fn keys_that_cannot_be_read_are_not_replaced() {
-    let store = Arc::new(Memory::default());
-    store.save_keys(&Secret::new(b"nonsense".to_vec())).unwrap();
-    let opened = Keys::open(Arc::clone(&store) as _, HOUR, START);
+#[tokio::test]
+async fn keys_that_cannot_be_read_are_not_replaced() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = store(dir.path());
+    let nonsense = Secret::new(b"nonsense".to_vec());
+    let change = RecordChange {
+        kind: RecordKind::Keys,
+        name: RECORD.to_owned(),
+        value: Some(nonsense.clone()),
+        expected: 0,
+        expires: None,
+        announce: None,
+    };
+    assert!(store.change_record(change).await.unwrap());
+    let opened = Keys::open(Arc::clone(&store), HOUR, START).await;
     assert!(matches!(opened, Err(KeyError::Unreadable)));
-    assert_eq!(store.load_keys().unwrap().unwrap().expose(), b"nonsense");
+    let kept = store.record(RecordKind::Keys, RECORD).await.unwrap();
+    assert_eq!(kept.unwrap().value, nonsense);
+}
+
+#[tokio::test]
+async fn two_policy_servers_agree_on_one_set_of_keys() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = store(dir.path());
+    let open = || Keys::open(Arc::clone(&store), HOUR, START);
+    let (one, other) = tokio::join!(open(), open());
+    let (one, other) = (one.unwrap(), other.unwrap());
+    assert_eq!(one.agent_key_set(), other.agent_key_set());
+    let (rolled, rolled_too) = tokio::join!(one.roll(START), other.roll(START));
+    rolled.unwrap();
+    rolled_too.unwrap();
+    one.reload().await.unwrap();
+    other.reload().await.unwrap();
+    assert_eq!(one.agent_key_set(), other.agent_key_set());
+    assert_eq!(one.agent_key_set().previous.len(), 2);
 }

@@ -14,7 +14,7 @@ const SECRET: &str = "the secret of gateway-1";
 /// What a client says first (RFC 9113, section 3.4): the preface and empty SETTINGS.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
 
-fn server(dir: &Path) -> Arc<PolicyServer> {
+async fn server(dir: &Path) -> Arc<PolicyServer> {
     std::fs::write(dir.join("users"), "").unwrap();
     std::fs::write(dir.join("secret"), SECRET).unwrap();
     let text = r#"
@@ -27,7 +27,9 @@ fn server(dir: &Path) -> Arc<PolicyServer> {
         secret_file = "secret"
     "#;
     let config = PolicyServerConfig::parse(text, "test", dir).unwrap();
-    PolicyServer::open(config, Arc::new(SystemClock)).unwrap()
+    PolicyServer::open(config, Arc::new(SystemClock))
+        .await
+        .unwrap()
 }
 
 /// A connection to a server that is not told to stop.
@@ -54,7 +56,7 @@ async fn status(client: &mut DuplexStream) -> String {
 #[tokio::test(start_paused = true)]
 async fn a_connection_on_which_nobody_proves_who_they_are_is_closed() {
     let dir = tempfile::tempdir().unwrap();
-    let server = server(dir.path());
+    let server = server(dir.path()).await;
     let live = get("live", "");
     let refused = get("agent-keys", "Basic Z2F0ZXdheS0xOndyb25n");
     for (is_http2, said) in [
@@ -74,7 +76,7 @@ async fn a_connection_on_which_nobody_proves_who_they_are_is_closed() {
 #[tokio::test(start_paused = true)]
 async fn a_connection_of_an_agent_or_administrator_may_stay() {
     let dir = tempfile::tempdir().unwrap();
-    let server = server(dir.path());
+    let server = server(dir.path()).await;
     let agent = format!("Basic {}", STANDARD.encode(format!("gateway-1:{SECRET}")));
     let administrator = format!("Bearer {SECRET}");
     for proof in [get("agent-keys", &agent), get("sessions", &administrator)] {
