@@ -26,6 +26,7 @@ pub mod redirect;
 pub mod seal;
 pub mod secret;
 pub mod session;
+pub mod utc;
 
 pub use agent_key::{AgentKey, AgentKeyRing, AgentKeySet};
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
@@ -35,3 +36,4 @@ pub use reason::Reason;
 pub use seal::{KeyId, SealError, SealingKey, TokenType};
 pub use secret::Secret;
 pub use session::{Identity, Session, SessionId, SessionSpec, UserDirectory};
+pub use utc::UtcStamp;

@@ -3,6 +3,7 @@
 //! [`mod@file`] is what an operator writes; [`PolicyServerConfig::load`] checks it and reports every
 //! problem at once.
 
+pub mod audit;
 pub mod duration;
 pub mod environment;
 pub mod file;
@@ -20,11 +21,14 @@ use policy_protocol::Secret;
 use crate::directory::file::FileDirectory;
 use crate::policy::PolicySet;
 
+use self::audit::AuditConfig;
 use self::store::StoreConfig;
 
 /// Everything a policy server needs to run.
 #[derive(Clone, Debug)]
 pub struct PolicyServerConfig {
+    /// What this policy server is called in audit records.
+    pub name: String,
     /// The folder of this policy server. Made if absent.
     pub state_dir: PathBuf,
     /// Where keys, sessions, revocations and the feed are.
@@ -43,6 +47,8 @@ pub struct PolicyServerConfig {
     pub agent_key_rollover: Duration,
     /// Who may do what; without it, nobody may do anything that is asked about.
     pub policies_file: Option<PathBuf>,
+    /// Where audit records go.
+    pub audit: AuditConfig,
 }
 
 /// An agent that may ask over HTTPS.

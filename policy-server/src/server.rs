@@ -10,6 +10,7 @@ use policy_client::PolicyError;
 use policy_protocol::{Clock, EventKind, Timestamp};
 use tokio::sync::watch;
 
+use crate::audit::Audit;
 use crate::config::store::StoreConfig;
 use crate::config::{Limits, PolicyServerConfig, Problems};
 use crate::directory::Directory;
@@ -37,6 +38,7 @@ pub struct PolicyServer {
     pub(crate) uses: Uses,
     pub(crate) keys: Keys,
     pub(crate) events: Events,
+    pub(crate) audit: Audit,
     pub(crate) limits: Limits,
     pub(crate) policies: PolicyStore,
     /// Agents that may ask over HTTPS, by name.
@@ -67,8 +69,11 @@ pub enum OpenError {
         /// What is wrong.
         problem: String,
     },
-    /// The feed of the store cannot be read.
-    #[error("{0}")]
+    /// Audit records cannot be written.
+    #[error("audit: {0}")]
+    Audit(std::io::Error),
+    /// The feed of the store cannot be used.
+    #[error("feed of the store: {0}")]
     Feed(String),
 }
 
@@ -95,6 +100,8 @@ impl PolicyServer {
             problem: error.to_string(),
         };
         let directory = FileDirectory::open(&config.users_file).map_err(OpenError::Users)?;
+        let audit =
+            Audit::open(config.audit.clone(), config.name.clone()).map_err(OpenError::Audit)?;
         let policies = PolicyStore::open(config.policies_file.as_deref(), config.directory_names())
             .map_err(OpenError::Policies)?;
         let store = open_store(&config).await.map_err(|error| state(&error))?;
@@ -110,6 +117,7 @@ impl PolicyServer {
             uses: Uses::default(),
             keys,
             events: Events::new(),
+            audit,
             limits: config.limits,
             agents: agents
                 .map(|agent| (agent.name.clone(), SecretHash::of(&agent.secret)))
@@ -117,9 +125,14 @@ impl PolicyServer {
             admin: config.admin_secret.as_ref().map(SecretHash::of),
             rollover: config.agent_key_rollover,
             policies,
-            flush_due: AtomicBool::new(false),
+            // Users and policies may have changed while nobody looked.
+            flush_due: AtomicBool::new(true),
             stopped: watch::Sender::new(false),
         });
+        server
+            .flush_caches_when_due()
+            .await
+            .map_err(|_| OpenError::Feed(String::from("it cannot be written to")))?;
         let place = feed::catch_up(&server)
             .await
             .map_err(|error: FeedError| OpenError::Feed(error.to_string()))?;

@@ -24,6 +24,8 @@ pub const AGENT_SECRET: &str = "the agents' very own secret";
 const CONFIG: &str = r#"
 state_dir = "state"
 users_file = "users.toml"
+[audit]
+file = "audit.jsonl"
 [[agents]]
 name = "agent-1"
 secret_file = "agent.secret"

@@ -50,35 +50,36 @@ impl PolicyServer {
             )
         }
         .on(resource, &realm.name);
-        let no = |reason, user: &str, ttl, redirect| {
-            Record {
-                reason,
-                user,
-                ..record
-            }
-            .write();
-            AuthorizeAnswer::No {
+        let no = async |record: Record<'_>, ttl, redirect| {
+            record.write(&self.audit).await?;
+            let reason = record.reason;
+            Ok(AuthorizeAnswer::No {
                 ttl,
                 reason,
                 redirect,
-            }
+            })
         };
         let alive = match self.check(ticket, *client_address, self.now()).await {
             Ok(alive) => alive,
             Err(NotAlive::Unknown(error)) => return Err(error),
             Err(NotAlive::No { reason, user }) => {
-                return Ok(no(
+                let user = user.as_deref().unwrap_or_default();
+                let record = Record {
+                    user,
                     reason,
-                    user.as_deref().unwrap_or_default(),
-                    Duration::ZERO,
-                    None,
-                ));
+                    ..record
+                };
+                return no(record, Duration::ZERO, None).await;
             }
         };
-        let user = alive.spec.universal_id.as_str();
+        let record = Record {
+            user: &alive.spec.universal_id,
+            directory: &alive.spec.directory_name,
+            ..record
+        };
         if alive.spec.level < realm.protection_level {
             let reason = Reason::AUTH_LEVEL_TOO_LOW;
-            return Ok(no(reason, user, Duration::ZERO, None));
+            return no(Record { reason, ..record }, Duration::ZERO, None).await;
         }
         let question = Question {
             identity: &alive.user.identity,
@@ -94,10 +95,10 @@ impl PolicyServer {
             } => {
                 Record {
                     event: AuditEvent::AzAccept,
-                    user,
                     ..record
                 }
-                .write();
+                .write(&self.audit)
+                .await?;
                 Ok(AuthorizeAnswer::Yes {
                     ttl,
                     responses,
@@ -110,7 +111,7 @@ impl PolicyServer {
                 redirect,
             } => {
                 tracing::debug!(policy, "denied");
-                Ok(no(Reason::NONE, user, ttl, redirect))
+                no(record, ttl, redirect).await
             }
         }
     }

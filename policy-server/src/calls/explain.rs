@@ -3,7 +3,7 @@
 use policy_client::PolicyError;
 use policy_protocol::explain::{ExplainAnswer, ExplainRequest};
 
-use crate::audit::{AuditEvent, Record};
+use crate::audit::Record;
 use crate::policy::Question;
 use crate::server::{PolicyServer, failure};
 
@@ -14,12 +14,13 @@ impl PolicyServer {
     /// If the user directory failed.
     pub async fn explain(&self, request: &ExplainRequest) -> Result<ExplainAnswer, PolicyError> {
         Record {
-            action: "explain",
             user: &request.user,
+            host: &request.resource.server,
             resource: &request.resource.resource,
-            ..Record::new(AuditEvent::AdminLogin, "", "")
+            ..Record::of_administrator("explain")
         }
-        .write();
+        .write(&self.audit)
+        .await?;
         let description = self.directory.description();
         let is_meant = |name: &String| *name == description.name;
         if !request.directory.as_ref().is_none_or(is_meant) {

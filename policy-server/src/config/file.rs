@@ -4,12 +4,16 @@ use schemars::{JsonSchema, Schema};
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::audit::AuditSection;
 use super::store::StoreSection;
 
 /// The file.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PolicyServerFile {
+    /// What this policy server is called in audit records: the machine's name unless given.
+    #[schemars(with = "Option<String>")]
+    pub name: Option<Spanned<String>>,
     /// The folder of this policy server; made if absent, closed to other accounts. Without a `[store]`
     /// section it holds everything.
     pub state_dir: String,
@@ -34,6 +38,9 @@ pub struct PolicyServerFile {
     pub agent_key_rollover: Option<Spanned<String>>,
     /// The file that says who may do what, for realms with `authorize = true`. Without it nobody may.
     pub policies_file: Option<String>,
+    /// Where audit records go.
+    #[serde(default)]
+    pub audit: AuditSection,
 }
 
 /// An agent that may ask over HTTPS.

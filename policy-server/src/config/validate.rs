@@ -38,6 +38,7 @@ pub(super) fn validate(
         problems: Vec::new(),
     };
     let config = PolicyServerConfig {
+        name: checker.name_of_server(file.name),
         state_dir: base.join(file.state_dir),
         store: super::store::validate(&mut checker, file.store),
         users_file: base.join(file.users_file),
@@ -54,6 +55,7 @@ pub(super) fn validate(
             MIN_ROLLOVER..=Duration::MAX,
         ),
         policies_file: file.policies_file.map(|file| base.join(file)),
+        audit: super::audit::validate(&mut checker, file.audit),
     };
     Problems::check(checker.problems, config)
 }
@@ -67,6 +69,18 @@ impl Checker<'_> {
             key,
             message,
         ));
+    }
+
+    fn name_of_server(&mut self, name: Option<Spanned<String>>) -> String {
+        let Some(name) = name else {
+            let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+            return host.trim().to_owned();
+        };
+        let text = name.get_ref();
+        if text.is_empty() || text.len() > 64 || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            self.report(&name, "name", "must be 1 to 64 visible ASCII characters");
+        }
+        name.into_inner()
     }
 
     fn agents(&mut self, sections: &[AgentSection]) -> Vec<AgentCredentials> {

@@ -34,6 +34,7 @@ static HASH: LazyLock<String> =
     LazyLock::new(|| hash_password_at(PASSWORD, PasswordCost::LIGHT).unwrap());
 
 const CONFIG: &str = r#"
+    name = "ps-test"
     state_dir = "state"
     users_file = "users.toml"
     policies_file = "policies.toml"
@@ -46,6 +47,8 @@ const CONFIG: &str = r#"
     address = "127.0.0.1:0"
     cert_file = "cert.pem"
     key_file = "key.pem"
+    [audit]
+    file = "audit.jsonl"
     [limits]
     max_timeout = "4h"
     idle_timeout = "1h"
@@ -353,6 +356,19 @@ impl World {
             transaction_id: String::from("t4"),
         };
         self.calls.authorize(request).await.unwrap()
+    }
+
+    pub(crate) fn audit_text(&self) -> String {
+        std::fs::read_to_string(self.dir.path().join("audit.jsonl")).unwrap()
+    }
+
+    /// The audit records so far.
+    pub(crate) fn audit(&self) -> Vec<serde_json::Value> {
+        let text = self.audit_text();
+        let lines = text.lines();
+        lines
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
     }
 
     pub(crate) fn now(&self) -> Timestamp {

@@ -201,6 +201,31 @@ async fn new_policies_are_in_force_without_a_restart_and_bad_ones_are_not(world:
     assert!(!admin().await);
 }
 
+/// With the store's feed, an agent that comes back after a restart has missed nothing but this.
+#[tokio::test]
+async fn policies_that_changed_while_the_server_was_down_reach_agents() {
+    let world = World::remote().await;
+    let position = {
+        let mut events = world.calls.events(None).await.unwrap();
+        events.next().await.unwrap().unwrap().position
+    };
+    world.edit_policies("groups = [\"admins\"]", "groups = [\"staff\"]");
+    let world = world.restart().await;
+    let mut events = world.calls.events(Some(position)).await.unwrap();
+    let told = async {
+        while let Some(event) = events.next().await {
+            match event.unwrap().kind {
+                EventKind::CacheFlush => return "flushed",
+                EventKind::Hello { gap: true } => return "a gap",
+                _ => {}
+            }
+        }
+        "the end"
+    };
+    let told = tokio::time::timeout(Duration::from_secs(20), told).await;
+    assert_eq!(told.unwrap(), "flushed");
+}
+
 fn explain(user: &str, path: &str) -> ExplainRequest {
     ExplainRequest {
         user: user.to_owned(),
