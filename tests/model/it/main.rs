@@ -1,0 +1,3 @@
+//! Runs the models.
+
+mod revocation;
