@@ -1,3 +1,4 @@
 //! Runs the models.
 
+mod keys;
 mod revocation;

@@ -55,6 +55,8 @@ pub enum Mutation {
     ShortTombstones,
     /// An answer that comes after the deadline by the agent's own clock is taken: the agent was paused.
     LateAnswers,
+    /// A request joins a call that is past its deadline: the agent was paused.
+    JoinsLateCalls,
     /// An answer is stamped with the time when it arrives.
     StampOnArrival,
     /// Events may arrive for ever, as far as the agent believes: trust is a flag that the link lowers, not a lease.
@@ -92,6 +94,8 @@ pub struct Revocation {
     pub servers: usize,
     /// Sessions: the first is there from the start, others may log in.
     pub sessions: usize,
+    /// Calls that one agent has under way, at most.
+    pub calls: usize,
     /// Ticks.
     pub horizon: u8,
     /// Things that break, at most.
@@ -104,10 +108,16 @@ pub struct Revocation {
     pub validation_period: u8,
     /// How much longer an answer is good while no policy server can be asked, in ticks.
     pub outage_grace: u8,
+    /// Ticks taken off [`bound::DISTURBED`], to show that it cannot be shorter.
+    pub stricter: u8,
     /// Which rule is left out.
     pub mutation: Option<Mutation>,
     /// Which faults there are.
     pub may_break: fn(Fault) -> bool,
+    /// Which acts there are.
+    pub may_act: fn(Act) -> bool,
+    /// Whether calls begin at any server, rather than at the first.
+    pub any_first: bool,
 }
 
 /// What breaks.
@@ -125,6 +135,8 @@ pub enum Fault {
     StopServer(ServerId),
     /// A policy server cannot reach the store.
     CutStore(ServerId),
+    /// A policy server's reading of the feed hangs; its other calls to the store do not.
+    StallTail(ServerId),
     /// The store is away, and keeps what it has.
     StopStore,
     /// The store is replaced by an empty one.
@@ -146,6 +158,8 @@ pub enum Repair {
     ServerStarts(ServerId),
     /// See [`Fault::CutStore`].
     ServerToStore(ServerId),
+    /// See [`Fault::StallTail`].
+    Tail(ServerId),
     /// See [`Fault::StopStore`].
     Store,
 }
@@ -256,7 +270,8 @@ impl Model for Revocation {
         }
         let rested = |last: u8| world.now >= last.saturating_add(self.pause);
         if world.acts_left > 0 && rested(world.last_act) {
-            world.store.acts(self, world, into);
+            let acts = world.store.acts(self, world).into_iter();
+            into.extend(acts.filter(|act| (self.may_act)(*act)).map(Action::Act));
         }
         if world.faults_left > 0 && rested(world.last_fault) {
             let faults = world.faults(self).into_iter();
@@ -295,7 +310,7 @@ impl Revocation {
         world.now += 1;
         for server in 0..self.servers {
             // Nothing new is in the feed, or time would not pass: reading it proves life and no more.
-            if world.sees_store(server) && world.servers[server].identity == world.store.identity {
+            if world.reads_feed(server) && world.servers[server].identity == world.store.identity {
                 world.servers[server].read_now(world.now);
             }
             if !server::takes_listeners(self, world, server) {
@@ -303,8 +318,16 @@ impl Revocation {
             }
             let identity = world.servers[server].identity;
             let sequence = world.servers[server].sequence;
-            for agent in &mut world.agents {
+            for (agent, cut) in world.agents.iter_mut().zip(&world.cut) {
+                let silent = agent.is_silent(world.now);
+                let reads = !agent.paused && cut & (1 << server) == 0 && !silent;
                 if let Some(link) = agent.link.as_mut().filter(|link| link.is_from(server)) {
+                    if reads {
+                        // Nothing else is in the queue, or time would not pass.
+                        agent.heard_at = world.now;
+                        agent.position = Some((identity, sequence));
+                        continue;
+                    }
                     // The last of several heartbeats in a row says all.
                     if matches!(link.queue.last(), Some(Item::Heartbeat { .. })) {
                         link.queue.pop();
@@ -313,6 +336,7 @@ impl Revocation {
                 }
             }
         }
+        world.forget_ages(self);
     }
 }
 

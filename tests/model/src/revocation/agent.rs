@@ -5,9 +5,6 @@ use super::{Action, AgentId, DISTRUSTED, Mutation, Revocation, SILENCE, ServerId
 use super::{TURN, server};
 use crate::explore::Violation;
 
-/// Calls that one agent has under way at most, to bound the model.
-const MAX_FLIGHTS: usize = 2;
-
 /// What an agent may do.
 pub(super) fn actions(model: &Revocation, world: &World, number: AgentId, into: &mut Vec<Action>) {
     let agent = &world.agents[number];
@@ -34,10 +31,10 @@ pub(super) fn actions(model: &Revocation, world: &World, number: AgentId, into: 
         if state.started.is_none() {
             continue;
         }
-        if !agent.needs_call(model, session, world.now) || agent.joins(session).is_some() {
+        if !agent.needs_call(model, session, world.now) || agent.joins(model, session, world.now).is_some() {
             into.push(Action::Present(number, session, 0));
-        } else if agent.flights.len() < MAX_FLIGHTS {
-            let servers = 0..model.servers;
+        } else if agent.flights.len() < model.calls {
+            let servers = 0..if model.any_first { model.servers } else { 1 };
             into.extend(servers.map(|server| Action::Present(number, session, server)));
         }
     }
@@ -144,7 +141,7 @@ pub(super) fn present(
     if !agent.needs_call(model, session, now) {
         return world.admitted(model, number, session, now);
     }
-    match agent.joins(session) {
+    match agent.joins(model, session, now) {
         Some(flight) => agent.flights[flight].joined_at = now,
         None => agent.flights.push(Flight {
             session,
@@ -234,7 +231,7 @@ pub(super) fn time_out(
     }
     let stretched = model.validation_period + model.outage_grace;
     let suffices = agent.cached[session].as_ref().is_some_and(|cached| {
-        cached.generation == agent.generation && began - cached.validated_at < stretched
+        cached.generation == agent.generation && began.saturating_sub(cached.validated_at) < stretched
     });
     if suffices {
         world.admitted(model, number, session, began)
@@ -257,7 +254,7 @@ impl Agent {
         self.listening = false;
     }
 
-    fn is_silent(&self, now: u8) -> bool {
+    pub(super) fn is_silent(&self, now: u8) -> bool {
         now - self.heard_at >= SILENCE
     }
 
@@ -286,9 +283,11 @@ impl Agent {
     }
 
     /// The call under way that a request may share.
-    fn joins(&self, session: SessionNumber) -> Option<usize> {
+    fn joins(&self, model: &Revocation, session: SessionNumber, now: u8) -> Option<usize> {
         let same = |flight: &Flight| {
-            flight.session == session && flight.generation == self.generation
+            let in_time = now < flight.asked_at + model.deadline()
+                || model.without(Mutation::JoinsLateCalls);
+            flight.session == session && flight.generation == self.generation && in_time
         };
         self.flights.iter().position(same)
     }

@@ -52,14 +52,14 @@ pub(super) fn close_streams(world: &mut World, number: ServerId, tell: bool) {
 /// Whether reading the feed would change anything.
 pub(super) fn may_tail(world: &World, number: ServerId) -> bool {
     has_news(world, number)
-        || (world.sees_store(number) && world.servers[number].read_at < world.now)
+        || (world.reads_feed(number) && world.servers[number].read_at < world.now)
 }
 
 /// Whether reading the feed would tell a server anything.
 pub(super) fn has_news(world: &World, number: ServerId) -> bool {
     let server = &world.servers[number];
     let news = server.identity != world.store.identity || server.sequence < world.store.last();
-    world.sees_store(number) && news
+    world.reads_feed(number) && news
 }
 
 /// Reads the feed. Another identity is another store: nothing of the one before counts.

@@ -1,7 +1,7 @@
 //! What there is, and what breaks.
 
-use super::{Act, Action, AgentId, Fault, Mutation, Repair, Revocation, ServerId, SessionNumber};
-use super::{bound, server};
+use super::{Act, AgentId, Fault, Mutation, Repair, Revocation, ServerId, SessionNumber};
+use super::{SILENCE, TAIL, bound, server};
 use crate::explore::Violation;
 
 /// When schedules start. Not 0, so that times before it can be named.
@@ -88,6 +88,7 @@ pub struct Server {
     pub(super) running: bool,
     pub(super) paused: bool,
     pub(super) store_cut: bool,
+    pub(super) tail_stalled: bool,
     /// The store that its keys and its ring are from.
     pub(super) identity: u8,
     /// The events that it keeps, one bit for each.
@@ -211,6 +212,7 @@ impl World {
             running: true,
             paused: false,
             store_cut: false,
+            tail_stalled: false,
             identity: 0,
             ring: 0,
             sequence: 0,
@@ -256,6 +258,11 @@ impl World {
         running && !paused && !store_cut && self.store.running
     }
 
+    /// Whether a server can read the feed.
+    pub(super) fn reads_feed(&self, server: ServerId) -> bool {
+        self.sees_store(server) && !self.servers[server].tail_stalled
+    }
+
     /// Whether a server that is asked gives an answer that says something.
     pub(super) fn is_healthy(&self, server: ServerId) -> bool {
         self.sees_store(server) && self.servers[server].identity == self.store.identity
@@ -265,23 +272,21 @@ impl World {
         self.cut[agent] & (1 << server) != 0
     }
 
-    /// The servers that an agent can ask, one bit for each.
+    /// The servers that an agent can ask if it runs, one bit for each.
     pub(super) fn reachable(&self, agent: AgentId) -> u8 {
-        if self.agents[agent].paused {
-            return 0;
-        }
         (0..self.servers.len())
             .filter(|server| self.is_healthy(*server) && !self.is_cut(agent, *server))
             .fold(0, |reachable, server| reachable | 1 << server)
     }
 
     fn is_undisturbed(&self, agent: AgentId) -> bool {
-        let Agent { listening, ref link, .. } = self.agents[agent];
+        let Agent { paused, listening, ref link, .. } = self.agents[agent];
         let reachable = self.reachable(agent);
-        listening
-            && link
-                .as_ref()
-                .is_some_and(|link| link.open && reachable & (1 << link.server) != 0)
+        let is_good = |link: &Link| {
+            let server = link.server;
+            link.open && reachable & (1 << server) != 0 && !self.servers[server].tail_stalled
+        };
+        listening && !paused && link.as_ref().is_some_and(is_good)
     }
 
     /// Notes what the invariants are later judged by.
@@ -294,8 +299,32 @@ impl World {
                     noted.reachable &= since.reachable;
                 }
             }
+            let paused = self.agents[agent].paused;
             for flight in &mut self.agents[agent].flights {
-                flight.reachable &= since.reachable;
+                flight.reachable &= if paused { 0 } else { since.reachable };
+            }
+        }
+    }
+
+    /// Beyond some age it does not matter how old something is: states that differ in that only are one.
+    pub(super) fn forget_ages(&mut self, model: &Revocation) {
+        let oldest = |age: u8| self.now.saturating_sub(age);
+        let (silent, blind) = (oldest(SILENCE), oldest(TAIL));
+        let stale = oldest(model.validation_period + model.outage_grace);
+        let forgotten = oldest(model.remembered());
+        for server in &mut self.servers {
+            server.read_at = server.read_at.max(blind);
+        }
+        for agent in &mut self.agents {
+            agent.heard_at = agent.heard_at.max(silent);
+            // A request that waits is judged by when it began.
+            let began = agent.flights.iter().map(|flight| flight.joined_at).min();
+            let stale = stale.saturating_sub(self.now - began.unwrap_or(self.now));
+            for cached in agent.cached.iter_mut().flatten() {
+                cached.validated_at = cached.validated_at.max(stale);
+            }
+            for tombstone in &mut agent.tombstones {
+                *tombstone = tombstone.filter(|heard_at| *heard_at > forgotten);
             }
         }
     }
@@ -341,7 +370,7 @@ impl World {
         let bound = if since.undisturbed {
             bound::UNDISTURBED
         } else if since.reachable != 0 {
-            bound::DISTURBED.min(model.bound_cut_off())
+            (bound::DISTURBED - model.stricter).min(model.bound_cut_off())
         } else {
             model.bound_cut_off()
         };
@@ -415,6 +444,9 @@ impl World {
             if !server.store_cut {
                 faults.push(Fault::CutStore(number));
             }
+            if !server.tail_stalled {
+                faults.push(Fault::StallTail(number));
+            }
         }
         if self.store.running {
             faults.push(Fault::StopStore);
@@ -442,6 +474,9 @@ impl World {
             if server.store_cut {
                 repairs.push(Repair::ServerToStore(number));
             }
+            if server.tail_stalled {
+                repairs.push(Repair::Tail(number));
+            }
         }
         if !self.store.running {
             repairs.push(Repair::Store);
@@ -462,6 +497,7 @@ impl World {
                 server::close_streams(self, server, false);
             }
             Fault::CutStore(server) => self.servers[server].store_cut = true,
+            Fault::StallTail(server) => self.servers[server].tail_stalled = true,
             Fault::StopStore => self.store.running = false,
             Fault::ReplaceStore => self.replace_store(),
             Fault::Evict(agent, session) => self.agents[agent].cached[session] = None,
@@ -478,6 +514,7 @@ impl World {
                     running: true,
                     paused: false,
                     store_cut: self.servers[server].store_cut,
+                    tail_stalled: false,
                     identity: NO_IDENTITY,
                     ring: 0,
                     sequence: 0,
@@ -486,6 +523,7 @@ impl World {
                 }
             }
             Repair::ServerToStore(server) => self.servers[server].store_cut = false,
+            Repair::Tail(server) => self.servers[server].tail_stalled = false,
             Repair::Store => self.store.running = true,
         }
     }
@@ -617,7 +655,8 @@ impl Store {
     }
 
     /// What somebody may do now. Which policy server does it matters only where clocks do.
-    pub(super) fn acts(&self, model: &Revocation, world: &World, into: &mut Vec<Action>) {
+    pub(super) fn acts(&self, model: &Revocation, world: &World) -> Vec<Act> {
+        let mut acts = Vec::new();
         let count = if model.without(Mutation::OwnClocks) { model.servers } else { 1 };
         let healthy = || (0..model.servers).filter(|server| world.is_healthy(*server));
         let lives = |number: SessionNumber| {
@@ -626,22 +665,23 @@ impl Store {
         };
         for server in healthy().take(count) {
             for session in (0..self.sessions.len()).filter(|session| lives(*session)) {
-                into.push(Action::Act(Act::Revoke(server, session)));
-                into.push(Action::Act(Act::RevokeUser(server, session)));
+                acts.push(Act::Revoke(server, session));
+                acts.push(Act::RevokeUser(server, session));
             }
-            into.push(Action::Act(Act::RevokeAll(server)));
+            acts.push(Act::RevokeAll(server));
         }
         for agent in 0..model.agents {
             let reachable = world.reachable(agent);
             for server in healthy().filter(|server| reachable & (1 << server) != 0).take(count) {
                 for session in 0..self.sessions.len() {
                     if lives(session) {
-                        into.push(Action::Act(Act::Logout(agent, server, session)));
+                        acts.push(Act::Logout(agent, server, session));
                     } else if self.sessions[session].started.is_none() {
-                        into.push(Action::Act(Act::Login(agent, server, session)));
+                        acts.push(Act::Login(agent, server, session));
                     }
                 }
             }
         }
+        acts
     }
 }
