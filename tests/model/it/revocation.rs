@@ -13,7 +13,7 @@ fn small() -> Revocation {
         servers: 2,
         sessions: 1,
         calls: 1,
-        horizon: 9,
+        horizon: 7,
         faults: 0,
         acts: 1,
         pause: 0,
@@ -51,7 +51,7 @@ fn whatever_breaks_once_at_any_moment() {
 fn links_and_networks_break_twice() {
     let model = Revocation {
         faults: 2,
-        horizon: 8,
+        horizon: 6,
         may_break: |fault| matches!(fault, Fault::BreakLink(_) | Fault::CutNetwork(_, 0)),
         ..small()
     };
@@ -75,7 +75,6 @@ fn policy_servers_stall() {
 fn agents_are_paused() {
     let model = Revocation {
         faults: 2,
-        horizon: 9,
         may_break: |fault| matches!(fault, Fault::PauseAgent(_) | Fault::Evict(..)),
         ..small()
     };
@@ -87,7 +86,6 @@ fn the_store_is_replaced() {
     let model = Revocation {
         faults: 2,
         acts: 0,
-        horizon: 8,
         may_break: |fault| matches!(fault, Fault::ReplaceStore | Fault::StallTail(0)),
         ..small()
     };
@@ -129,9 +127,9 @@ fn large() -> Revocation {
 
 #[test]
 fn random_schedules() {
-    holds("random", walk(&large(), 1, 4000, 1500));
+    holds("random", walk(&large(), 1, 2000, 1000));
     let patient = Revocation { validation_period: 40, pause: 5, acts: 8, ..large() };
-    holds("random, long validation period", walk(&patient, 1_000_000, 4000, 1500));
+    holds("random, long validation period", walk(&patient, 1_000_000, 2000, 1000));
 }
 
 /// Leaving a rule out must be noticed, by the invariant that the rule is there for.
@@ -230,7 +228,8 @@ fn every_rule_of_policy_servers_is_needed() {
 #[test]
 fn the_bound_of_a_disturbed_agent_cannot_be_shorter() {
     let model = Revocation {
-        faults: 2,
+        faults: 3,
+        horizon: 5,
         stricter: 1,
         may_break: |fault| matches!(fault, Fault::CutStore(0) | Fault::CutNetwork(0, 0)),
         ..small()

@@ -18,8 +18,9 @@ use world::{Change, Link, START, World};
 
 /// How long a cookie or a spec lives at most, in ticks: the max timeout.
 pub const LIFETIME: u8 = 1;
-/// For how long an agent goes on sealing with keys that it cannot confirm.
-pub const PROPAGATION: u8 = 1;
+/// For how long an agent goes on sealing with keys that it cannot confirm. At least [`DEADLINE`] and
+/// [`SILENCE`]: it may lose its link, unnoticed, when it has just put keys in force that were old by then.
+pub const PROPAGATION: u8 = 2;
 /// An agent that hears nothing for so many ticks has lost its link, and a policy server counts it as linked for
 /// as long.
 pub const SILENCE: u8 = 1;

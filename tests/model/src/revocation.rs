@@ -37,13 +37,14 @@ const TURN: u8 = 1;
 /// The bounds that I1 states, in ticks after the acknowledgement: a request that begins then, or later, is
 /// refused.
 pub mod bound {
-    use super::{DISTRUSTED, SILENCE, TAIL};
+    use super::{SILENCE, TAIL};
 
     /// The agent kept its link to a policy server that kept the store.
     pub const UNDISTURBED: u8 = 1;
-    /// One policy server was always there to ask, whatever else broke. A heartbeat may have been under way for
-    /// almost [`SILENCE`] when it arrives, and speak of a feed that was read almost [`TAIL`] before that.
-    pub const DISTURBED: u8 = 2 * SILENCE + TAIL - 2 + DISTRUSTED;
+    /// One policy server was always there to ask, whatever else broke. The last heartbeat may be sent almost
+    /// [`TAIL`] after the feed was last read, be under way for almost [`SILENCE`], and be believed for another;
+    /// each "almost" is a tick.
+    pub const DISTURBED: u8 = TAIL + 2 * SILENCE - 3;
 }
 
 /// A rule of the protocol, left out. Each must make the checker find a violation.

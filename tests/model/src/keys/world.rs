@@ -137,7 +137,8 @@ impl Agent {
 
     pub(super) fn lose_link(&mut self, now: u8) {
         let heard_at = self.silent_since.take().unwrap_or(now);
-        if self.link == Link::On {
+        // As long as nothing new was announced, a link confirms the keys that were fetched over it.
+        if self.link == Link::On && !self.news {
             self.confirmed_at = heard_at;
         }
         self.link = Link::Off;

@@ -139,10 +139,13 @@ pub(super) fn present(
         return world.refused(number, session, Said::Revoked, 0);
     }
     if !agent.needs_call(model, session, now) {
-        return world.admitted(model, number, session, now);
+        return world.admitted(model, number, session, now, false);
     }
     match agent.joins(model, session, now) {
-        Some(flight) => agent.flights[flight].joined_at = now,
+        Some(flight) => {
+            agent.flights[flight].joined_at = now;
+            agent.flights[flight].slept = false;
+        }
         None => agent.flights.push(Flight {
             session,
             server,
@@ -153,6 +156,7 @@ pub(super) fn present(
             turn_at: now,
             joined_at: now,
             reachable,
+            slept: false,
         }),
     }
     Ok(())
@@ -187,7 +191,7 @@ pub(super) fn answer(
                 generation: if on_arrival { agent.generation } else { flight.generation },
                 ended: false,
             });
-            world.admitted(model, number, session, flight.joined_at)
+            world.admitted(model, number, session, flight.joined_at, flight.slept)
         }
         Said::Yes => world.refused(number, session, Said::Revoked, 0),
         Said::Revoked => {
@@ -234,7 +238,7 @@ pub(super) fn time_out(
         cached.generation == agent.generation && began.saturating_sub(cached.validated_at) < stretched
     });
     if suffices {
-        world.admitted(model, number, session, began)
+        world.admitted(model, number, session, began, flight.slept)
     } else {
         world.refused(number, session, Said::Failure, flight.reachable)
     }

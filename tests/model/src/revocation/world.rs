@@ -150,8 +150,10 @@ pub struct Flight {
     pub(super) turn_at: u8,
     /// When the last request that waits for it began.
     pub(super) joined_at: u8,
-    /// The servers that could be asked all the time, one bit for each.
+    /// Noted by the observer: the servers that could be asked all the time, one bit for each.
     pub(super) reachable: u8,
+    /// Noted by the observer: whether the agent was paused since the last request joined.
+    pub(super) slept: bool,
 }
 
 /// An agent.
@@ -300,8 +302,10 @@ impl World {
                 }
             }
             let paused = self.agents[agent].paused;
+            let reachable = if paused { 0 } else { self.reachable(agent) };
             for flight in &mut self.agents[agent].flights {
-                flight.reachable &= if paused { 0 } else { since.reachable };
+                flight.reachable &= reachable;
+                flight.slept |= paused;
             }
         }
     }
@@ -330,9 +334,13 @@ impl World {
     }
 
     fn since_now(&self, agent: AgentId) -> Since {
+        // A server that has yet to learn that the store is another one learns it within this tick.
+        let learns = (0..self.servers.len())
+            .filter(|server| self.reads_feed(*server) && !self.is_cut(agent, *server))
+            .fold(0, |learns, server| learns | 1 << server);
         Since {
             undisturbed: self.is_undisturbed(agent),
-            reachable: self.reachable(agent),
+            reachable: self.reachable(agent) | learns,
         }
     }
 
@@ -348,13 +356,15 @@ impl World {
         }
     }
 
-    /// I1, I3 and I6: judges that an agent lets in a request that began then.
+    /// I1, I3 and I6: judges that an agent lets in a request that began then. One whose agent `slept` while it
+    /// waited is that of an agent that nobody could be asked from.
     pub(super) fn admitted(
         &self,
         model: &Revocation,
         agent: AgentId,
         session: SessionNumber,
         began: u8,
+        slept: bool,
     ) -> Result<(), Violation> {
         if self.agents[agent].heard_end & (1 << session) != 0 {
             return Err(Violation {
@@ -369,7 +379,7 @@ impl World {
         let since = over.since[agent];
         let bound = if since.undisturbed {
             bound::UNDISTURBED
-        } else if since.reachable != 0 {
+        } else if since.reachable != 0 && !slept {
             (bound::DISTURBED - model.stricter).min(model.bound_cut_off())
         } else {
             model.bound_cut_off()
@@ -567,6 +577,7 @@ impl World {
                     turn_at: self.now,
                     joined_at: self.now,
                     reachable,
+                    slept: false,
                 });
             }
             Act::Logout(agent, _, session) => {
