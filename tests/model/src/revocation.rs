@@ -11,6 +11,7 @@
 //! | [`agent`] | `agent/src/session/{trust,cache,validate,link}.rs`, `keep_valid` in `agent/src/access/authenticate.rs`, the silence bound in `policy-client/src/event_lines.rs`, retries in `transport.rs` |
 
 mod agent;
+pub mod beside;
 mod server;
 mod urgent;
 pub mod world;

@@ -120,6 +120,8 @@ pub enum Link {
 pub(super) struct Agent {
     pub(super) set: Option<KeySet>,
     pub(super) link: Link,
+    /// The store that the link was made known to.
+    linked_to: u8,
     /// Since when its link is dead, which it does not know.
     pub(super) silent_since: Option<u8>,
     /// Whether it has been told of a rollover since it last asked.
@@ -308,8 +310,7 @@ impl World {
         // Streams of another store's events end.
         if before.is_some() && identity(&before) != identity(&self.store.record) {
             for agent in 0..self.agents.len() {
-                let linked = self.agents[agent].set.as_ref().map(|set| set.identity);
-                if linked != Some(self.store.identity) {
+                if self.agents[agent].linked_to != self.store.identity {
                     self.unlink(agent);
                 }
             }
@@ -357,10 +358,15 @@ impl World {
     /// The policy server counts an agent as linked before it says Hello, and before it hands out keys.
     pub(super) fn open(&mut self, agent: AgentId) {
         self.agents[agent].link = Link::Opening;
+        self.agents[agent].linked_to = self.store.identity;
         self.store.agents[agent] = Registered { linked: true, gone_at: None, has: None };
     }
 
     pub(super) fn fetch(&mut self, model: &Keys, agent: AgentId, server: ServerId) {
+        if self.agents[agent].linked_to != self.store.identity {
+            // Another store does not know of this link, and would not wait for the agent.
+            return self.unlink(agent);
+        }
         let from_memory = model.without(Mutation::FromMemory);
         let set = if from_memory { &self.servers[server].loaded } else { &self.store.record };
         let Some(set) = set.clone() else { return };

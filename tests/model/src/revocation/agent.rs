@@ -263,7 +263,7 @@ impl Agent {
     }
 
     /// Whether an answer stamped with a time and a generation is too old to do.
-    fn needs_call(&self, model: &Revocation, session: SessionNumber, now: u8) -> bool {
+    pub(super) fn needs_call(&self, model: &Revocation, session: SessionNumber, now: u8) -> bool {
         let Some(cached) = &self.cached[session] else {
             return true;
         };
@@ -282,7 +282,7 @@ impl Agent {
         now - cached.validated_at >= period
     }
 
-    fn has_ended(&self, session: SessionNumber) -> bool {
+    pub(super) fn has_ended(&self, session: SessionNumber) -> bool {
         self.cached[session].as_ref().is_some_and(|cached| cached.ended)
     }
 

@@ -69,11 +69,7 @@ pub(super) fn tail(_: &Revocation, world: &mut World, number: ServerId) {
     server.read_now(world.now);
     let readable = world.store.readable();
     if server.identity != identity {
-        server.identity = identity;
-        server.ring = newest(readable);
-        server.sequence = last;
-        close_streams(world, number, true);
-        return;
+        return change_store(world, number);
     }
     let new = (server.sequence + 1..=last).filter(|number| readable & (1 << number) != 0);
     let new: Vec<u8> = new.collect();
@@ -85,6 +81,15 @@ pub(super) fn tail(_: &Revocation, world: &mut World, number: ServerId) {
             link.queue.extend(items);
         }
     }
+}
+
+/// The store is another one: its keys and its feed count, and nothing of the one before.
+fn change_store(world: &mut World, number: ServerId) {
+    let server = &mut world.servers[number];
+    server.identity = world.store.identity;
+    server.ring = newest(world.store.readable());
+    server.sequence = world.store.last();
+    close_streams(world, number, true);
 }
 
 impl super::world::Server {
@@ -137,13 +142,17 @@ pub(super) fn decide(model: &Revocation, world: &mut World, agent: AgentId, flig
         let flight = &world.agents[agent].flights[flight];
         (flight.session, flight.server)
     };
-    let server = &world.servers[number];
-    // What is read of the store must come from the store that the keys are from, and be checked as it is read.
-    let other_store =
-        server.identity != world.store.identity && !model.without(Mutation::IdentityUnchecked);
-    let said = if !world.sees_store(number) || !is_some(server.identity) || other_store {
+    // What is read of the store says which store it is from: the tail may learn it much later.
+    if world.sees_store(number)
+        && world.servers[number].identity != world.store.identity
+        && !model.without(Mutation::IdentityUnchecked)
+    {
+        change_store(world, number);
+    }
+    let identity = world.servers[number].identity;
+    let said = if !world.sees_store(number) || !is_some(identity) {
         Said::Failure
-    } else if world.store.sessions[session].identity != server.identity {
+    } else if world.store.sessions[session].identity != identity {
         Said::Invalid
     } else if world.store.is_revoked(session) {
         Said::Revoked

@@ -265,11 +265,6 @@ impl World {
         self.sees_store(server) && !self.servers[server].tail_stalled
     }
 
-    /// Whether a server that is asked gives an answer that says something.
-    pub(super) fn is_healthy(&self, server: ServerId) -> bool {
-        self.sees_store(server) && self.servers[server].identity == self.store.identity
-    }
-
     pub(super) fn is_cut(&self, agent: AgentId, server: ServerId) -> bool {
         self.cut[agent] & (1 << server) != 0
     }
@@ -277,7 +272,7 @@ impl World {
     /// The servers that an agent can ask if it runs, one bit for each.
     pub(super) fn reachable(&self, agent: AgentId) -> u8 {
         (0..self.servers.len())
-            .filter(|server| self.is_healthy(*server) && !self.is_cut(agent, *server))
+            .filter(|server| self.sees_store(*server) && !self.is_cut(agent, *server))
             .fold(0, |reachable, server| reachable | 1 << server)
     }
 
@@ -334,13 +329,9 @@ impl World {
     }
 
     fn since_now(&self, agent: AgentId) -> Since {
-        // A server that has yet to learn that the store is another one learns it within this tick.
-        let learns = (0..self.servers.len())
-            .filter(|server| self.reads_feed(*server) && !self.is_cut(agent, *server))
-            .fold(0, |learns, server| learns | 1 << server);
         Since {
             undisturbed: self.is_undisturbed(agent),
-            reachable: self.reachable(agent) | learns,
+            reachable: self.reachable(agent),
         }
     }
 
@@ -669,7 +660,7 @@ impl Store {
     pub(super) fn acts(&self, model: &Revocation, world: &World) -> Vec<Act> {
         let mut acts = Vec::new();
         let count = if model.without(Mutation::OwnClocks) { model.servers } else { 1 };
-        let healthy = || (0..model.servers).filter(|server| world.is_healthy(*server));
+        let healthy = || (0..model.servers).filter(|server| world.sees_store(*server));
         let lives = |number: SessionNumber| {
             let session = &self.sessions[number];
             session.started.is_some() && session.ended_at.is_none()
