@@ -33,6 +33,9 @@ pub enum PolicyError {
     /// The server did not answer within the deadline.
     #[error("the policy server did not answer in time")]
     TimedOut,
+    /// The server answered that it cannot answer at the moment.
+    #[error("the policy server is not available")]
+    Unavailable,
     /// The server answered that it failed, or refused this agent.
     #[error("the policy server failed")]
     Failure,

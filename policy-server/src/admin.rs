@@ -54,7 +54,8 @@ impl PolicyServer {
     }
 }
 
-fn record(action: &str, user: &str, session: Option<SessionId>) {
+/// Writes an administrator's act into the audit log. `user` is whom or what it is about.
+pub(crate) fn record(action: &str, user: &str, session: Option<SessionId>) {
     Record {
         action,
         user,

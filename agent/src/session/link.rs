@@ -60,7 +60,7 @@ async fn listen(
                 sessions.metrics.events_connected.set(1);
                 tracing::info!(gap, "listening to the policy server");
             }
-            EventKind::Heartbeat => {}
+            EventKind::Heartbeat | EventKind::AgentsChanged => {}
             EventKind::SessionRevoked { session_id } => {
                 sessions.metrics.revocations.inc();
                 sessions.cache.end(session_id, Reason::REVOKED_SESSION);
