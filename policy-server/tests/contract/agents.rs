@@ -340,21 +340,22 @@ async fn a_certificate_proves_an_agent_alone_or_with_a_secret() {
         )
     });
     let world = world.restart().await;
-    let added = world.server.add_agent(&AddAgentRequest {
+    let request = AddAgentRequest {
         name: String::from("only"),
         secret: false,
         certificate: Some(only_fingerprint),
-    });
+    };
     assert!(matches!(
-        added.await.unwrap(),
+        world.server.add_agent(&request).await.unwrap(),
         AgentAnswer::Yes { secret: None }
     ));
-    let added = world.server.add_agent(&AddAgentRequest {
+    let request = AddAgentRequest {
         name: String::from("both"),
         secret: true,
         certificate: Some(both_fingerprint),
-    });
-    let with_secret = format!("both:{}", secret(added.await.unwrap()).expose());
+    };
+    let added = world.server.add_agent(&request).await.unwrap();
+    let with_secret = format!("both:{}", secret(added).expose());
     let with_secret = with_secret.as_str();
     let configured_pair = format!("{AGENT}:{AGENT_SECRET}");
     let configured_pair = configured_pair.as_str();
