@@ -20,6 +20,7 @@ use policy_server::{
     PasswordCost, PolicyServer, PolicyServerConfig, RunningPolicyServer, hash_password_at, serve,
 };
 use tempfile::TempDir;
+use test_services::Valkey;
 
 /// Everybody's password.
 pub(crate) const PASSWORD: &str = "correct horse";
@@ -142,6 +143,8 @@ pub(crate) struct World {
     pub(crate) server: Arc<PolicyServer>,
     pub(crate) calls: Arc<dyn PolicyCalls>,
     running: Option<RunningPolicyServer>,
+    /// The server of the store, if this world has one of its own.
+    store: Option<Valkey>,
 }
 
 fn write(dir: &Path, name: &str, text: &str) {
@@ -150,19 +153,53 @@ fn write(dir: &Path, name: &str, text: &str) {
 
 impl World {
     pub(crate) async fn embedded() -> Self {
-        Self::start(false).await
+        Self::start(tempfile::tempdir().unwrap(), false, "").await
     }
 
     pub(crate) async fn remote() -> Self {
-        Self::start(true).await
+        Self::start(tempfile::tempdir().unwrap(), true, "").await
     }
 
-    async fn start(remote: bool) -> Self {
+    #[cfg(feature = "postgres")]
+    pub(crate) async fn on_postgres() -> Option<Self> {
+        let server = test_services::Postgres::shared()?;
         let dir = tempfile::tempdir().unwrap();
+        write(dir.path(), "store-password", server.password());
+        let url = server.database();
+        let url = url.replace(&format!(":{}@", server.password()), "@");
+        let ca_file = server.ca_file();
+        let store = format!(
+            "[store]\nkind = \"postgres\"\nurl = \"{url}\"\nca_file = \"{}\"\n\
+             password_file = \"store-password\"\n",
+            ca_file.display()
+        );
+        Some(Self::start(dir, false, &store).await)
+    }
+
+    #[cfg(feature = "valkey")]
+    pub(crate) async fn on_valkey() -> Option<Self> {
+        let server = Valkey::start()?;
+        let dir = tempfile::tempdir().unwrap();
+        write(dir.path(), "store-password", server.password());
+        let store = format!(
+            "[store]\nkind = \"valkey\"\nurl = \"redis://{}\"\n\
+             password_file = \"store-password\"\n",
+            server.address()
+        );
+        let mut world = Self::start(dir, false, &store).await;
+        world.store = Some(server);
+        Some(world)
+    }
+
+    async fn start(dir: TempDir, remote: bool, store: &str) -> Self {
         write(dir.path(), "users.toml", &users(""));
         write(dir.path(), "agent-secret", &format!("{AGENT_SECRET}\n"));
         write(dir.path(), "admin-secret", ADMIN_SECRET);
-        write(dir.path(), "policy-server.toml", CONFIG);
+        write(
+            dir.path(),
+            "policy-server.toml",
+            &format!("{CONFIG}{store}"),
+        );
         write(dir.path(), "policies.toml", POLICIES);
         let made = rcgen::generate_simple_self_signed(vec![String::from("localhost")]).unwrap();
         write(dir.path(), "cert.pem", &made.cert.pem());
@@ -175,6 +212,7 @@ impl World {
             server,
             calls,
             running,
+            store: None,
         }
     }
 
@@ -186,6 +224,7 @@ impl World {
             server,
             calls,
             running,
+            store,
         } = self;
         drop((server, calls));
         let remote = running.is_some();
@@ -199,6 +238,7 @@ impl World {
             server,
             calls,
             running,
+            store,
         }
     }
 
