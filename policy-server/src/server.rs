@@ -13,8 +13,7 @@ use tokio::sync::watch;
 use crate::audit::Audit;
 use crate::config::store::StoreConfig;
 use crate::config::{Limits, PolicyServerConfig, Problems};
-use crate::directory::Directory;
-use crate::directory::file::FileDirectory;
+use crate::directory::Directories;
 use crate::events::Events;
 use crate::feed::{self, FeedError};
 use crate::http::credentials::SecretHash;
@@ -32,7 +31,7 @@ pub(crate) const CLOCK_SKEW: Duration = Duration::from_secs(60);
 /// A policy server.
 pub struct PolicyServer {
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) directory: Arc<dyn Directory>,
+    pub(crate) directories: Directories,
     pub(crate) store: Arc<dyn Store>,
     /// Uses of sessions that the store will be told of.
     pub(crate) uses: Uses,
@@ -55,7 +54,7 @@ pub struct PolicyServer {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
-    /// The users file has mistakes.
+    /// A user directory cannot be opened.
     #[error("{0}")]
     Users(Problems),
     /// The policies file has mistakes.
@@ -99,7 +98,7 @@ impl PolicyServer {
             path: path.clone(),
             problem: error.to_string(),
         };
-        let directory = FileDirectory::open(&config.users_file).map_err(OpenError::Users)?;
+        let directories = Directories::open(&config.directories).map_err(OpenError::Users)?;
         let audit =
             Audit::open(config.audit.clone(), config.name.clone()).map_err(OpenError::Audit)?;
         let policies = PolicyStore::open(config.policies_file.as_deref(), config.directory_names())
@@ -112,7 +111,7 @@ impl PolicyServer {
         let agents = config.agents.iter();
         let server = Arc::new(Self {
             clock,
-            directory: Arc::new(directory),
+            directories,
             store: Arc::clone(&store),
             uses: Uses::default(),
             keys,
@@ -191,13 +190,13 @@ impl PolicyServer {
     }
 
     async fn refresh_users(&self) -> Result<(), PolicyError> {
-        let changes = self.directory.refresh().await.map_err(failure)?;
+        let (changes, refreshed) = self.directories.refresh().await;
         self.flush_due
             .fetch_or(changes.to_known_users, Ordering::Relaxed);
         for universal_id in changes.gone {
             self.end_sessions_of(&universal_id).await?;
         }
-        Ok(())
+        refreshed.map_err(failure)
     }
 
     fn refresh_policies(&self) -> Result<(), PolicyError> {
