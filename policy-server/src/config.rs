@@ -7,6 +7,7 @@ pub mod directories;
 pub mod duration;
 pub mod environment;
 pub mod file;
+pub mod ldap;
 pub mod store;
 mod validate;
 

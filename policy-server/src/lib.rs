@@ -22,6 +22,8 @@ mod admin;
 mod agent_keys;
 mod audit;
 mod calls;
+#[cfg(feature = "ldap")]
+mod client_tls;
 pub mod config;
 pub mod directory;
 mod events;

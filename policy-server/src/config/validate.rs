@@ -111,7 +111,7 @@ impl Checker<'_> {
     }
 
     /// Reads a file with one line. A newline at its end, which editors leave, is not part of it.
-    fn line(&mut self, key: &str, file: &Spanned<String>) -> Option<Secret<String>> {
+    pub(super) fn line(&mut self, key: &str, file: &Spanned<String>) -> Option<Secret<String>> {
         let path = self.base.join(file.get_ref());
         match std::fs::read_to_string(&path) {
             Ok(text) => {
