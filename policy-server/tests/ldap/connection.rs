@@ -23,19 +23,6 @@ async fn tls_is_begun_or_there_from_the_start() {
     }
 }
 
-/// The server insists on TLS: that StartTLS is done at all is seen here.
-#[tokio::test]
-async fn a_server_that_wants_tls_gets_it_by_start_tls() {
-    let Some(slapd) = crate::harness::slapd_with(&people(), "security tls=1") else {
-        return;
-    };
-    let urls = [slapd.url()];
-    let world = World::of(&section("staff", &urls, &slapd, "start_tls = true"));
-    assert_eq!(world.log_in("alice").await.user_name, "alice");
-    let plain = World::of(&section("staff", &urls, &slapd, "allow_plaintext = true"));
-    assert!(plain.ask("alice", PASSWORD).await.is_err());
-}
-
 #[tokio::test]
 async fn a_server_with_another_certificate_is_not_asked() {
     let Some(slapd) = slapd(&people()) else {

@@ -6,9 +6,7 @@ use std::time::{Duration, Instant};
 
 use policy_protocol::{Identity, Secret};
 use policy_server::PolicyServerConfig;
-use policy_server::directory::{
-    Authentication, Directories, DirectoryError, PasswordState, User,
-};
+use policy_server::directory::{Authentication, Directories, DirectoryError, PasswordState, User};
 use tempfile::TempDir;
 use test_services::Slapd;
 

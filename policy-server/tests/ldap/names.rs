@@ -3,7 +3,7 @@
 use policy_protocol::Secret;
 use policy_server::directory::Authentication;
 
-use crate::harness::{PASSWORD, World, people, person, slapd};
+use crate::harness::{PASSWORD, World, people, slapd};
 
 #[tokio::test]
 async fn a_name_in_any_spelling_finds_its_entry_with_its_attributes() {
@@ -27,9 +27,18 @@ async fn a_name_in_any_spelling_finds_its_entry_with_its_attributes() {
     }
 }
 
+const STRANGE: &str = "
+dn: cn=strange,ou=people,dc=example,dc=com
+objectClass: inetOrgPerson
+cn: strange
+sn: strange
+uid: a*(b)\\c
+userPassword: correct horse
+";
+
 #[tokio::test]
 async fn a_name_is_no_filter() {
-    let Some(slapd) = slapd(&format!("{}{}", people(), person("a*(b)\\c", ""))) else {
+    let Some(slapd) = slapd(&format!("{}{STRANGE}", people())) else {
         return;
     };
     let world = World::new(&slapd, "");
@@ -95,11 +104,10 @@ async fn a_wrong_password_is_told_from_a_name_that_nobody_has_only_for_the_recor
     }
 }
 
-/// slapd is told to take a bind without a password, as others do by themselves.
+/// slapd would refuse such a bind in a way that says nothing of the password.
 #[tokio::test]
 async fn an_empty_password_is_never_sent() {
-    let Some(slapd) = crate::harness::slapd_with(&people(), "allow bind_anon_cred bind_anon_dn")
-    else {
+    let Some(slapd) = slapd(&people()) else {
         return;
     };
     let world = World::new(&slapd, "");
@@ -108,9 +116,8 @@ async fn an_empty_password_is_never_sent() {
         Ok(Authentication::UnknownUser)
     );
     let directory = world.directories.by_oid("staff").unwrap();
-    let answer = directory
-        .authenticate("alice", Secret::new(String::new()))
-        .await;
+    let answer = directory.authenticate("alice", Secret::new(String::new()));
+    let answer = answer.await;
     assert!(
         matches!(answer, Ok(Authentication::WrongPassword(_))),
         "{answer:?}"

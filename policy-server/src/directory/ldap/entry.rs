@@ -117,6 +117,9 @@ pub(super) fn universal_id_bytes(attribute: &str, id: &str) -> Option<Vec<u8>> {
     if !is_binary(attribute) {
         return Some(id.as_bytes().to_vec());
     }
+    if !id.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        return None;
+    }
     let pairs = id.as_bytes().chunks(2);
     pairs
         .map(|pair| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok())
