@@ -157,6 +157,19 @@ pub fn open<'k>(
     Ok(token)
 }
 
+/// The key that a token of `token_type` names. Nothing proves that it was ever sealed with it.
+pub fn key_id(text: &[u8], token_type: TokenType) -> Option<KeyId> {
+    if text.len() > MAX_SEALED_LENGTH {
+        return None;
+    }
+    // The clear part ends where a group of four characters does.
+    let clear = text.get(..CLEAR_LENGTH / 3 * 4)?;
+    let clear: [u8; CLEAR_LENGTH] = URL_SAFE_NO_PAD.decode(clear).ok()?.try_into().ok()?;
+    let [version, of_type, id @ ..] = clear;
+    let named = version == VERSION && of_type == token_type as u8;
+    named.then(|| KeyId(u32::from_be_bytes(id)))
+}
+
 /// The clear part followed by the zone. The clear part has a fixed length, so no two pairs collide.
 fn associated_data(head: &[u8], zone: &str) -> Vec<u8> {
     [&head[..CLEAR_LENGTH], zone.as_bytes()].concat()
@@ -235,6 +248,19 @@ mod tests {
         assert!(open(sealed.as_bytes(), TokenType::Session, "SM", |_| None).is_err());
         let impostor = SealingKey::new(KeyId(1), &[9; KEY_LENGTH]);
         assert!(open_with(&sealed, TokenType::Session, "SM", &impostor).is_err());
+    }
+
+    #[test]
+    fn a_token_names_the_key_it_was_sealed_with() {
+        let sealed = key(7).seal(TokenType::Session, "SM", b"claims").unwrap();
+        assert_eq!(
+            key_id(sealed.as_bytes(), TokenType::Session),
+            Some(KeyId(7))
+        );
+        assert_eq!(key_id(sealed.as_bytes(), TokenType::LoginState), None);
+        for garbage in ["", "AQEAAAA", "!!!!!!!!", "LOGGEDOFF"] {
+            assert_eq!(key_id(garbage.as_bytes(), TokenType::Session), None);
+        }
     }
 
     #[test]

@@ -112,7 +112,9 @@ async fn log_in(
     key: Box<[u8]>,
     credentials: Credentials,
 ) -> Result<Arc<Alias>, Unfit> {
-    let previous = authenticate::tickets(sessions, visit).unwrap_or_default();
+    let previous = authenticate::tickets(sessions, visit)
+        .await
+        .unwrap_or_default();
     let call = super::LoginCall::new(
         visit,
         realm,

@@ -48,14 +48,15 @@ impl PolicyServer {
         let (user, reason) = match self.identify(realm.auth_scheme, credentials).await? {
             Outcome::Accepted(user) => (Some(user), Reason::NONE),
             Outcome::Rejected(user, reason) => {
-                let user = user.identity.universal_id.as_str();
                 Record {
                     event: AuditEvent::AuthReject,
-                    user,
+                    user: &user.identity.universal_id,
+                    directory: &user.identity.directory.name,
                     reason,
                     ..record
                 }
-                .write();
+                .write(&self.audit)
+                .await?;
                 (None, reason)
             }
             Outcome::Unknown(reason) => {
@@ -64,7 +65,8 @@ impl PolicyServer {
                     reason,
                     ..record
                 }
-                .write();
+                .write(&self.audit)
+                .await?;
                 (None, reason)
             }
         };
@@ -135,13 +137,17 @@ impl PolicyServer {
             .insert(summary, replaces, None, CLOCK_SKEW, now)
             .await
             .map_err(failure)?;
-        let user_id = identity.universal_id.as_str();
-        Record {
-            user: user_id,
+        let record = Record {
+            user: &identity.universal_id,
+            directory: &identity.directory.name,
             session: Some(spec.id),
             ..record
+        };
+        if let Err(error) = record.write(&self.audit).await {
+            // Nobody will ever hold it.
+            _ = self.end_session_of_spec(&spec).await;
+            return Err(error);
         }
-        .write();
         Ok(LoginAnswer::Yes {
             session: Box::new(spec.session(sealed, &user, &self.limits)),
         })

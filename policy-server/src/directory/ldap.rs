@@ -477,6 +477,26 @@ impl Directory for LdapDirectory {
         self.apart(async move { inner.find(&id).await })
     }
 
+    fn find_by_name<'a>(
+        &'a self,
+        name: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Arc<User>>, DirectoryError>> {
+        let (inner, name) = (Arc::clone(&self.0), cleaned(name));
+        self.apart(async move {
+            let filter = filter::fill(&inner.settings.user_filter, &[("name", &name)]);
+            match inner.users(filter).await? {
+                (_, true) => Err(Failed::Anywhere(format!(
+                    "several entries have the name {name}"
+                ))),
+                (Some(entry), false) if !name.is_empty() => {
+                    let user = inner.user(&entry, true).await?;
+                    Ok(Some(inner.remember(user)))
+                }
+                _ => Ok(None),
+            }
+        })
+    }
+
     /// Sees changes when a user is looked up and remembered no more.
     fn refresh(&self) -> BoxFuture<'_, Result<Changes, DirectoryError>> {
         Box::pin(async { Ok(Changes::default()) })

@@ -198,6 +198,17 @@ impl Postgres {
         self.restart();
     }
 
+    /// Starts it again as a standby that follows nobody: it answers, and takes no writes.
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub fn stand_by(&mut self) {
+        self.kill();
+        let signal = self.process.folder().path().join("data/standby.signal");
+        fs::write(signal, "").unwrap();
+        self.restart();
+    }
+
     /// SIGSTOP, to it and all its children.
     pub fn pause(&self) {
         self.process.pause();
