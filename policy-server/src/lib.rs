@@ -22,7 +22,7 @@ mod admin;
 mod agent_keys;
 mod audit;
 mod calls;
-#[cfg(feature = "ldap")]
+#[cfg(any(feature = "ldap", feature = "postgres"))]
 mod client_tls;
 pub mod config;
 pub mod directory;

@@ -20,6 +20,9 @@ const UNAVAILABLE: u32 = 52;
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failed {
+    /// The connection is broken; the server may answer on another.
+    #[error("{0}")]
+    Connection(String),
     /// This server cannot answer; another may.
     #[error("{0}")]
     Server(String),
@@ -36,7 +39,7 @@ impl From<LdapError> for Failed {
         match error {
             LdapError::LdapResult { result } => (&result).into(),
             LdapError::FilterParsing => Self::Anywhere(error.to_string()),
-            other => Self::Server(other.to_string()),
+            other => Self::Connection(other.to_string()),
         }
     }
 }

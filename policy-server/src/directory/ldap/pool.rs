@@ -10,13 +10,15 @@ use std::time::Duration;
 use ldap3::{Ldap, LdapConnAsync, LdapConnSettings};
 use rustls::ClientConfig;
 use tokio::sync::Semaphore;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::operation::{Failed, Operation, SUCCESS};
 use crate::config::ldap::LdapSettings;
 
 /// How often a server that failed is looked at.
 const LOOK: Duration = Duration::from_secs(1);
+/// Firewalls forget connections that are idle for longer, and then swallow what is sent.
+const MAX_IDLE: Duration = Duration::from_secs(60);
 
 /// Connections to the servers of a directory.
 pub(super) struct Pool {
@@ -47,6 +49,8 @@ struct Lane {
 struct Connection {
     ldap: Ldap,
     server: usize,
+    /// When it was last used.
+    used: Instant,
 }
 
 impl Lane {
@@ -64,7 +68,9 @@ impl Lane {
     /// An idle connection to a server; those that the server has closed are dropped.
     fn take(&self, server: usize) -> Option<Connection> {
         let mut idle = self.idle();
-        idle.retain_mut(|connection| !connection.ldap.is_closed());
+        idle.retain_mut(|connection| {
+            !connection.ldap.is_closed() && connection.used.elapsed() < MAX_IDLE
+        });
         let place = idle
             .iter()
             .rposition(|connection| connection.server == server)?;
@@ -111,7 +117,7 @@ impl Pool {
         let mut last = Failed::Server(String::from("there is no server"));
         for server in order {
             match self.ask(operation, lane, server).await {
-                Err(Failed::Server(problem)) => {
+                Err(Failed::Server(problem) | Failed::Connection(problem)) => {
                     self.mark_down(server, &problem);
                     last = Failed::Server(format!("{}: {problem}", self.servers[server].url));
                 }
@@ -135,7 +141,7 @@ impl Pool {
             while let Some(mut connection) = lane.take(server) {
                 match timeout(limit, operation.run(&mut connection.ldap)).await {
                     // It has died unnoticed. That says nothing of the server.
-                    Ok(Err(Failed::Server(_))) if connection.ldap.is_closed() => {}
+                    Ok(Err(Failed::Connection(_))) => {}
                     Ok(answer) => return self.keep(lane, connection, answer),
                     Err(_) => return Err(silent(limit)),
                 }
@@ -146,7 +152,9 @@ impl Pool {
         let answer = timeout(limit, operation.run(&mut connection.ldap)).await;
         match answer.unwrap_or_else(|_| Err(silent(limit))) {
             // It may have been done; it is not done twice.
-            Err(Failed::Server(problem)) if !O::REUSABLE => Err(Failed::Anywhere(problem)),
+            Err(Failed::Server(problem) | Failed::Connection(problem)) if !O::REUSABLE => {
+                Err(Failed::Anywhere(problem))
+            }
             answer if O::REUSABLE => self.keep(lane, connection, answer),
             answer => answer,
         }
@@ -156,12 +164,13 @@ impl Pool {
     fn keep<T>(
         &self,
         lane: &Lane,
-        connection: Connection,
+        mut connection: Connection,
         answer: Result<T, Failed>,
     ) -> Result<T, Failed> {
         let is_up = |server: &Server| !server.down.load(Ordering::Relaxed);
         let best = self.servers.iter().position(is_up);
         if answer.is_ok() && best.is_none_or(|best| connection.server <= best) {
+            connection.used = Instant::now();
             lane.idle().push(connection);
         }
         answer
@@ -184,7 +193,8 @@ impl Pool {
                 return Err(Failed::Server(format!("cannot bind as {dn}: {result}")));
             }
         }
-        Ok(Connection { ldap, server })
+        let used = Instant::now();
+        Ok(Connection { ldap, server, used })
     }
 
     fn mark_down(&self, server: usize, problem: &str) {
