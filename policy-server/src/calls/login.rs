@@ -208,7 +208,9 @@ impl PolicyServer {
             Authentication::WrongPassword(user) | Authentication::Locked(user) => {
                 Outcome::Rejected(user, Reason::UNKNOWN_USER)
             }
-            Authentication::UnknownUser => Outcome::Unknown(Reason::UNKNOWN_USER),
+            Authentication::UnknownUser | Authentication::Ambiguous => {
+                Outcome::Unknown(Reason::UNKNOWN_USER)
+            }
         })
     }
 }
