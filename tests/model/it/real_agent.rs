@@ -1,9 +1,9 @@
 //! The agent's own trust and session cache, beside the model: the same schedule, and after every step the same
 //! judgement of every session at every agent.
 //!
-//! Agents are not paused here: what the real code does then differs from the model, which is noted in
-//! `docs/src/design/protocols.md`. `link.rs`, `validate.rs` and `keep_valid` are repeated below, a line for a
-//! line: they are what joins trust, cache and network, and there is no network.
+//! Agents are not paused here, and trust is a flag, as it is in the real code: see
+//! [`Mutation::TrustIsAFlag`]. What `link.rs`, `validate.rs` and `keep_valid` do with them is repeated below, line for
+//! line: it joins trust and cache to a network, and there is none.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,12 +43,13 @@ impl Real {
         }
     }
 
-    fn hear(&mut self, told: Told) {
+    fn hear(&self, told: Told) {
         match told {
             Told::Hello { gap } => self.trust.regained(gap),
             Told::Session(session) => self.cache.end(id(session), Reason::REVOKED_SESSION),
             Told::User(user, through) => {
-                self.cache.end_user(&user.to_string(), Timestamp(through.into()));
+                self.cache
+                    .end_user(&user.to_string(), Timestamp(through.into()));
             }
             Told::Flush => self.trust.doubt(),
             Told::Nothing => {}
@@ -74,7 +75,7 @@ impl Real {
 }
 
 fn id(session: usize) -> SessionId {
-    SessionId::from_bytes([u8::try_from(session).unwrap(); 20])
+    SessionId::from_bytes([u8::try_from(session).unwrap_or(u8::MAX); 20])
 }
 
 fn session(number: usize, started: u8) -> Session {
@@ -125,10 +126,14 @@ fn the_agents_trust_and_cache_judge_as_the_model_does() {
         for _ in 0..STEPS {
             actions.clear();
             model.actions(&world, &mut actions);
-            let Some(&action) = random.choose(&actions) else { break };
+            let Some(&action) = random.choose(&actions) else {
+                break;
+            };
             schedule.push(action);
             let before = world.clone();
-            model.step(&mut world, action).unwrap_or_else(|violation| panic!("seed {seed}: {violation:?}"));
+            model
+                .step(&mut world, action)
+                .unwrap_or_else(|violation| panic!("seed {seed}: {violation:?}"));
             match action {
                 Action::Deliver(agent) if world.has_link(agent) => {
                     agents[agent].hear(before.next_told(agent));
