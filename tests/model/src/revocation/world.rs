@@ -99,7 +99,7 @@ pub(super) struct Server {
     pub(super) sequence: u8,
     /// When it last read the feed.
     pub(super) read_at: u8,
-    /// The flag of [`Mutation::TailIsAFlag`].
+    /// The flag of `Mutation::TailIsAFlag`.
     pub(super) alive: bool,
 }
 
