@@ -77,7 +77,7 @@ impl Stage {
         ));
         sessions
             .keys
-            .replace(&agent_keys())
+            .replace(&agent_keys(), sessions.now())
             .expect("the keys are good");
         let arrived = Instant::now();
         sessions.trust.regained(false, arrived);
@@ -257,6 +257,8 @@ pub fn agent_keys() -> AgentKeySet {
     let key = |id| AgentKey::random(KeyId(id)).expect("randomness");
     let assertion = rcgen::KeyPair::generate().expect("a key");
     AgentKeySet {
+        store: String::new(),
+        version: 1,
         current: key(1),
         next: key(2),
         previous: Vec::new(),

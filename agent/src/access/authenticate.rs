@@ -316,6 +316,10 @@ fn cookie_due(
         return Some(recent);
     }
     let keys = sessions.keys.load().ok()?;
+    let started = alias.session.state().started;
+    if !keys.may_seal(started, sessions.now()) {
+        return None;
+    }
     let writer = visit.cookie_writer(&keys.ring, alias.client_ip);
     sessions.issue_cookie(&alias.session, visit.now, writer)
 }

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::future::{FusedFuture as _, FutureExt as _};
-use policy_client::{EventStream, PolicyError, jitter};
+use policy_client::{EventStream, jitter};
 use policy_protocol::event::SILENCE;
 use policy_protocol::{EventKind, EventPosition, Reason};
 use tokio::time::Instant;
 
 use super::Sessions;
+use super::keys::Received;
 
 /// The longest pause before the first attempt to reconnect; doubled up to [`MAX_PAUSE`]. Pauses are random:
 /// a thousand agents that lost the same server come to the next over this time, not at one moment.
@@ -22,8 +23,8 @@ const MAX_PAUSE: Duration = Duration::from_secs(2);
 /// [`KEYS_JITTER`] later: it bounds what a lost message can cost.
 const KEYS_EVERY: Duration = Duration::from_secs(4 * 60);
 const KEYS_JITTER: Duration = Duration::from_secs(2 * 60);
-/// After a rollover keys are fetched once more within this time: the call may have reached a policy server
-/// that had not heard of it yet.
+/// After a rollover keys are fetched once more within this time, and after an answer that is older than what is
+/// here: the call may have reached a policy server that is behind.
 const KEYS_AGAIN: Duration = Duration::from_secs(10);
 
 /// Keeps the link up, for ever.
@@ -83,9 +84,12 @@ async fn listen(
                 *position = Some(event.position);
             }
             loaded = &mut loading => {
-                let loaded: Result<(), PolicyError> = loaded;
-                if loaded.is_err() {
-                    return;
+                match loaded {
+                    Ok(Received::InForce { .. }) => {}
+                    Ok(Received::Older) => keys_due
+                        .as_mut()
+                        .reset(Instant::now() + jitter::up_to(KEYS_AGAIN)),
+                    Err(_) => return,
                 }
             }
             () = &mut keys_due, if loading.is_terminated() => {
@@ -241,6 +245,22 @@ mod tests {
             assert!(policy.asked() >= fetched);
         }
         assert!(policy.asked() <= 6);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn older_keys_are_not_put_in_force_and_soon_asked_for_again() {
+        let policy = ScriptedPolicy::new(8);
+        let sessions = policy.sessions(NOW);
+        let speaker = listening(&sessions).await;
+        *policy.current.lock().unwrap() = Some(7);
+        speaker.send(EventKind::KeysRolled).unwrap();
+        tokio::time::sleep(3 * KEYS_AGAIN).await;
+        assert!(policy.asked() >= 4, "{}", policy.asked());
+        assert_eq!(current_key(&sessions), Some(KeyId(8)));
+        assert!(!speaker.is_closed());
+        *policy.current.lock().unwrap() = Some(9);
+        tokio::time::sleep(KEYS_AGAIN).await;
+        until("the next key", || current_key(&sessions) == Some(KeyId(9))).await;
     }
 
     #[tokio::test(start_paused = true)]
