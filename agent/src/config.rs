@@ -35,6 +35,7 @@ use std::time::Duration;
 
 use ::http::{HeaderName, Method, Uri};
 use ipnet::IpNet;
+use policy_client::{ClientCertificate, ServerList};
 use policy_protocol::Secret;
 
 /// Everything an agent needs to run.
@@ -131,12 +132,14 @@ pub enum PolicyServerKind {
     },
     /// Doorward's own, over HTTPS.
     Native {
-        /// In order of preference.
-        urls: Vec<Uri>,
+        /// Which servers.
+        servers: ServerList,
         /// Trust anchors; the system's if absent.
         ca_file: Option<PathBuf>,
-        /// What the agent proves itself with.
-        agent_secret: Secret<String>,
+        /// What the agent proves itself with; never absent without a certificate.
+        agent_secret: Option<Secret<String>>,
+        /// What the agent proves itself with at the TLS handshake.
+        client_certificate: Option<ClientCertificate>,
         /// Deadline of each call.
         timeout: Duration,
     },

@@ -5,10 +5,13 @@
 pub mod cache;
 mod cached_session;
 pub mod cookie;
+mod key_fetch;
 pub mod keys;
 pub mod link;
 mod on_runtime;
 pub mod reissue;
+#[cfg(test)]
+mod scripted_policy;
 pub mod single_flight;
 pub mod trust;
 pub mod validate;
@@ -41,6 +44,7 @@ pub struct Sessions {
     pub unsent_logouts: crate::login::unsent_logouts::UnsentLogouts,
     /// Counters.
     pub metrics: Arc<Metrics>,
+    key_fetch: key_fetch::KeyFetch,
     validations: SingleFlight<validate::FlightKey, validate::Validated>,
     /// Logins with credentials that come with every request, by a digest of them.
     pub logins: SingleFlight<Box<[u8]>, crate::login::direct::LoggedIn>,
@@ -67,6 +71,7 @@ impl Sessions {
             cache: cache::SessionCache::new(cache_bytes),
             keys: keys::AgentKeys::default(),
             trust: trust::Trust::default(),
+            key_fetch: key_fetch::KeyFetch::on(tokio::runtime::Handle::current()),
             validations: SingleFlight::on(tokio::runtime::Handle::current()),
             logins: SingleFlight::on(tokio::runtime::Handle::current()),
             preserved: crate::login::preserve::PreservedRequests::default(),

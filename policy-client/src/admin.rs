@@ -7,11 +7,13 @@ use policy_protocol::administration::{
     AddAgentRequest, AgentAnswer, AgentsReport, KeysReport, RollAnswer, RollRequest,
     RotateAgentRequest,
 };
+use policy_protocol::explain::{ExplainAnswer, ExplainRequest};
 use policy_protocol::message::SessionSummary;
 use policy_protocol::{Secret, SessionId};
 
 use crate::PolicyError;
-use crate::transport::{ClientError, Transport, TransportSettings};
+use crate::settings::{ClientError, ServerList, TransportSettings};
+use crate::transport::Transport;
 
 /// Where the policy server is, and the administrators' secret.
 #[derive(Clone, Debug)]
@@ -38,9 +40,13 @@ impl AdminClient {
     /// If an address or the trust anchors are unusable.
     pub fn new(settings: &AdminSettings) -> Result<Self, ClientError> {
         let transport = Transport::new(&TransportSettings {
-            urls: settings.urls.clone(),
+            servers: ServerList::in_order(settings.urls.clone()),
             ca_file: settings.ca_file.clone(),
-            authorization: Secret::new(format!("Bearer {}", settings.admin_secret.expose())),
+            client_certificate: None,
+            authorization: Some(Secret::new(format!(
+                "Bearer {}",
+                settings.admin_secret.expose()
+            ))),
             timeout: settings.timeout,
         })?;
         Ok(Self { transport })
@@ -67,6 +73,14 @@ impl AdminClient {
         self.transport
             .get(&["sessions", &id.to_string()], &[])
             .await
+    }
+
+    /// What policies say of a user and a resource, rule by rule.
+    ///
+    /// # Errors
+    /// If the server gave no answer.
+    pub async fn explain(&self, request: &ExplainRequest) -> Result<ExplainAnswer, PolicyError> {
+        self.transport.post(&["explain"], request).await
     }
 
     /// Ends one session everywhere, persistent or not.

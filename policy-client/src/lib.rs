@@ -7,8 +7,16 @@
 //! never be read as either.
 
 pub mod admin;
+mod budget;
 mod event_lines;
+pub mod jitter;
+mod limits;
 pub mod native;
+mod probe;
+mod retry;
+mod servers;
+mod settings;
+mod tls;
 mod transport;
 
 use std::pin::Pin;
@@ -21,7 +29,7 @@ use policy_protocol::message::{
 };
 use policy_protocol::{AgentKeySet, Event, EventPosition};
 
-pub use transport::ClientError;
+pub use settings::{Balance, ClientCertificate, ClientError, ServerList};
 
 /// Why a policy server gave no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -1,13 +1,15 @@
 //! Doorward's own policy server over HTTPS.
 //!
 //! Every call is a POST of JSON under `/policy/v1/`; agent keys and events are GETs. The agent proves
-//! itself with its name and secret by HTTP Basic (RFC 7617) on every call.
+//! itself with its name and secret by HTTP Basic (RFC 7617) on every call, with a TLS client certificate,
+//! or with both.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
 use policy_protocol::message::{
     AuthorizeAnswer, AuthorizeRequest, IsProtectedAnswer, IsProtectedRequest, LoginAnswer,
@@ -15,22 +17,24 @@ use policy_protocol::message::{
 };
 use policy_protocol::{AgentKeySet, EventPosition, Secret};
 
-use crate::transport::{ClientError, Transport, TransportSettings};
+use crate::settings::{ClientCertificate, ClientError, ServerList, TransportSettings};
+use crate::transport::Transport;
 use crate::{EventStream, PolicyCalls, PolicyError, event_lines};
 
 /// Where the policy servers are, and who asks them.
 #[derive(Clone, Debug)]
 pub struct NativeSettings {
-    /// `https://` addresses in order of preference. The next is asked only when one cannot be
-    /// connected to; calls go back to the first as soon as it can.
-    pub urls: Vec<String>,
+    /// The servers. One that fails is passed over until it answers again.
+    pub servers: ServerList,
     /// Trust anchors (PEM); the system's if absent.
     pub ca_file: Option<PathBuf>,
     /// The agent's name, as registered at the policy server.
     pub agent_name: String,
-    /// The agent's secret, as registered at the policy server.
-    pub agent_secret: Secret<String>,
-    /// Deadline of each call, over all addresses.
+    /// The agent's secret, as registered at the policy server; may be absent where a certificate does.
+    pub agent_secret: Option<Secret<String>>,
+    /// What the agent shows at the TLS handshake, if the server asks.
+    pub client_certificate: Option<ClientCertificate>,
+    /// Deadline of each call, over all servers.
     pub timeout: Duration,
 }
 
@@ -45,13 +49,14 @@ impl NativeClient {
     /// Prepares a client. Nothing is connected yet.
     ///
     /// # Errors
-    /// If an address or the trust anchors are unusable.
+    /// If an address, the trust anchors or the client certificate are unusable.
     pub fn new(settings: &NativeSettings) -> Result<Self, ClientError> {
-        let authorization = basic(&settings.agent_name, settings.agent_secret.expose());
+        let secret = settings.agent_secret.as_ref();
         let transport = Transport::new(&TransportSettings {
-            urls: settings.urls.clone(),
+            servers: settings.servers.clone(),
             ca_file: settings.ca_file.clone(),
-            authorization,
+            client_certificate: settings.client_certificate.clone(),
+            authorization: secret.map(|secret| basic(&settings.agent_name, secret.expose())),
             timeout: settings.timeout,
         })?;
         Ok(Self { transport })
@@ -63,7 +68,7 @@ impl PolicyCalls for NativeClient {
         &self,
         request: IsProtectedRequest,
     ) -> BoxFuture<'_, Result<IsProtectedAnswer, PolicyError>> {
-        Box::pin(async move { self.transport.post(&["is-protected"], &request).await })
+        Box::pin(async move { self.transport.ask(&["is-protected"], &request).await })
     }
 
     fn login(&self, request: LoginRequest) -> BoxFuture<'_, Result<LoginAnswer, PolicyError>> {
@@ -74,18 +79,18 @@ impl PolicyCalls for NativeClient {
         &self,
         request: ValidateRequest,
     ) -> BoxFuture<'_, Result<ValidateAnswer, PolicyError>> {
-        Box::pin(async move { self.transport.post(&["validate"], &request).await })
+        Box::pin(async move { self.transport.ask(&["validate"], &request).await })
     }
 
     fn authorize(
         &self,
         request: AuthorizeRequest,
     ) -> BoxFuture<'_, Result<AuthorizeAnswer, PolicyError>> {
-        Box::pin(async move { self.transport.post(&["authorize"], &request).await })
+        Box::pin(async move { self.transport.ask(&["authorize"], &request).await })
     }
 
     fn logout(&self, request: LogoutRequest) -> BoxFuture<'_, Result<LogoutAnswer, PolicyError>> {
-        Box::pin(async move { self.transport.post(&["logout"], &request).await })
+        Box::pin(async move { self.transport.ask(&["logout"], &request).await })
     }
 
     fn agent_keys(&self) -> BoxFuture<'_, Result<AgentKeySet, PolicyError>> {
@@ -102,15 +107,21 @@ impl PolicyCalls for NativeClient {
         position: Option<EventPosition>,
     ) -> BoxFuture<'_, Result<EventStream, PolicyError>> {
         Box::pin(async move {
-            let chunks = match position {
-                Some(EventPosition { instance, sequence }) => {
-                    let sequence = sequence.to_string();
-                    let query = [("instance", instance.as_str()), ("sequence", &sequence)];
-                    self.transport.stream(&["events"], &query).await?
-                }
-                None => self.transport.stream(&["events"], &[]).await?,
+            let sequence = position.as_ref().map(|at| at.sequence.to_string());
+            let query: Vec<_> = match (&position, &sequence) {
+                (Some(EventPosition { instance, .. }), Some(sequence)) => vec![
+                    ("instance", instance.as_str()),
+                    ("sequence", sequence.as_str()),
+                ],
+                _ => Vec::new(),
             };
-            Ok(event_lines::decode(chunks))
+            let (chunks, source) = self.transport.stream(&["events"], &query).await?;
+            let events = event_lines::decode(chunks).inspect(move |event| {
+                if matches!(event, Err(PolicyError::TimedOut)) {
+                    source.fell_silent();
+                }
+            });
+            Ok(Box::pin(events) as EventStream)
         })
     }
 }

@@ -1,136 +1,130 @@
-//! HTTPS to a list of policy servers. The only file that knows the HTTP client.
+//! HTTPS to policy servers. The only file that knows the HTTP client.
 
 use std::fmt::Display;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use policy_protocol::Secret;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Method, Response, StatusCode, Url};
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
-use rustls::{ClientConfig, RootCertStore};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 
-use crate::PolicyError;
+use crate::limits::{CONNECT_TIMEOUT, KEEP_ALIVE, MAX_ANSWER, MAX_PROBLEM, POOL_IDLE};
+use crate::retry::{Call, Caller, Failure, Repeat};
+use crate::servers::{Blame, Servers};
+use crate::settings::{ClientError, TransportSettings};
+use crate::{PolicyError, probe, tls};
 
-/// The longest answer that is read, in bytes. A full session listing is the longest there is.
-const MAX_ANSWER: usize = 4 * 1024 * 1024;
-/// A server that could not be connected to is passed over for this long, while others are left.
-const PASS_OVER: Duration = Duration::from_secs(1);
-/// Idle connections are closed before common firewalls forget them.
-const POOL_IDLE: Duration = Duration::from_secs(60);
-/// How often an HTTP/2 connection in use is checked for life.
-const KEEP_ALIVE: Duration = Duration::from_secs(10);
+/// Names this client to the policy server for as long as it exists: a random value.
+const INSTANCE: HeaderName = HeaderName::from_static("doorward-agent-instance");
+/// Random bytes in that name: as many as in a session id.
+const INSTANCE_LENGTH: usize = 20;
+/// There is no such server.
+const NONE: usize = usize::MAX;
 
-/// Why a client could not be made.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ClientError {
-    /// No address was given.
-    #[error("no policy server address given")]
-    NoUrl,
-    /// An address is unusable.
-    #[error("policy server address {url:?}: {problem}")]
-    Url {
-        /// The address.
-        url: String,
-        /// What is wrong with it.
-        problem: String,
-    },
-    /// Trust anchors could not be read.
-    #[error("trust anchors {from}: {problem}")]
-    TrustAnchors {
-        /// Where they were looked for.
-        from: String,
-        /// What is wrong.
-        problem: String,
-    },
-    /// The secret cannot stand in an HTTP header, or the HTTP client could not be set up.
-    #[error("policy server client: {0}")]
-    Setup(String),
-}
-
-/// What every client of a policy server has to be told.
-pub(crate) struct TransportSettings {
-    /// In order of preference.
-    pub(crate) urls: Vec<String>,
-    /// Trust anchors (PEM); the system's if absent.
-    pub(crate) ca_file: Option<PathBuf>,
-    /// The value of the `Authorization` header.
-    pub(crate) authorization: Secret<String>,
-    /// Deadline of each call, over all servers.
-    pub(crate) timeout: Duration,
-}
-
-/// One policy server.
-struct Server {
-    base: Url,
-    /// Milliseconds after [`Transport::origin`] until which this server is passed over.
-    passed_over_until: AtomicU64,
-}
-
-/// Sends calls to the first server that can be connected to.
+/// Sends calls to policy servers.
 pub(crate) struct Transport {
     client: Client,
-    servers: Vec<Server>,
-    timeout: Duration,
-    origin: Instant,
+    /// By the same index as in `caller.servers`.
+    bases: Vec<Url>,
+    caller: Caller,
+    /// The server that the last stream came from, or [`NONE`].
+    streaming: AtomicUsize,
+}
+
+/// What is to be sent.
+struct Outgoing<'a> {
+    method: Method,
+    path: &'a [&'a str],
+    query: &'a [(&'a str, &'a str)],
+    body: Option<Secret<Vec<u8>>>,
+}
+
+impl<'a> Outgoing<'a> {
+    const fn get(path: &'a [&'a str], query: &'a [(&'a str, &'a str)]) -> Self {
+        Self {
+            method: Method::GET,
+            path,
+            query,
+            body: None,
+        }
+    }
 }
 
 impl Transport {
     pub(crate) fn new(settings: &TransportSettings) -> Result<Self, ClientError> {
-        let servers = settings
-            .urls
-            .iter()
-            .map(|url| server(url))
-            .collect::<Result<Vec<_>, _>>()?;
-        if servers.is_empty() {
+        let urls = settings.servers.clusters.iter().flatten();
+        let bases = urls.map(|url| base(url)).collect::<Result<Vec<_>, _>>()?;
+        if bases.is_empty() {
             return Err(ClientError::NoUrl);
         }
-        // Short enough that every server gets its turn within the deadline.
-        let turns = u32::try_from(servers.len())
-            .unwrap_or(u32::MAX)
-            .saturating_add(1);
-        let mut authorization =
-            HeaderValue::from_str(settings.authorization.expose()).map_err(setup)?;
-        authorization.set_sensitive(true);
+        let tls = tls::config(
+            settings.ca_file.as_deref(),
+            settings.client_certificate.as_ref(),
+        )?;
+        // Shorter than a turn, so that it is known that nothing was processed.
+        let turns = u32::try_from(bases.len() + 1).unwrap_or(u32::MAX);
         let client = Client::builder()
-            .tls_backend_preconfigured(tls(settings.ca_file.as_deref())?)
+            .tls_backend_preconfigured(tls)
             .https_only(true)
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
-            .default_headers(HeaderMap::from_iter([(AUTHORIZATION, authorization)]))
-            .connect_timeout(settings.timeout / turns)
+            .default_headers(headers(settings.authorization.as_ref())?)
+            .connect_timeout(CONNECT_TIMEOUT.min(settings.timeout / turns))
             .pool_idle_timeout(POOL_IDLE)
             .http2_keep_alive_interval(KEEP_ALIVE)
             .http2_keep_alive_timeout(KEEP_ALIVE)
+            .http2_keep_alive_while_idle(true)
             .build()
             .map_err(setup)?;
         Ok(Self {
             client,
-            servers,
-            timeout: settings.timeout,
-            origin: Instant::now(),
+            bases,
+            caller: Caller::new(Servers::new(&settings.servers), settings.timeout),
+            streaming: AtomicUsize::new(NONE),
         })
     }
 
-    /// POSTs `request` and reads the answer.
+    /// POSTs what does the same if it is done twice, and reads the answer.
+    pub(crate) async fn ask<Q: Serialize, A: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        request: &Q,
+    ) -> Result<A, PolicyError> {
+        self.send(Repeat::Freely, path, request).await
+    }
+
+    /// POSTs what must be done once at most, and reads the answer.
     pub(crate) async fn post<Q: Serialize, A: DeserializeOwned>(
         &self,
         path: &[&str],
         request: &Q,
     ) -> Result<A, PolicyError> {
+        self.send(Repeat::IfNotProcessed, path, request).await
+    }
+
+    async fn send<Q: Serialize, A: DeserializeOwned>(
+        &self,
+        repeat: Repeat,
+        path: &[&str],
+        request: &Q,
+    ) -> Result<A, PolicyError> {
         // Credentials may be inside: the text is wiped, as far as it is ours to wipe.
-        let body = Secret::new(serde_json::to_vec(request).map_err(|_| PolicyError::Protocol)?);
-        self.within_deadline(async {
-            let response = self.send(&Method::POST, path, &[], Some(&body)).await?;
-            decode(success(response)?).await
+        let body = serde_json::to_vec(request).map_err(|_| PolicyError::Protocol)?;
+        let outgoing = &Outgoing {
+            method: Method::POST,
+            path,
+            query: &[],
+            body: Some(Secret::new(body)),
+        };
+        self.make(Call::new(repeat), move |server| async move {
+            decode(success(self.exchange(server, outgoing).await?)?).await
         })
         .await
     }
@@ -141,8 +135,15 @@ impl Transport {
         path: &[&str],
         query: &[(&str, &str)],
     ) -> Result<Option<A>, PolicyError> {
-        self.within_deadline(async {
-            let response = self.send(&Method::GET, path, query, None).await?;
+        let outgoing = &Outgoing::get(path, query);
+        // What a stream has announced, the server that it comes from knows for certain.
+        let streaming = self.streaming.load(Ordering::Relaxed);
+        let call = Call {
+            preferred: (streaming != NONE).then_some(streaming),
+            ..Call::new(Repeat::Freely)
+        };
+        self.make(call, move |server| async move {
+            let response = self.exchange(server, outgoing).await?;
             if response.status() == StatusCode::NOT_FOUND {
                 return Ok(None);
             }
@@ -153,81 +154,142 @@ impl Transport {
 
     /// DELETEs something.
     pub(crate) async fn delete(&self, path: &[&str]) -> Result<(), PolicyError> {
-        self.within_deadline(async {
-            success(self.send(&Method::DELETE, path, &[], None).await?).map(drop)
+        let outgoing = &Outgoing {
+            method: Method::DELETE,
+            ..Outgoing::get(path, &[])
+        };
+        self.make(Call::new(Repeat::Freely), move |server| async move {
+            success(self.exchange(server, outgoing).await?).map(drop)
         })
         .await
     }
 
-    /// GETs an answer that goes on for ever. The deadline holds for its head only.
+    /// GETs an answer that goes on for ever, and where it comes from. The deadline holds for its head only.
     pub(crate) async fn stream(
         &self,
         path: &[&str],
         query: &[(&str, &str)],
-    ) -> Result<impl Stream<Item = Result<Bytes, PolicyError>> + Send + use<>, PolicyError> {
-        let response = self
-            .within_deadline(async { success(self.send(&Method::GET, path, query, None).await?) })
-            .await?;
-        Ok(response
-            .bytes_stream()
-            .map(|chunk| chunk.map_err(|error| classify(&error))))
+    ) -> Result<
+        (
+            impl Stream<Item = Result<Bytes, PolicyError>> + Send + use<>,
+            Source,
+        ),
+        PolicyError,
+    > {
+        let outgoing = &Outgoing::get(path, query);
+        let head = move |server| async move {
+            let response = success(self.exchange(server, outgoing).await?)?;
+            Ok((response, self.source(server)))
+        };
+        let (response, source) = self.make(Call::new(Repeat::Freely), head).await?;
+        self.streaming.store(source.server, Ordering::Relaxed);
+        let chunks = response.bytes_stream();
+        let chunks = chunks.map(|chunk| chunk.map_err(|_| PolicyError::NoConnection));
+        Ok((chunks, source))
     }
 
-    async fn within_deadline<T>(
-        &self,
-        call: impl Future<Output = Result<T, PolicyError>>,
-    ) -> Result<T, PolicyError> {
-        tokio::time::timeout(self.timeout, call)
-            .await
-            .unwrap_or(Err(PolicyError::TimedOut))
+    async fn make<T, F>(&self, call: Call, attempt: impl Fn(usize) -> F) -> Result<T, PolicyError>
+    where
+        F: Future<Output = Result<T, Failure>>,
+    {
+        let lost = |server| self.source(server).probe();
+        self.caller.make(call, attempt, lost).await
     }
 
-    /// Sends to each server in turn until one can be connected to.
-    async fn send(
-        &self,
-        method: &Method,
-        path: &[&str],
-        query: &[(&str, &str)],
-        body: Option<&Secret<Vec<u8>>>,
-    ) -> Result<Response, PolicyError> {
-        for server in self.in_turn() {
-            let url = address(&server.base, path, query);
-            let mut request = self.client.request(method.clone(), url);
-            if let Some(body) = body {
-                request = request
-                    .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
-                    .body(body.expose().clone());
-            }
-            match request.send().await {
-                Ok(response) => return Ok(response),
-                Err(error) if error.is_connect() => {
-                    let until = self.origin.elapsed() + PASS_OVER;
-                    let until = u64::try_from(until.as_millis()).unwrap_or(u64::MAX);
-                    server.passed_over_until.store(until, Ordering::Relaxed);
-                    tracing::warn!(server = %server.base, error = %chain(&error), "cannot connect");
-                }
-                Err(error) => {
-                    tracing::warn!(server = %server.base, error = %chain(&error), "call failed");
-                    return Err(classify(&error));
-                }
-            }
+    fn source(&self, server: usize) -> Source {
+        Source {
+            client: self.client.clone(),
+            base: self.bases[server].clone(),
+            servers: Arc::clone(&self.caller.servers),
+            server,
         }
-        Err(PolicyError::NoConnection)
     }
 
-    /// The servers in order of preference; those that failed just now come last, but do come: with
-    /// nothing else left, trying is better than giving up.
-    fn in_turn(&self) -> impl Iterator<Item = &Server> {
-        let now = u64::try_from(self.origin.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let (failed, usable): (Vec<_>, Vec<_>) = self
-            .servers
-            .iter()
-            .partition(|server| server.passed_over_until.load(Ordering::Relaxed) > now);
-        usable.into_iter().chain(failed)
+    /// Sends a request to one server, and waits for the head of an answer that is one.
+    async fn exchange(&self, server: usize, outgoing: &Outgoing<'_>) -> Result<Response, Failure> {
+        let base = &self.bases[server];
+        let url = address(base, outgoing.path, outgoing.query);
+        let mut request = self.client.request(outgoing.method.clone(), url);
+        if let Some(body) = &outgoing.body {
+            request = request
+                .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
+                .body(body.expose().clone());
+        }
+        let response = request.send().await.map_err(|error| {
+            tracing::warn!(server = %base, error = %chain(&error), "call failed");
+            failure(&error)
+        })?;
+        let status = response.status();
+        if !status.is_server_error() {
+            return Ok(response);
+        }
+        tracing::warn!(server = %base, status = status.as_u16(), "the policy server failed");
+        Err(match status {
+            StatusCode::SERVICE_UNAVAILABLE => Failure::Unavailable {
+                not_processed: says_not_processed(response).await,
+            },
+            _ => Failure::Failed,
+        })
     }
 }
 
-fn server(url: &str) -> Result<Server, ClientError> {
+/// One server, for what goes on beside calls.
+pub(crate) struct Source {
+    client: Client,
+    base: Url,
+    servers: Arc<Servers>,
+    server: usize,
+}
+
+impl Source {
+    /// A stream from here is silent although it should not be: calls need not find that out once more.
+    pub(crate) fn fell_silent(&self) {
+        if self
+            .servers
+            .failed(self.server, Blame::Certain, Instant::now())
+        {
+            self.probe();
+        }
+    }
+
+    /// Probes the server in the background until it is back.
+    fn probe(&self) {
+        let servers = Arc::downgrade(&self.servers);
+        let client = self.client.clone();
+        let [ready, live] = ["ready", "live"].map(|path| address(&self.base, &[path], &[]));
+        let ask = move || {
+            let (client, ready, live) = (client.clone(), ready.clone(), live.clone());
+            async move {
+                match client.get(ready).send().await.map(|answer| answer.status()) {
+                    // One that does not say whether it is ready: alive has to do.
+                    Ok(StatusCode::NOT_FOUND) => client
+                        .get(live)
+                        .send()
+                        .await
+                        .is_ok_and(|answer| answer.status().is_success()),
+                    Ok(status) => status.is_success(),
+                    Err(_) => false,
+                }
+            }
+        };
+        tokio::spawn(probe::run(servers, self.server, ask));
+    }
+}
+
+fn headers(authorization: Option<&Secret<String>>) -> Result<HeaderMap, ClientError> {
+    let mut instance = [0; INSTANCE_LENGTH];
+    getrandom::fill(&mut instance).map_err(setup)?;
+    let instance = HeaderValue::from_str(&URL_SAFE_NO_PAD.encode(instance)).map_err(setup)?;
+    let mut headers = HeaderMap::from_iter([(INSTANCE, instance)]);
+    if let Some(authorization) = authorization {
+        let mut value = HeaderValue::from_str(authorization.expose()).map_err(setup)?;
+        value.set_sensitive(true);
+        headers.insert(AUTHORIZATION, value);
+    }
+    Ok(headers)
+}
+
+fn base(url: &str) -> Result<Url, ClientError> {
     let refused = |problem: String| ClientError::Url {
         url: url.to_owned(),
         problem,
@@ -241,10 +303,7 @@ fn server(url: &str) -> Result<Server, ClientError> {
             "must hold neither user, password nor query",
         )));
     }
-    Ok(Server {
-        base,
-        passed_over_until: AtomicU64::new(0),
-    })
+    Ok(base)
 }
 
 /// `base` + `policy/v1` + `path`, every segment escaped.
@@ -261,77 +320,54 @@ fn address(base: &Url, path: &[&str], query: &[(&str, &str)]) -> Url {
     url
 }
 
-fn tls(ca_file: Option<&Path>) -> Result<ClientConfig, ClientError> {
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let mut config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(setup)?
-        .with_root_certificates(trust_anchors(ca_file)?)
-        .with_no_client_auth();
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(config)
-}
-
-fn trust_anchors(ca_file: Option<&Path>) -> Result<RootCertStore, ClientError> {
-    let from = ca_file.map_or_else(
-        || String::from("of the system"),
-        |file| file.display().to_string(),
-    );
-    let refused = |problem: String| ClientError::TrustAnchors {
-        from: from.clone(),
-        problem,
-    };
-    let mut roots = RootCertStore::empty();
-    match ca_file {
-        Some(file) => {
-            let certificates =
-                CertificateDer::pem_file_iter(file).map_err(|error| refused(error.to_string()))?;
-            for certificate in certificates {
-                let certificate = certificate.map_err(|error| refused(error.to_string()))?;
-                roots
-                    .add(certificate)
-                    .map_err(|error| refused(error.to_string()))?;
-            }
-        }
-        // System stores hold the odd certificate that does not parse; the others count.
-        None => _ = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs),
-    }
-    if roots.is_empty() {
-        Err(refused(String::from("none found")))
-    } else {
-        Ok(roots)
-    }
-}
-
 fn setup(error: impl Display) -> ClientError {
     ClientError::Setup(error.to_string())
 }
 
-fn success(response: Response) -> Result<Response, PolicyError> {
+/// Refusals end here: no other server would decide otherwise.
+fn success(response: Response) -> Result<Response, Failure> {
     let status = response.status();
     if status.is_success() {
         return Ok(response);
     }
     tracing::warn!(server = %response.url().authority(), status = status.as_u16(), "call refused");
-    Err(PolicyError::Failure)
+    Err(Failure::Refused(PolicyError::Failure))
 }
 
-async fn decode<A: DeserializeOwned>(mut response: Response) -> Result<A, PolicyError> {
+async fn decode<A: DeserializeOwned>(response: Response) -> Result<A, Failure> {
+    let body = Secret::new(read(response, MAX_ANSWER).await?);
+    serde_json::from_slice(body.expose()).map_err(|_| Failure::Refused(PolicyError::Protocol))
+}
+
+/// Whether a server that is unavailable says for certain that it did nothing (RFC 9457).
+async fn says_not_processed(response: Response) -> bool {
+    #[derive(Deserialize)]
+    struct Problem {
+        r#type: String,
+    }
+    let body = read(response, MAX_PROBLEM).await.unwrap_or_default();
+    let problem: Option<Problem> = serde_json::from_slice(&body).ok();
+    problem.is_some_and(|problem| problem.r#type.rsplit([':', '/']).next() == Some("not-processed"))
+}
+
+async fn read(mut response: Response, most: usize) -> Result<Vec<u8>, Failure> {
     let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| classify(&error))? {
-        if body.len() + chunk.len() > MAX_ANSWER {
-            return Err(PolicyError::Protocol);
+    while let Some(chunk) = response.chunk().await.map_err(|error| failure(&error))? {
+        if body.len() + chunk.len() > most {
+            return Err(Failure::Refused(PolicyError::Protocol));
         }
         body.extend_from_slice(&chunk);
     }
-    serde_json::from_slice(Secret::new(body).expose()).map_err(|_| PolicyError::Protocol)
+    Ok(body)
 }
 
-fn classify(error: &reqwest::Error) -> PolicyError {
-    if error.is_timeout() {
-        PolicyError::TimedOut
+fn failure(error: &reqwest::Error) -> Failure {
+    if error.is_connect() {
+        Failure::NotConnected
+    } else if error.is_timeout() {
+        Failure::TimedOut
     } else {
-        PolicyError::NoConnection
+        Failure::Broken
     }
 }
 

@@ -4,13 +4,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::{SessionId, Timestamp};
 
-/// A place in one policy server's stream of events.
+/// A place in the sequence of events of one store.
 ///
-/// An agent that reconnects says where it stopped; if the server no longer has what came after (or is
-/// another server, or restarted), the agent has a gap and must distrust its cache.
+/// An agent that reconnects says where it stopped, to whichever policy server of that store it reaches; if
+/// the server no longer has what came after, the agent has a gap and must distrust its cache.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventPosition {
-    /// Which run of which server: new at every start.
+    /// Which store: all policy servers beside one store number the same events.
     pub instance: String,
     /// The last sequence number seen.
     pub sequence: u64,
@@ -50,9 +50,10 @@ pub enum EventKind {
         /// also dates the start of sessions.
         through: Timestamp,
     },
-    /// Every session of all users ended that there was.
+    /// Every session ended that there was, whoever's it was.
     AllRevoked {
-        /// Sessions that started at this time or before are over.
+        /// Sessions that started at this time or before are over, by the policy server's clock, which
+        /// also dates the start of sessions.
         through: Timestamp,
     },
     /// There are new agent keys to fetch.
@@ -62,7 +63,44 @@ pub enum EventKind {
     /// Everything cached about sessions and decisions must be asked anew. Sent when the user directory has
     /// changed: groups and attributes count at once, not after the validation period.
     CacheFlush,
+    /// Something that a newer server tells and this agent does not understand: it may mean that what is
+    /// cached no longer holds.
+    #[serde(other)]
+    Unknown,
 }
 
 /// Seconds between heartbeats. An agent that hears nothing for three times as long distrusts its cache.
-pub const HEARTBEAT_SECONDS: u64 = 5;
+/// One, because for so long a session that was ended may live on at an agent whose server is stopped or cut
+/// off.
+pub const HEARTBEAT_SECONDS: u64 = 1;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(event: &str) -> EventKind {
+        let text = format!(r#"{{"position":{{"instance":"a","sequence":1}},{event}}}"#);
+        serde_json::from_str::<Event>(&text).unwrap().kind
+    }
+
+    #[test]
+    fn what_a_newer_server_tells_is_unknown_and_no_error() {
+        assert_eq!(read(r#""event":"moon_rises""#), EventKind::Unknown);
+        assert_eq!(
+            read(r#""event":"moon_rises","phase":{"of":[1]}"#),
+            EventKind::Unknown
+        );
+    }
+
+    #[test]
+    fn a_known_event_without_its_parts_is_no_event() {
+        let text = r#"{"position":{"instance":"a","sequence":1},"event":"all_revoked"}"#;
+        assert!(serde_json::from_str::<Event>(text).is_err());
+        assert_eq!(
+            read(r#""event":"all_revoked","through":7,"later":1"#),
+            EventKind::AllRevoked {
+                through: Timestamp(7)
+            }
+        );
+    }
+}

@@ -167,11 +167,11 @@ pub fn open_bytes<'k>(
     zone: &str,
     find_key: impl FnOnce(KeyId) -> Option<&'k SealingKey>,
 ) -> Result<Vec<u8>, SealError> {
-    if token.len() < HEAD_LENGTH + TAG_LENGTH || token[0] != VERSION || token[1] != token_type as u8
-    {
+    if token.len() < HEAD_LENGTH + TAG_LENGTH {
         return Err(SealError(()));
     }
-    let key = key_id_of(&token).and_then(find_key).ok_or(SealError(()))?;
+    let key_id = key_id_of(&token, token_type).ok_or(SealError(()))?;
+    let key = find_key(key_id).ok_or(SealError(()))?;
     let tag_start = token.len() - TAG_LENGTH;
     let tag = Tag::try_from(&token[tag_start..]).map_err(|_| SealError(()))?;
     token.truncate(tag_start);
@@ -184,17 +184,21 @@ pub fn open_bytes<'k>(
     Ok(token)
 }
 
-/// Names the key that a token, in its text form, says it was sealed with.
-pub fn key_id(text: &[u8]) -> Option<KeyId> {
-    // The clear part is a whole number of base64 groups.
+/// The key that a token of `token_type` names. Nothing proves that it was ever sealed with it.
+pub fn key_id(text: &[u8], token_type: TokenType) -> Option<KeyId> {
+    if text.len() > MAX_SEALED_LENGTH {
+        return None;
+    }
+    // The clear part ends where a group of four characters does.
     let clear = text.get(..CLEAR_LENGTH / 3 * 4)?;
-    key_id_of(&URL_SAFE_NO_PAD.decode(clear).ok()?)
+    key_id_of(&URL_SAFE_NO_PAD.decode(clear).ok()?, token_type)
 }
 
-/// The same for [`SealingKey::seal_bytes`].
-pub fn key_id_of(token: &[u8]) -> Option<KeyId> {
-    let id = token.get(2..CLEAR_LENGTH)?.try_into().ok()?;
-    Some(KeyId(u32::from_be_bytes(id)))
+/// The same for what [`SealingKey::seal_bytes`] made.
+pub fn key_id_of(token: &[u8], token_type: TokenType) -> Option<KeyId> {
+    let [version, of_type, id @ ..] = token.first_chunk::<CLEAR_LENGTH>()?;
+    let named = *version == VERSION && *of_type == token_type as u8;
+    named.then(|| KeyId(u32::from_be_bytes(*id)))
 }
 
 /// The clear part followed by the zone. The clear part has a fixed length, so no two pairs collide.
@@ -279,11 +283,16 @@ mod tests {
     }
 
     #[test]
-    fn a_token_names_its_key() {
+    fn a_token_names_the_key_it_was_sealed_with() {
         let sealed = key(7).seal(TokenType::Session, "SM", b"claims").unwrap();
-        assert_eq!(key_id(sealed.as_bytes()), Some(KeyId(7)));
-        assert_eq!(key_id(&sealed.as_bytes()[..7]), None);
-        assert_eq!(key_id(b"!!!!!!!!!!!!"), None);
+        assert_eq!(
+            key_id(sealed.as_bytes(), TokenType::Session),
+            Some(KeyId(7))
+        );
+        assert_eq!(key_id(sealed.as_bytes(), TokenType::LoginState), None);
+        for garbage in ["", "AQEAAAA", "!!!!!!!!", "LOGGEDOFF"] {
+            assert_eq!(key_id(garbage.as_bytes(), TokenType::Session), None);
+        }
     }
 
     #[test]

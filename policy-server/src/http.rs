@@ -2,6 +2,7 @@
 
 mod agents;
 pub(crate) mod credentials;
+mod explain;
 mod keys;
 mod problem;
 mod sessions;
@@ -71,6 +72,7 @@ pub(crate) fn router(
             "/users/{universal_id}/sessions",
             delete(sessions::revoke_user),
         )
+        .route("/explain", post(explain::explain))
         .layer(middleware::from_fn_with_state(
             Arc::clone(server),
             credentials::administrator,

@@ -7,7 +7,6 @@ use policy_protocol::administration::{
     AgentPresence, KeysReport, RollAnswer, RollReason, RollRequest, RollWhich,
 };
 
-use crate::admin::record;
 use crate::keys::{KeyError, Refusal, Rollover};
 use crate::master_key;
 use crate::presence;
@@ -19,7 +18,7 @@ impl PolicyServer {
     /// # Errors
     /// If the store failed.
     pub async fn keys_report(&self) -> Result<KeysReport, PolicyError> {
-        record("show-keys", "", None);
+        self.record("show-keys", "", None).await?;
         let keys = self.keys.latest().await.map_err(failure)?;
         let servers = self.presence.everywhere(&*self.store, self.now());
         let state = &keys.state;
@@ -41,7 +40,6 @@ impl PolicyServer {
     /// # Errors
     /// If the store failed; whether keys were rolled over is then not known.
     pub async fn roll_keys(&self, request: &RollRequest) -> Result<RollAnswer, PolicyError> {
-        record("roll-keys", "", None);
         let no = |problem: String, agents| Ok(RollAnswer::No { problem, agents });
         let next = match &request.next_key {
             None => None,
@@ -71,6 +69,7 @@ impl PolicyServer {
         match self.keys.roll(&order).await {
             Ok(_) => {
                 tracing::info!(which = ?request.which, "keys rolled over by command");
+                self.record("roll-keys", "", None).await?;
                 Ok(RollAnswer::Yes {
                     version: self.keys.in_use().version,
                 })

@@ -92,7 +92,7 @@ impl MasterKey {
         sealed: &Secret<Vec<u8>>,
     ) -> Result<Opened, OpenRecordError> {
         let sealed = sealed.expose();
-        let id = seal::key_id_of(sealed).ok_or(OpenRecordError::Broken)?;
+        let id = seal::key_id_of(sealed, TokenType::Record).ok_or(OpenRecordError::Broken)?;
         let key = std::iter::once(&self.current)
             .chain(&self.previous)
             .find(|key| key.id() == id)

@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -10,16 +11,16 @@ use policy_protocol::{Clock, EventKind, SessionId, Timestamp};
 use tokio::sync::watch;
 
 use crate::agents::{Agents, Hash, Proof};
+use crate::audit::Audit;
 use crate::config::keys::{MasterKeySource, MasterKeys};
 use crate::config::store::StoreConfig;
 use crate::config::{Limits, PolicyServerConfig, Problems};
-use crate::directory::Directory;
-use crate::directory::file::FileDirectory;
+use crate::directory::Directories;
 use crate::events::Events;
 use crate::feed::{self, FeedError};
 use crate::keys::{self, KeyError, Keys};
 use crate::master_key::{self, MasterKey, MasterKeyError};
-use crate::policy::Policy;
+use crate::policy::store::PolicyStore;
 use crate::presence::{self, Presence, Process};
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Store, StoreError};
@@ -34,7 +35,7 @@ pub(crate) const CLOCK_SKEW: Duration = Duration::from_secs(60);
 /// A policy server.
 pub struct PolicyServer {
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) directory: Arc<dyn Directory>,
+    pub(crate) directories: Directories,
     pub(crate) store: Arc<dyn Store>,
     /// What following its feed tells of it.
     pub(crate) store_health: StoreHealth,
@@ -44,14 +45,17 @@ pub struct PolicyServer {
     pub(crate) uses: Uses,
     pub(crate) keys: Keys,
     pub(crate) events: Events,
+    pub(crate) audit: Audit,
     pub(crate) limits: Limits,
-    pub(crate) policies: Vec<Policy>,
+    pub(crate) policies: PolicyStore,
     /// Agents that may ask over HTTPS.
     pub(crate) agents: Arc<Agents>,
     /// Agents that listen here.
     pub(crate) presence: Arc<Presence>,
     pub(crate) admin: Option<Hash>,
     pub(crate) rollover: Duration,
+    /// Whether users or policies have changed and the agents have not been told.
+    flush_due: AtomicBool,
     /// Ends what runs in the background.
     stopped: watch::Sender<bool>,
 }
@@ -60,9 +64,12 @@ pub struct PolicyServer {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
-    /// The users file has mistakes.
+    /// A user directory cannot be opened.
     #[error("{0}")]
     Users(Problems),
+    /// The policies file has mistakes.
+    #[error("{0}")]
+    Policies(Problems),
     /// The state folder cannot be used.
     #[error("state folder {path}: {problem}")]
     State {
@@ -74,8 +81,11 @@ pub enum OpenError {
     /// There is no master key, or it is not the one that the keys in the store are sealed with.
     #[error("{0}")]
     MasterKey(String),
-    /// The feed of the store cannot be read.
-    #[error("{0}")]
+    /// Audit records cannot be written.
+    #[error("audit: {0}")]
+    Audit(std::io::Error),
+    /// The feed of the store cannot be used.
+    #[error("feed of the store: {0}")]
     Feed(String),
 }
 
@@ -93,8 +103,8 @@ pub struct AgentHandle {
 }
 
 impl PolicyServer {
-    /// Opens the store and the users file, makes the first keys, and starts the background work, which
-    /// goes on until the last reference is dropped.
+    /// Opens the store, the users and the policies, makes the first keys, and starts the background work,
+    /// which goes on until the last reference is dropped.
     ///
     /// # Errors
     /// If anything of that cannot be done; nothing runs then.
@@ -119,7 +129,11 @@ impl PolicyServer {
         clock: Arc<dyn Clock>,
     ) -> Result<Arc<Self>, OpenError> {
         let state = |error: &dyn Display| unusable(&config, error);
-        let directory = FileDirectory::open(&config.users_file).map_err(OpenError::Users)?;
+        let directories = Directories::open(&config.directories).map_err(OpenError::Users)?;
+        let audit =
+            Audit::open(config.audit.clone(), config.name.clone()).map_err(OpenError::Audit)?;
+        let policies = PolicyStore::open(config.policies_file.as_deref(), config.directory_names())
+            .map_err(OpenError::Policies)?;
         let master_key = Arc::new(open_master_key(&config, &*store).await?);
         let keys = Keys::open(
             Arc::clone(&store),
@@ -136,16 +150,18 @@ impl PolicyServer {
             .await
             .map_err(|error| state(&error))?;
         let address = config.listen.as_ref().map(|listen| listen.address);
-        let presence = Arc::new(Presence::new(address).map_err(|error| state(&error))?);
+        let presence =
+            Arc::new(Presence::new(&config.name, address).map_err(|error| state(&error))?);
         let server = Arc::new(Self {
             clock,
-            directory: Arc::new(directory),
+            directories,
             store: Arc::clone(&store),
             store_health: StoreHealth::default(),
             master_key,
             uses: Uses::default(),
             keys,
             events: Events::new(),
+            audit,
             limits: config.limits,
             agents: Arc::new(agents),
             presence: Arc::clone(&presence),
@@ -154,9 +170,15 @@ impl PolicyServer {
                 .as_ref()
                 .map(|secret| Hash::of(secret.expose().as_bytes())),
             rollover: config.agent_key_rollover,
-            policies: config.policies,
+            policies,
+            // Users and policies may have changed while nobody looked.
+            flush_due: AtomicBool::new(true),
             stopped: watch::Sender::new(false),
         });
+        server
+            .flush_caches_when_due()
+            .await
+            .map_err(|_| OpenError::Feed(String::from("it cannot be written to")))?;
         let place = feed::catch_up(&server)
             .await
             .map_err(|error: FeedError| OpenError::Feed(error.to_string()))?;
@@ -193,7 +215,7 @@ impl PolicyServer {
     }
 
     /// One round of what the background does: rolls keys over when it is time, drops what has reached
-    /// its end, lets agents ask anew when users have changed, and ends the sessions of those who may
+    /// its end, lets agents ask anew when users or policies have changed, and ends the sessions of those who may
     /// not log in any more.
     ///
     /// # Errors
@@ -202,6 +224,8 @@ impl PolicyServer {
         self.uses.write(&*self.store).await;
         let parts = [
             self.refresh_users().await,
+            self.refresh_policies(),
+            self.flush_caches_when_due().await,
             self.look_after_keys().await,
             self.store.remove_expired(self.now()).await.map_err(failure),
         ];
@@ -209,15 +233,30 @@ impl PolicyServer {
     }
 
     async fn refresh_users(&self) -> Result<(), PolicyError> {
-        let changes = self.directory.refresh().await.map_err(failure)?;
-        if changes.to_known_users {
-            self.store
-                .append(EventKind::CacheFlush)
-                .await
-                .map_err(failure)?;
-        }
+        let (changes, refreshed) = self.directories.refresh().await;
+        self.flush_due
+            .fetch_or(changes.to_known_users, Ordering::Relaxed);
         for universal_id in changes.gone {
             self.end_sessions_of(&universal_id).await?;
+        }
+        refreshed.map_err(failure)
+    }
+
+    fn refresh_policies(&self) -> Result<(), PolicyError> {
+        let changed = self.policies.refresh().map_err(|problems| {
+            tracing::error!(%problems, "policies file ignored, the policies are as before");
+            PolicyError::Failure
+        })?;
+        self.flush_due.fetch_or(changed, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Lets agents ask anew. If the store cannot be told, it is tried again in the next round.
+    async fn flush_caches_when_due(&self) -> Result<(), PolicyError> {
+        if self.flush_due.load(Ordering::Relaxed) {
+            let told = self.store.append(EventKind::CacheFlush).await;
+            told.map_err(failure)?;
+            self.flush_due.store(false, Ordering::Relaxed);
         }
         Ok(())
     }
@@ -240,6 +279,17 @@ async fn open_store(config: &PolicyServerConfig) -> Result<Arc<dyn Store>, Store
             let opening = tokio::task::spawn_blocking(move || SqliteStore::open(&state_dir));
             Ok(Arc::new(opening.await.map_err(|_| StoreError::stopped())??))
         }
+        #[cfg(feature = "postgres")]
+        StoreConfig::Postgres(settings) => {
+            let store = crate::store::postgres::PostgresStore::open(settings);
+            Ok(Arc::new(store.await?))
+        }
+        #[cfg(feature = "valkey")]
+        StoreConfig::Valkey(settings) => {
+            let store = crate::store::valkey::ValkeyStore::open(settings);
+            Ok(Arc::new(store.await?))
+        }
+        #[allow(unreachable_patterns, reason = "not if it was built with all of them")]
         StoreConfig::Valkey(_) | StoreConfig::Postgres(_) => Err(StoreError::Failed(String::from(
             "this program was built without this kind of store",
         ))),

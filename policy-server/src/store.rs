@@ -14,7 +14,11 @@
 //!   [`StoreError::Replaced`]: a store that comes back empty has forgotten its revocations, and must not
 //!   be asked who is alive.
 
+#[cfg(feature = "postgres")]
+pub mod postgres;
 pub mod sqlite;
+#[cfg(feature = "valkey")]
+pub mod valkey;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -42,6 +46,18 @@ impl StoreError {
     /// The thread that should have done it is gone.
     pub(crate) fn stopped() -> Self {
         Self::Failed(String::from("stopped"))
+    }
+}
+
+impl From<std::io::Error> for StoreError {
+    fn from(error: std::io::Error) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+impl From<serde_json::Error> for StoreError {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Failed(error.to_string())
     }
 }
 

@@ -1,7 +1,7 @@
 //! Session ticket keys: what seals session specs. They never leave the policy servers.
 
 use policy_protocol::message::SessionTicket;
-use policy_protocol::{KeyId, SealingKey, seal};
+use policy_protocol::{KeyId, SealingKey, TokenType, seal};
 
 use crate::rolling_keys::RollingKeys;
 
@@ -39,7 +39,10 @@ impl TicketKeys {
 
     /// Whether the key that a ticket's spec names is missing. What names no key is not worth looking for.
     pub(crate) fn lack_key_of(&self, ticket: &SessionTicket) -> bool {
-        seal::key_id(ticket.session_spec.as_str().as_bytes())
-            .is_some_and(|id| self.find(id).is_none())
+        seal::key_id(
+            ticket.session_spec.as_str().as_bytes(),
+            TokenType::SessionSpec,
+        )
+        .is_some_and(|id| self.find(id).is_none())
     }
 }

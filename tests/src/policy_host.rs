@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use policy_client::PolicyCalls;
 use policy_client::native::{NativeClient, NativeSettings};
+use policy_client::{PolicyCalls, ServerList};
+use policy_protocol::administration::{RollAnswer, RollRequest, RollWhich};
 use policy_protocol::{ManualClock, Secret};
 use policy_server::{
     PasswordCost, PolicyServer, PolicyServerConfig, RunningPolicyServer, hash_password_at,
@@ -24,6 +25,8 @@ pub const AGENT_SECRET: &str = "the agents' very own secret";
 const CONFIG: &str = r#"
 state_dir = "state"
 users_file = "users.toml"
+[audit]
+file = "audit.jsonl"
 [[agents]]
 name = "agent-1"
 secret_file = "agent.secret"
@@ -194,6 +197,29 @@ impl PolicyHost {
         )
     }
 
+    /// Writes another policies file, which the next maintenance finds.
+    pub fn write_policies(&self, toml: &str) {
+        std::fs::write(self.folder.join("policies.toml"), toml).unwrap();
+    }
+
+    /// Rolls keys over by command, as soon as every agent has the next key.
+    ///
+    /// # Panics
+    /// If it is stopped, or some agent does not fetch keys.
+    pub async fn roll_keys(&self) {
+        let request = RollRequest {
+            which: RollWhich::Rolling,
+            next_key: None,
+            force: false,
+        };
+        let server = self.server();
+        crate::eventually("every agent has the next key", async || {
+            let answer = server.roll_keys(&request).await.expect("a rollover");
+            matches!(answer, RollAnswer::Yes { .. }).then_some(())
+        })
+        .await;
+    }
+
     /// How an agent's configuration names it.
     pub(crate) fn agent_section(&self) -> Table {
         let section = match self.address {
@@ -212,10 +238,14 @@ impl PolicyHost {
             None => Arc::clone(&self.embedded),
             Some(address) => {
                 let settings = NativeSettings {
-                    urls: vec![format!("https://localhost:{}", address.port())],
+                    servers: ServerList::in_order(vec![format!(
+                        "https://localhost:{}",
+                        address.port()
+                    )]),
                     ca_file: Some(self.folder.join("ca.crt")),
                     agent_name: agent.to_owned(),
-                    agent_secret: Secret::new(AGENT_SECRET.to_owned()),
+                    agent_secret: Some(Secret::new(AGENT_SECRET.to_owned())),
+                    client_certificate: None,
                     timeout: Duration::from_secs(5),
                 };
                 let client = NativeClient::new(&settings).unwrap_or_else(|error| panic!("{error}"));

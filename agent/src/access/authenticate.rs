@@ -12,7 +12,7 @@ use crate::http::cookies;
 use crate::login::direct;
 use crate::session::Sessions;
 use crate::session::cache::{Alias, CachedSession, Known};
-use crate::session::cookie::{KeysMissing, LOGGED_OFF, SessionClaims};
+use crate::session::cookie::{KeysMissing, LOGGED_OFF, SessionClaims, names_unknown_key};
 use crate::session::validate::NotValidated;
 
 /// Cookies of our name that are tried, over all zones. More are not sent by accident.
@@ -105,8 +105,15 @@ pub async fn authenticate(
 ///
 /// # Errors
 /// If there are no agent keys to open cookies with.
-pub fn tickets(sessions: &Sessions, visit: &Visit<'_>) -> Result<Vec<SessionTicket>, KeysMissing> {
-    let keys = sessions.keys.load()?;
+pub async fn tickets(
+    sessions: &Arc<Sessions>,
+    visit: &Visit<'_>,
+) -> Result<Vec<SessionTicket>, KeysMissing> {
+    let mut keys = sessions.keys.load()?;
+    let unknown = |(_, value): (&Arc<str>, &[u8])| names_unknown_key(value, &keys.ring);
+    if session_cookies(visit).any(unknown) {
+        keys = sessions.newest_keys().await?;
+    }
     let opened = session_cookies(visit).filter_map(|(zone, value)| {
         let claims = SessionClaims::open(value, &keys.ring, zone).ok()?;
         Some(SessionTicket {
@@ -150,8 +157,14 @@ async fn open_cookie(
     zone: &Arc<str>,
     value: &[u8],
 ) -> Result<Arc<Alias>, Unfit> {
-    let keys = sessions.keys.load().map_err(|_| Unfit::Unavailable)?;
-    let claims = SessionClaims::open(value, &keys.ring, zone)?;
+    let missing = |_: KeysMissing| Unfit::Unavailable;
+    let mut keys = sessions.keys.load().map_err(missing)?;
+    let mut opened = SessionClaims::open(value, &keys.ring, zone);
+    if opened.is_err() && names_unknown_key(value, &keys.ring) {
+        keys = sessions.newest_keys().await.map_err(missing)?;
+        opened = SessionClaims::open(value, &keys.ring, zone);
+    }
+    let claims = opened?;
     claims.check_times(visit.now)?;
     let spec = claims.session_spec();
     let known = sessions.cache.find(claims.session_id);

@@ -103,16 +103,18 @@ impl Served {
 pub(super) async fn policy_calls(config: &Config) -> Result<Served, String> {
     match &config.policy_server.kind {
         PolicyServerKind::Native {
-            urls,
+            servers,
             ca_file,
             agent_secret,
+            client_certificate,
             timeout,
         } => {
             let settings = NativeSettings {
-                urls: urls.iter().map(ToString::to_string).collect(),
+                servers: servers.clone(),
                 ca_file: ca_file.clone(),
                 agent_name: config.agent_name.clone(),
                 agent_secret: agent_secret.clone(),
+                client_certificate: client_certificate.clone(),
                 timeout: *timeout,
             };
             let client = NativeClient::new(&settings).map_err(|error| error.to_string())?;

@@ -96,6 +96,8 @@ pub const POLL_INTERVAL: Duration = Duration::from_secs(2);
 
 /// The end of a session is remembered for twice as long, so that no answer under way can outlast it.
 pub const MAX_POLICY_TIMEOUT: Duration = Duration::from_secs(30);
+/// Each that fails gets a share of one call's time, and its shares must not become too short to answer in.
+pub const MAX_POLICY_SERVERS: usize = 16;
 
 /// Header fields of one request, cookie crumbs counted one by one: browsers send a few dozen. HTTP/2
 /// compresses repeated ones to a byte each, so their bytes alone say nothing of their memory.

@@ -82,6 +82,8 @@ pub async fn from_credentials(
                 subject: certificate.subject.clone(),
                 issuer: certificate.issuer.clone(),
                 fingerprint: certificate.fingerprint.clone(),
+                common_names: certificate.common_names.clone(),
+                emails: certificate.emails.clone(),
             };
             (certificate.fingerprint.clone().into_bytes(), credentials)
         }
@@ -110,7 +112,9 @@ async fn log_in(
     key: Box<[u8]>,
     credentials: Credentials,
 ) -> Result<Arc<Alias>, Unfit> {
-    let previous = authenticate::tickets(sessions, visit).unwrap_or_default();
+    let previous = authenticate::tickets(sessions, visit)
+        .await
+        .unwrap_or_default();
     let call = super::LoginCall::new(
         visit,
         realm,

@@ -110,7 +110,9 @@ pub async fn submit(
     };
     let realm = realm_of(visit, &wanted).ok_or(Denial::NotFound)?;
     let resource = visit.resource_context_of(&wanted);
-    let previous = authenticate::tickets(sessions, visit).unwrap_or_default();
+    let previous = authenticate::tickets(sessions, visit)
+        .await
+        .unwrap_or_default();
     match LoginCall::new(visit, &realm, resource, credentials, previous)
         .run(sessions)
         .await

@@ -68,7 +68,10 @@ pub async fn run(sessions: Arc<Sessions>) {
                 false => Err(PolicyError::NoConnection),
             };
             // A server that cannot be reached need not be asked for each; one refusal says nothing of the next.
-            reachable = !matches!(told, Err(PolicyError::NoConnection | PolicyError::TimedOut));
+            reachable = !matches!(
+                told,
+                Err(PolicyError::NoConnection | PolicyError::TimedOut | PolicyError::Unavailable)
+            );
             if told.is_ok() || now.since(since) > KEPT_FOR {
                 sessions.unsent_logouts.lock().remove(&id);
             }

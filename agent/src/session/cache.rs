@@ -78,6 +78,8 @@ pub struct SessionCache {
 struct Registry {
     sessions: HashMap<SessionId, Weak<CachedSession>>,
     sweep_at: usize,
+    /// Through when every session ended, by the policy server's clock, and when that was announced.
+    all_ended: Option<(Timestamp, Instant)>,
 }
 
 impl SessionCache {
@@ -151,6 +153,13 @@ impl SessionCache {
         if user_ended.is_some_and(|ended| session.started <= ended) {
             return Err(Reason::REVOKED_SESSION);
         }
+        // As long as for one user: by then the policy server gives no answer that does not know of it.
+        let all_ended = registry
+            .all_ended
+            .filter(|(_, at)| at.elapsed() < ENDED_FOR);
+        if all_ended.is_some_and(|(through, _)| session.started <= through) {
+            return Err(Reason::REVOKED_SESSION);
+        }
         let id = session.id;
         if let Some(known) = registry.sessions.get(&id).and_then(Weak::upgrade) {
             return known.update(session, generation, now).map(|()| known);
@@ -180,6 +189,18 @@ impl SessionCache {
         for session in registry.sessions.values().filter_map(Weak::upgrade) {
             let state = session.state();
             if state.identity.universal_id == universal_id && state.started <= through {
+                session.end(Reason::REVOKED_SESSION);
+            }
+        }
+    }
+
+    /// Ends every session that started no later than `through`, by the policy server's clock.
+    pub fn end_all(&self, through: Timestamp) {
+        let mut registry = self.registry();
+        let known = registry.all_ended.map_or(through, |(known, _)| known);
+        registry.all_ended = Some((through.max(known), Instant::now()));
+        for session in registry.sessions.values().filter_map(Weak::upgrade) {
+            if session.state().started <= through {
                 session.end(Reason::REVOKED_SESSION);
             }
         }

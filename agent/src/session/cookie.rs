@@ -20,7 +20,7 @@ const MAX_CLOCK_SKEW: Duration = Duration::from_secs(60);
 /// A cookie that cannot be used; always the same, whatever is wrong with it.
 pub const INVALID: Reason = Reason::INVALID_SESSION;
 
-/// There are no agent keys yet.
+/// There are no agent keys yet, or not the newest.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("no agent keys have been received from the policy server yet")]
 pub struct KeysMissing;
@@ -144,6 +144,11 @@ impl SessionClaims {
     pub fn session_spec(&self) -> SessionSpec {
         SessionSpec::new(self.session_spec.clone())
     }
+}
+
+/// Whether a cookie value claims to be sealed with a key that is not here. Strangers can make it do so.
+pub fn names_unknown_key(text: &[u8], ring: &AgentKeyRing) -> bool {
+    seal::key_id(text, TokenType::Session).is_some_and(|id| ring.find(id).is_none())
 }
 
 #[cfg(test)]

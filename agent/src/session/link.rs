@@ -1,18 +1,29 @@
 //! The link to the policy server: agent keys, and the events that keep the cache true.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use policy_client::{EventStream, PolicyError};
+use futures_util::future::{Fuse, FusedFuture as _, FutureExt as _};
+use policy_client::{EventStream, PolicyError, jitter};
 use policy_protocol::{EventKind, EventPosition, Reason};
+use tokio::time::Instant;
 
 use super::Sessions;
 
-/// Pause before the first attempt to reconnect; doubled up to [`MAX_PAUSE`].
-const MIN_PAUSE: Duration = Duration::from_millis(50);
+/// The longest pause before the first attempt to reconnect; doubled up to [`MAX_PAUSE`]. Pauses are random:
+/// a thousand agents that lost the same server come to the next over this time, not at one moment.
+const MIN_PAUSE: Duration = Duration::from_millis(200);
 /// An agent is back within this time of its policy server.
 const MAX_PAUSE: Duration = Duration::from_secs(2);
+/// Keys are fetched without an announcement as well, at least this long after the last time and at most
+/// [`KEYS_JITTER`] later: it bounds what a lost message can cost.
+const KEYS_EVERY: Duration = Duration::from_secs(4 * 60);
+const KEYS_JITTER: Duration = Duration::from_secs(2 * 60);
+/// After a rollover keys are fetched once more within this time: the call may have reached a policy server
+/// that had not heard of it yet.
+const KEYS_AGAIN: Duration = Duration::from_secs(10);
 
 /// Keeps the link up, for ever.
 pub async fn run(sessions: Arc<Sessions>) {
@@ -21,19 +32,23 @@ pub async fn run(sessions: Arc<Sessions>) {
     loop {
         match connect(&sessions, position.clone()).await {
             Ok(stream) => {
-                pause = MIN_PAUSE;
+                let begun = Instant::now();
                 listen(&sessions, stream, &mut position).await;
                 tracing::warn!(
                     "the event stream of the policy server was lost; cached sessions are validated anew"
                 );
+                // A stream that broke as soon as it began is no better than none.
+                if begun.elapsed() >= MAX_PAUSE {
+                    pause = MIN_PAUSE;
+                }
             }
             Err(error) => {
-                tracing::warn!(%error, retry_in = ?pause, "no link to the policy server");
+                tracing::warn!(%error, retry_within = ?pause, "no link to the policy server");
             }
         }
         sessions.trust.lost();
         sessions.metrics.events_connected.set(0);
-        tokio::time::sleep(pause).await;
+        tokio::time::sleep(jitter::up_to(pause)).await;
         pause = (pause * 2).min(MAX_PAUSE);
     }
 }
@@ -44,89 +59,96 @@ async fn connect(
 ) -> Result<EventStream, PolicyError> {
     // The stream first: a rollover between the two calls is then announced, not missed.
     let stream = sessions.policy.events(position).await?;
-    load_keys(sessions).await?;
+    sessions.load_keys().await?;
     Ok(stream)
 }
 
+/// Heeds events until the stream is lost, or there are keys that cannot be had.
 async fn listen(
     sessions: &Sessions,
     mut stream: EventStream,
     position: &mut Option<EventPosition>,
 ) {
-    while let Some(Ok(event)) = stream.next().await {
-        match event.kind {
-            EventKind::Hello { gap } => {
-                sessions.trust.regained(gap);
-                sessions.metrics.events_connected.set(1);
-                tracing::info!(gap, "listening to the policy server");
+    // Beside the events: the end of a session must not wait for keys.
+    let mut loading = pin!(Fuse::terminated());
+    let mut keys_due = pin!(tokio::time::sleep(KEYS_EVERY + jitter::up_to(KEYS_JITTER)));
+    let mut keys_rolled = false;
+    loop {
+        tokio::select! {
+            biased;
+            event = stream.next() => {
+                let Some(Ok(event)) = event else { return };
+                keys_rolled |= event.kind == EventKind::KeysRolled;
+                heed(sessions, event.kind);
+                *position = Some(event.position);
             }
-            EventKind::Heartbeat | EventKind::AgentsChanged => {}
-            EventKind::SessionRevoked { session_id } => {
-                sessions.metrics.revocations.inc();
-                sessions.cache.end(session_id, Reason::REVOKED_SESSION);
-            }
-            EventKind::UserRevoked {
-                universal_id,
-                through,
-            } => sessions.cache.end_user(&universal_id, through),
-            // Each session is asked for anew, and the policy server knows which of them are over.
-            EventKind::CacheFlush | EventKind::AllRevoked { .. } => sessions.trust.doubt(),
-            EventKind::KeysRolled => {
-                if load_keys(sessions).await.is_err() {
+            loaded = &mut loading => {
+                let loaded: Result<(), PolicyError> = loaded;
+                if loaded.is_err() {
                     return;
                 }
             }
+            () = &mut keys_due, if loading.is_terminated() => {
+                keys_due
+                    .as_mut()
+                    .reset(Instant::now() + KEYS_EVERY + jitter::up_to(KEYS_JITTER));
+                loading.set(sessions.load_keys().fuse());
+            }
         }
-        *position = Some(event.position);
+        // What was fetched before a rollover does not count.
+        if keys_rolled && loading.is_terminated() {
+            keys_rolled = false;
+            keys_due
+                .as_mut()
+                .reset(Instant::now() + jitter::up_to(KEYS_AGAIN));
+            loading.set(sessions.load_keys().fuse());
+        }
     }
 }
 
-async fn load_keys(sessions: &Sessions) -> Result<(), PolicyError> {
-    let set = sessions.policy.agent_keys().await?;
-    match sessions.keys.replace(&set) {
-        Ok(true) => sessions.cache.flush(),
-        Ok(false) => {}
-        Err(error) => {
-            tracing::error!(%error, "the agent keys cannot be used");
-            return Err(PolicyError::Protocol);
+fn heed(sessions: &Sessions, event: EventKind) {
+    match event {
+        EventKind::Hello { gap } => {
+            sessions.trust.regained(gap);
+            sessions.metrics.events_connected.set(1);
+            tracing::info!(gap, "listening to the policy server");
+        }
+        EventKind::Heartbeat | EventKind::KeysRolled | EventKind::AgentsChanged => {}
+        EventKind::SessionRevoked { session_id } => {
+            sessions.metrics.revocations.inc();
+            sessions.cache.end(session_id, Reason::REVOKED_SESSION);
+        }
+        EventKind::UserRevoked {
+            universal_id,
+            through,
+        } => sessions.cache.end_user(&universal_id, through),
+        EventKind::AllRevoked { through } => sessions.cache.end_all(through),
+        EventKind::CacheFlush => sessions.trust.doubt(),
+        EventKind::Unknown => {
+            tracing::warn!(
+                "the policy server tells something that this version does not understand"
+            );
+            sessions.trust.doubt();
         }
     }
-    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
-    use policy_client::native::{NativeClient, NativeSettings};
     use policy_protocol::{
-        AuthScheme, Event, Identity, ManualClock, ProtectionLevel, Secret, Session, SessionId,
-        SessionSpec, Timestamp,
+        AuthScheme, Event, Identity, KeyId, ProtectionLevel, Session, SessionId, SessionSpec,
+        Timestamp,
     };
+    use tokio::sync::mpsc;
 
     use super::*;
-    use crate::telemetry::metrics::Metrics;
+    use crate::session::scripted_policy::ScriptedPolicy;
 
     /// The agent's time. The policy server's clock is a minute behind.
     const NOW: Timestamp = Timestamp(1_800_000_000);
 
-    /// Of an agent that cannot reach its policy server.
-    fn sessions() -> Sessions {
-        let dir = tempfile::tempdir().unwrap();
-        let ca_file = dir.path().join("ca.pem");
-        let ca = rcgen::generate_simple_self_signed(vec![String::from("localhost")]).unwrap();
-        std::fs::write(&ca_file, ca.cert.pem()).unwrap();
-        let unreachable = NativeClient::new(&NativeSettings {
-            urls: vec![String::from("https://localhost:1")],
-            ca_file: Some(ca_file),
-            agent_name: String::from("a"),
-            agent_secret: Secret::new(String::from("b")),
-            timeout: Duration::from_secs(1),
-        });
-        Sessions::new(
-            Arc::new(unreachable.unwrap()),
-            Arc::new(ManualClock::at(NOW)),
-            Arc::new(Metrics::new(1)),
-            1 << 20,
-        )
+    fn sessions() -> Arc<Sessions> {
+        ScriptedPolicy::new(7).sessions(NOW)
     }
 
     fn session(id: u8, started: Timestamp) -> Session {
@@ -147,14 +169,101 @@ mod tests {
         }
     }
 
-    async fn hear(sessions: &Sessions, kind: EventKind) {
+    fn event(kind: EventKind) -> Event {
         let position = EventPosition {
             instance: String::from("i"),
             sequence: 1,
         };
-        let event = Event { position, kind };
-        let stream = Box::pin(futures_util::stream::iter([Ok(event)]));
+        Event { position, kind }
+    }
+
+    async fn hear(sessions: &Sessions, kind: EventKind) {
+        let stream = Box::pin(futures_util::stream::iter([Ok(event(kind))]));
         listen(sessions, stream, &mut None).await;
+    }
+
+    /// An agent that listens, and what speaks to it.
+    fn listening(sessions: &Arc<Sessions>) -> mpsc::UnboundedSender<EventKind> {
+        let (speaker, ears) = mpsc::unbounded_channel();
+        let stream = futures_util::stream::unfold(ears, |mut ears| async move {
+            let kind = ears.recv().await?;
+            Some((Ok(event(kind)), ears))
+        });
+        let sessions = Arc::clone(sessions);
+        tokio::spawn(async move { listen(&sessions, Box::pin(stream), &mut None).await });
+        speaker
+    }
+
+    async fn until(what: &str, condition: impl Fn() -> bool) {
+        for _ in 0..10_000 {
+            if condition() {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+        panic!("never: {what}");
+    }
+
+    fn current_key(sessions: &Sessions) -> Option<KeyId> {
+        Some(sessions.keys.load().ok()?.ring.current().id())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_rollover_is_fetched_at_once_and_once_more_soon_after() {
+        let policy = ScriptedPolicy::new(7);
+        let sessions = policy.sessions(NOW);
+        let speaker = listening(&sessions);
+        speaker.send(EventKind::KeysRolled).unwrap();
+        until("the key", || current_key(&sessions) == Some(KeyId(7))).await;
+        // The server that was asked had not heard of the last rollover.
+        *policy.current.lock().unwrap() = Some(8);
+        tokio::time::sleep(KEYS_AGAIN).await;
+        until("the next key", || current_key(&sessions) == Some(KeyId(8))).await;
+        assert_eq!(policy.asked(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn keys_are_fetched_from_time_to_time_without_being_announced() {
+        let policy = ScriptedPolicy::new(7);
+        let sessions = policy.sessions(NOW);
+        let _speaker = listening(&sessions);
+        tokio::time::sleep(KEYS_EVERY - Duration::from_secs(1)).await;
+        assert_eq!(policy.asked(), 0);
+        for fetched in 1..4 {
+            tokio::time::sleep(KEYS_EVERY + KEYS_JITTER).await;
+            assert!(policy.asked() >= fetched);
+        }
+        assert!(policy.asked() <= 5);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_end_of_a_session_does_not_wait_for_keys() {
+        let policy = ScriptedPolicy::new(7);
+        let sessions = policy.sessions(NOW);
+        let alive = sessions.cache.adopt(session(1, NOW), 0, NOW).unwrap();
+        policy.answers.forget_permits(usize::MAX);
+        let speaker = listening(&sessions);
+        speaker.send(EventKind::KeysRolled).unwrap();
+        until("the call", || policy.asked() == 1).await;
+        // Announced while the first answer is under way: that one does not count.
+        speaker.send(EventKind::KeysRolled).unwrap();
+        let session_id = SessionId::from_bytes([1; 20]);
+        speaker
+            .send(EventKind::SessionRevoked { session_id })
+            .unwrap();
+        until("the end", || alive.check_alive().is_err()).await;
+        assert_eq!(policy.asked(), 1);
+        policy.answers.add_permits(2);
+        until("the second call", || policy.asked() == 2).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn keys_that_cannot_be_had_end_the_link() {
+        let policy = ScriptedPolicy::new(7);
+        *policy.current.lock().unwrap() = None;
+        let speaker = listening(&policy.sessions(NOW));
+        speaker.send(EventKind::KeysRolled).unwrap();
+        until("the end", || speaker.is_closed()).await;
     }
 
     #[tokio::test]
@@ -173,10 +282,23 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_flush_puts_what_was_validated_in_doubt() {
+    async fn a_flush_or_something_unknown_puts_what_was_validated_in_doubt() {
         let sessions = sessions();
-        let before = sessions.trust.generation();
-        hear(&sessions, EventKind::CacheFlush).await;
-        assert_ne!(sessions.trust.generation(), before);
+        for kind in [EventKind::CacheFlush, EventKind::Unknown] {
+            let before = sessions.trust.generation();
+            hear(&sessions, kind).await;
+            assert_ne!(sessions.trust.generation(), before);
+        }
+    }
+
+    #[tokio::test]
+    async fn the_end_of_all_sessions_spares_those_that_begin_later() {
+        let sessions = sessions();
+        let adopt = |session| sessions.cache.adopt(session, 0, NOW);
+        let before = adopt(session(1, NOW)).unwrap();
+        hear(&sessions, EventKind::AllRevoked { through: NOW }).await;
+        assert!(before.check_alive().is_err());
+        assert!(adopt(session(2, NOW)).is_err());
+        assert!(adopt(session(3, Timestamp(NOW.0 + 1))).is_ok());
     }
 }

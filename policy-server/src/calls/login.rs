@@ -9,7 +9,7 @@ use policy_protocol::message::{Credentials, LoginAnswer, LoginRequest, SessionSu
 use policy_protocol::{AuthScheme, ProtectionLevel, Reason, SessionId};
 
 use crate::audit::{AuditEvent, Record};
-use crate::directory::{Authentication, DirectoryError, User};
+use crate::directory::{Authentication, CertificateFacts, DirectoryError, PasswordState, User};
 use crate::server::{CLOCK_SKEW, PolicyServer, failure};
 use crate::spec::{SessionType, Spec, address_bytes};
 
@@ -48,14 +48,15 @@ impl PolicyServer {
         let (user, reason) = match self.identify(realm.auth_scheme, credentials).await? {
             Outcome::Accepted(user) => (Some(user), Reason::NONE),
             Outcome::Rejected(user, reason) => {
-                let user = user.identity.universal_id.as_str();
                 Record {
                     event: AuditEvent::AuthReject,
-                    user,
+                    user: &user.identity.universal_id,
+                    directory: &user.identity.directory.name,
                     reason,
                     ..record
                 }
-                .write();
+                .write(&self.audit)
+                .await?;
                 (None, reason)
             }
             Outcome::Unknown(reason) => {
@@ -64,7 +65,8 @@ impl PolicyServer {
                     reason,
                     ..record
                 }
-                .write();
+                .write(&self.audit)
+                .await?;
                 (None, reason)
             }
         };
@@ -136,13 +138,17 @@ impl PolicyServer {
             .await
             .map_err(failure)?;
         self.check_store(&keys)?;
-        let user_id = identity.universal_id.as_str();
-        Record {
-            user: user_id,
+        let record = Record {
+            user: &identity.universal_id,
+            directory: &identity.directory.name,
             session: Some(spec.id),
             ..record
+        };
+        if let Err(error) = record.write(&self.audit).await {
+            // Nobody will ever hold it.
+            _ = self.end_session_of_spec(&spec).await;
+            return Err(error);
         }
-        .write();
         Ok(LoginAnswer::Yes {
             session: Box::new(spec.session(sealed, &user, &self.limits)),
         })
@@ -161,31 +167,47 @@ impl PolicyServer {
                     user_name,
                     password,
                 },
-            ) => self.directory.authenticate(&user_name, password).await,
+            ) => self.directories.authenticate(&user_name, password).await,
             (
                 AuthScheme::Certificate,
                 Credentials::Certificate {
                     subject,
+                    issuer,
                     fingerprint,
-                    ..
+                    common_names,
+                    emails,
                 },
-            ) => self
-                .directory
-                .find_certificate(&fingerprint, &subject)
-                .await
-                .map(|user| user.map_or(Authentication::UnknownUser, Authentication::Accepted)),
+            ) => {
+                let certificate = CertificateFacts {
+                    fingerprint: &fingerprint,
+                    subject: &subject,
+                    issuer: &issuer,
+                    common_names: &common_names,
+                    emails: &emails,
+                };
+                let found = self.directories.find_certificate(certificate).await;
+                found.map(|user| match user {
+                    Some(user) => Authentication::Accepted(user, PasswordState::Good),
+                    None => Authentication::UnknownUser,
+                })
+            }
             _ => return Ok(Outcome::Unknown(Reason::UNSUPPORTED_SCHEME)),
         };
         let authentication = authentication.map_err(|error| match error {
             DirectoryError::Busy => PolicyError::Unavailable,
-            DirectoryError::Failure => failure(error),
+            other => failure(other),
         });
         Ok(match authentication? {
-            Authentication::Accepted(user) if user.disabled => {
+            Authentication::Accepted(user, _) if user.disabled => {
                 Outcome::Rejected(user, Reason::USER_DISABLED)
             }
-            Authentication::Accepted(user) => Outcome::Accepted(user),
-            Authentication::WrongPassword(user) => Outcome::Rejected(user, Reason::UNKNOWN_USER),
+            Authentication::Accepted(user, PasswordState::Good | PasswordState::WillExpire(_)) => {
+                Outcome::Accepted(user)
+            }
+            Authentication::Accepted(user, state) => Outcome::Rejected(user, state.reason()),
+            Authentication::WrongPassword(user) | Authentication::Locked(user) => {
+                Outcome::Rejected(user, Reason::UNKNOWN_USER)
+            }
             Authentication::UnknownUser => Outcome::Unknown(Reason::UNKNOWN_USER),
         })
     }

@@ -29,11 +29,13 @@ impl PolicyServer {
         self.check_store(&keys)?;
         Record {
             user: &spec.universal_id,
+            directory: &spec.directory_name,
             realm: &spec.auth_context,
             session: Some(spec.id),
             ..Record::new(AuditEvent::AuthLogout, agent, &request.transaction_id)
         }
-        .write();
+        .write(&self.audit)
+        .await?;
         Ok(LogoutAnswer::Yes)
     }
 

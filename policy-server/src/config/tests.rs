@@ -1,3 +1,4 @@
+use super::directories::DirectoryKind;
 use super::*;
 
 fn parse(text: &str) -> Result<PolicyServerConfig, Problems> {
@@ -8,13 +9,19 @@ fn parse(text: &str) -> Result<PolicyServerConfig, Problems> {
 fn the_shortest_configuration_has_safe_defaults() {
     let config = parse("state_dir = \"state\"\nusers_file = \"/srv/users.toml\"").unwrap();
     assert_eq!(config.state_dir, Path::new("/etc/doorward/state"));
-    assert_eq!(config.users_file, Path::new("/srv/users.toml"));
+    let [users] = config.directories.as_slice() else {
+        panic!("{config:?}");
+    };
+    assert_eq!((&*users.oid, &*users.name), ("file", "users"));
+    assert!(
+        matches!(&users.kind, DirectoryKind::File(file) if file.path == Path::new("/srv/users.toml") && !file.writable)
+    );
     assert_eq!(config.limits, Limits::default());
     assert_eq!(
         config.agent_key_rollover,
         PolicyServerConfig::DEFAULT_ROLLOVER
     );
-    assert!(config.agents.is_empty() && config.policies.is_empty());
+    assert!(config.agents.is_empty() && config.policies_file.is_none());
     assert!(config.admin_secret.is_none() && config.listen.is_none());
 }
 
@@ -33,23 +40,6 @@ key_file = "key.pem"
 [limits]
 max_timeout = "60d"
 idle_timeout = "soon"
-[[policies]]
-name = "p"
-realm = "r"
-hosts = ["app.test:8443"]
-resource = "app"
-actions = ["get"]
-ttl = "2h"
-responses = [
-    { header = "x y", value = "v" },
-    { cookie = "c", value = "a\nb" },
-    { header = "x", cookie = "y", value = "v" },
-    { header = "x" },
-]
-[[policies]]
-name = "p"
-realm = "r"
-resource = "/a?b"
 "#;
     let problems = parse(text).unwrap_err();
     let found: Vec<_> = problems
@@ -68,22 +58,13 @@ resource = "/a?b"
         (8, "listen.address"),
         (12, "limits.max_timeout"),
         (13, "limits.idle_timeout"),
-        (17, "policies.p.hosts"),
-        (18, "policies.p.resource"),
-        (15, "policies.p.actions"),
-        (20, "policies.p.ttl"),
-        (22, "policies.p.responses"),
-        (23, "policies.p.responses"),
-        (15, "policies.p.responses"),
-        (28, "policies.p"),
-        (30, "policies.p.resource"),
     ] {
         assert!(
             found.contains(&expected),
             "{expected:?} is not in\n{problems}"
         );
     }
-    assert_eq!(found.len(), 16, "{problems}");
+    assert_eq!(found.len(), 6, "{problems}");
 }
 
 #[test]
@@ -144,7 +125,7 @@ fn the_schema_describes_every_section() {
         "agent_key_rollover",
         "secret_file",
         "idle_timeout",
-        "responses",
+        "policies_file",
     ] {
         assert!(schema.contains(key), "{key}");
     }

@@ -411,6 +411,62 @@ fn every_mistake_about_the_policy_server_is_told_of_its_key() {
                 .to_owned(),
             "agent_secret_file",
         ),
+        (
+            format!("{embedded}\nclusters = [{{ urls = [\"https://a\"] }}]"),
+            "clusters",
+        ),
+        (
+            format!("{embedded}\nclient_key_file = \"tls/agent.key\""),
+            "client_key_file",
+        ),
+        (
+            format!("{native}urls = [\"https://a\"]\nclusters = [{{ urls = [\"https://b\"] }}]"),
+            "clusters",
+        ),
+        (
+            format!("{native}clusters = [{{ urls = [\"https://a\"] }}, {{ urls = [] }}]"),
+            "clusters[1].urls",
+        ),
+        (
+            format!(
+                "{native}clusters = [{{ urls = [\"https://a\"] }}, {{ urls = [\"http://b\"] }}]"
+            ),
+            "clusters[1].urls[0]",
+        ),
+        (
+            format!(
+                "{native}clusters = [{{ urls = [\"https://a\"] }}, {{ urls = [\"https://a\"] }}]"
+            ),
+            "clusters[1].urls[0]",
+        ),
+        (
+            format!("{native}urls = [\"https://a\"]\nfailover_threshold = 50"),
+            "failover_threshold",
+        ),
+        (
+            format!(
+                "{native}clusters = [{{ urls = [\"https://a\"] }}, {{ urls = [\"https://b\"] }}]\nfailover_threshold = 101"
+            ),
+            "failover_threshold",
+        ),
+        (
+            format!("{native}urls = [\"https://a\"]\nbalance = \"random\""),
+            "balance",
+        ),
+        (
+            format!("{native}urls = [\"https://a\"]\nclient_cert_file = \"tls/agent.pem\""),
+            "client_key_file",
+        ),
+        (
+            format!("{native}urls = [\"https://a\"]\nclient_key_file = \"tls/agent.key\""),
+            "client_cert_file",
+        ),
+        (
+            format!(
+                "{native}urls = [\"https://a\"]\nclient_cert_file = \"policy.toml\"\nclient_key_file = \"tls/agent.key\""
+            ),
+            "client_cert_file",
+        ),
     ] {
         assert_eq!(
             keys(swap(embedded, &server)),
@@ -429,7 +485,35 @@ fn the_agent_secret_is_read_without_its_line_break() {
     let PolicyServerKind::Native { agent_secret, .. } = &config.policy_server.kind else {
         panic!("native")
     };
-    assert_eq!(agent_secret.expose(), "correct horse battery");
+    let secret = agent_secret.as_ref().map(|secret| secret.expose().as_str());
+    assert_eq!(secret, Some("correct horse battery"));
+}
+
+#[test]
+fn clusters_of_policy_servers_and_a_certificate_in_place_of_the_secret() {
+    let config = sound(&swap(
+        "kind = \"embedded\"\nconfig_file = \"policy.toml\"",
+        "kind = \"native\"\nbalance = \"round_robin\"\nfailover_threshold = 50\nclient_cert_file = \"tls/agent.pem\"\nclient_key_file = \"tls/agent.key\"\nclusters = [{ urls = [\"https://a\", \"https://b:1\"] }, { urls = [\"https://c\"] }]",
+    )(SMALL.to_owned()));
+    let PolicyServerKind::Native {
+        servers,
+        agent_secret,
+        client_certificate,
+        ..
+    } = &config.policy_server.kind
+    else {
+        panic!("native")
+    };
+    assert!(agent_secret.is_none() && client_certificate.is_some());
+    let expected = ServerList {
+        clusters: vec![
+            vec!["https://a/".to_owned(), "https://b:1/".to_owned()],
+            vec!["https://c/".to_owned()],
+        ],
+        balance: policy_client::Balance::RoundRobin,
+        failover_threshold: 50,
+    };
+    assert_eq!(*servers, expected);
 }
 
 #[test]

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use http::Uri;
+use policy_client::{Balance, ClientCertificate, ServerList};
 
 use super::files::Files;
-use super::{names, positive, whole_seconds};
+use super::{names, positive, unique, whole_seconds};
 use crate::config::defaults;
 use crate::config::file::policy_server as file;
 use crate::config::report::Spot;
@@ -44,8 +45,12 @@ fn embedded(
 ) -> Option<PolicyServerKind> {
     for (given, key) in [
         (!file.urls.is_empty(), "urls"),
+        (!file.clusters.is_empty(), "clusters"),
+        (file.failover_threshold != 0, "failover_threshold"),
         (file.ca_file.is_some(), "ca_file"),
         (file.agent_secret_file.is_some(), "agent_secret_file"),
+        (file.client_cert_file.is_some(), "client_cert_file"),
+        (file.client_key_file.is_some(), "client_key_file"),
     ] {
         if given {
             spot.key(key)
@@ -71,31 +76,124 @@ fn native(
         spot.key("config_file")
             .problem("only an embedded policy server is configured here");
     }
-    if file.urls.is_empty() {
-        spot.key("urls")
-            .problem_with_hint("missing", "such as [\"https://policy.example.com:44443\"]");
-    }
-    let urls: Vec<Option<Uri>> = file
-        .urls
-        .iter()
-        .enumerate()
-        .map(|(index, text)| server(text, &spot.key("urls").index(index)))
-        .collect();
+    let servers = servers(file, spot);
     let ca_file = files.certificates(file.ca_file.as_ref(), &spot.key("ca_file"));
+    let client_certificate = client_certificate(file, files, spot);
     let secret_spot = spot.key("agent_secret_file");
-    if file.agent_secret_file.is_none() {
-        secret_spot.problem("missing: a file with the secret that this agent was registered with");
-    }
-    let secret = file
-        .agent_secret_file
-        .as_ref()
-        .and_then(|path| files.secret(path, &secret_spot));
+    let agent_secret = match &file.agent_secret_file {
+        Some(path) => files.secret(path, &secret_spot).map(Some),
+        None if file.client_cert_file.is_some() => Some(None),
+        None => {
+            secret_spot.problem_with_hint(
+                "missing: a file with the secret that this agent was registered with",
+                "or client_cert_file and client_key_file",
+            );
+            None
+        }
+    };
     Some(PolicyServerKind::Native {
-        urls: urls.into_iter().collect::<Option<_>>()?,
+        servers: servers?,
         ca_file: ca_file?,
-        agent_secret: secret?,
+        agent_secret: agent_secret?,
+        client_certificate: client_certificate?,
         timeout: timeout?,
     })
+}
+
+fn servers(file: &file::PolicyServer, spot: &Spot<'_>) -> Option<ServerList> {
+    if !file.urls.is_empty() && !file.clusters.is_empty() {
+        spot.key("clusters")
+            .problem("urls is given as well: one or the other");
+        return None;
+    }
+    let groups: Vec<(&[String], Spot<'_>)> = if file.clusters.is_empty() {
+        vec![(&file.urls, spot.key("urls"))]
+    } else {
+        let spot = |index| spot.key("clusters").index(index).key("urls");
+        let clusters = file.clusters.iter().enumerate();
+        clusters
+            .map(|(index, cluster)| (cluster.urls.as_slice(), spot(index)))
+            .collect()
+    };
+    for (_, spot) in groups.iter().filter(|(urls, _)| urls.is_empty()) {
+        spot.problem_with_hint("missing", "such as [\"https://policy.example.com:44443\"]");
+    }
+    let listed = || {
+        groups.iter().flat_map(|(urls, spot)| {
+            let urls = urls.iter().enumerate();
+            urls.map(|(index, url)| (url.as_str(), spot.index(index)))
+        })
+    };
+    let different = unique(listed(), "this address");
+    if listed().count() > defaults::MAX_POLICY_SERVERS {
+        let most = defaults::MAX_POLICY_SERVERS;
+        spot.problem(format!("names more than {most} servers"));
+        return None;
+    }
+    let threshold = threshold(file, &spot.key("failover_threshold"));
+    // Every address is looked at before any mistake counts.
+    let clusters: Vec<Vec<Option<String>>> = groups
+        .iter()
+        .map(|(urls, spot)| {
+            let urls = urls.iter().enumerate();
+            urls.map(|(index, url)| server(url, &spot.index(index)).map(|url| url.to_string()))
+                .collect()
+        })
+        .collect();
+    let clusters: Option<Vec<Vec<String>>> = clusters
+        .into_iter()
+        .map(|cluster| cluster.into_iter().collect())
+        .collect();
+    Some(ServerList {
+        clusters: clusters.filter(|_| different)?,
+        balance: match file.balance {
+            file::Balance::Ordered => Balance::Ordered,
+            file::Balance::RoundRobin => Balance::RoundRobin,
+        },
+        failover_threshold: threshold?,
+    })
+}
+
+fn threshold(file: &file::PolicyServer, spot: &Spot<'_>) -> Option<u8> {
+    let threshold = file.failover_threshold;
+    if threshold > 100 {
+        spot.problem("must be between 0 and 100");
+        return None;
+    }
+    if threshold > 0 && file.clusters.len() < 2 {
+        spot.problem("means nothing without a second cluster");
+        return None;
+    }
+    Some(threshold)
+}
+
+/// The outer None means that a problem was reported.
+#[expect(clippy::option_option, reason = "absent and wrong are two things")]
+fn client_certificate(
+    file: &file::PolicyServer,
+    files: &Files<'_>,
+    spot: &Spot<'_>,
+) -> Option<Option<ClientCertificate>> {
+    let (cert, key) = (spot.key("client_cert_file"), spot.key("client_key_file"));
+    match (&file.client_cert_file, &file.client_key_file) {
+        (None, None) => Some(None),
+        (Some(cert_file), Some(key_file)) => {
+            let cert_file = files.pem(cert_file, "CERTIFICATE", &cert);
+            let key_file = files.pem(key_file, "PRIVATE KEY", &key);
+            Some(Some(ClientCertificate {
+                cert_file: cert_file?,
+                key_file: key_file?,
+            }))
+        }
+        (None, Some(_)) => {
+            cert.problem("missing: client_key_file is its key");
+            None
+        }
+        (Some(_), None) => {
+            key.problem("missing: the key of client_cert_file");
+            None
+        }
+    }
 }
 
 fn server(text: &str, spot: &Spot<'_>) -> Option<Uri> {

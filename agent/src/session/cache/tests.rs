@@ -104,6 +104,26 @@ fn a_user_is_ended_through_the_time_told_and_no_event_takes_that_back() {
 }
 
 #[test]
+fn all_sessions_end_through_the_time_told_and_an_answer_under_way_revives_none() {
+    let cache = SessionCache::new(1 << 20);
+    let alice = cache.adopt(session(1, "alice"), 0, NOW).unwrap();
+    let bob = cache.adopt(session(2, "bob"), 0, NOW).unwrap();
+    let mut later = session(3, "carol");
+    later.started = Timestamp(NOW.0 + 1);
+    let carol = cache.adopt(later.clone(), 0, NOW).unwrap();
+    cache.end_all(NOW);
+    assert!(alice.check_alive().is_err() && bob.check_alive().is_err());
+    assert!(carol.check_alive().is_ok());
+    cache.end_all(Timestamp(NOW.0 - 9));
+    assert_eq!(
+        cache.adopt(session(4, "dave"), 0, NOW).unwrap_err(),
+        Reason::REVOKED_SESSION
+    );
+    later.id = session(5, "carol").id;
+    assert!(cache.adopt(later, 0, NOW).is_ok());
+}
+
+#[test]
 fn validation_replaces_the_spec_and_keeps_the_session() {
     let cache = SessionCache::new(1 << 20);
     let first = cache.adopt(session(1, "alice"), 0, NOW).unwrap();

@@ -1,0 +1,118 @@
+//! A policy server for unit tests: hands out the keys it is told to, and answers nothing else.
+
+use std::future::ready;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use policy_client::{EventStream, PolicyCalls, PolicyError};
+use policy_protocol::message::{
+    AuthorizeAnswer, AuthorizeRequest, IsProtectedAnswer, IsProtectedRequest, LoginAnswer,
+    LoginRequest, LogoutAnswer, LogoutRequest, ValidateAnswer, ValidateRequest,
+};
+use policy_protocol::{
+    AgentKey, AgentKeySet, EventPosition, KeyId, ManualClock, Secret, Timestamp,
+};
+use tokio::sync::Semaphore;
+
+use super::Sessions;
+use crate::telemetry::metrics::Metrics;
+
+/// See the module.
+pub(super) struct ScriptedPolicy {
+    /// The current key, or none to have every call fail.
+    pub(super) current: Mutex<Option<u32>>,
+    /// Calls for keys that have been answered or wait.
+    pub(super) asked: AtomicUsize,
+    /// Calls for keys that may be answered.
+    pub(super) answers: Semaphore,
+    assertion_key: Secret<Vec<u8>>,
+}
+
+impl ScriptedPolicy {
+    pub(super) fn new(current: u32) -> Arc<Self> {
+        let key =
+            EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new());
+        Arc::new(Self {
+            current: Mutex::new(Some(current)),
+            asked: AtomicUsize::new(0),
+            answers: Semaphore::new(Semaphore::MAX_PERMITS),
+            assertion_key: Secret::new(key.unwrap().as_ref().to_vec()),
+        })
+    }
+
+    /// Sessions of an agent that asks this policy server.
+    pub(super) fn sessions(self: &Arc<Self>, now: Timestamp) -> Arc<Sessions> {
+        Arc::new(Sessions::new(
+            Arc::clone(self) as _,
+            Arc::new(ManualClock::at(now)),
+            Arc::new(Metrics::new(1)),
+            1 << 20,
+        ))
+    }
+
+    pub(super) fn asked(&self) -> usize {
+        self.asked.load(Ordering::SeqCst)
+    }
+
+    /// The keys with `current` in force, as at this server.
+    pub(super) fn keys(&self, current: u32) -> AgentKeySet {
+        let key = |id| AgentKey {
+            id: KeyId(id),
+            key: Secret::new([u8::try_from(id).unwrap(); 32]),
+        };
+        AgentKeySet {
+            current: key(current),
+            next: key(current + 1),
+            previous: vec![key(current - 1)],
+            static_key: key(200),
+            assertion_key: self.assertion_key.clone(),
+        }
+    }
+}
+
+type Answer<T> = BoxFuture<'static, Result<T, PolicyError>>;
+
+fn silence<T: Send + 'static>() -> Answer<T> {
+    ready(Err(PolicyError::NoConnection)).boxed()
+}
+
+impl PolicyCalls for ScriptedPolicy {
+    fn is_protected(&self, _: IsProtectedRequest) -> Answer<IsProtectedAnswer> {
+        silence()
+    }
+
+    fn login(&self, _: LoginRequest) -> Answer<LoginAnswer> {
+        silence()
+    }
+
+    fn validate(&self, _: ValidateRequest) -> Answer<ValidateAnswer> {
+        silence()
+    }
+
+    fn authorize(&self, _: AuthorizeRequest) -> Answer<AuthorizeAnswer> {
+        silence()
+    }
+
+    fn logout(&self, _: LogoutRequest) -> Answer<LogoutAnswer> {
+        silence()
+    }
+
+    fn agent_keys(&self) -> BoxFuture<'_, Result<AgentKeySet, PolicyError>> {
+        Box::pin(async {
+            self.asked.fetch_add(1, Ordering::SeqCst);
+            self.answers.acquire().await.unwrap().forget();
+            let current = *self.current.lock().unwrap();
+            current
+                .map(|current| self.keys(current))
+                .ok_or(PolicyError::NoConnection)
+        })
+    }
+
+    fn events(&self, _: Option<EventPosition>) -> Answer<EventStream> {
+        silence()
+    }
+}

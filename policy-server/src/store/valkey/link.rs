@@ -1,0 +1,157 @@
+//! Connections to Valkey: made when needed, checked before use, thrown away when anything is wrong.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, Client, IntoConnectionInfo, TlsCertificates};
+use tokio::sync::Mutex;
+
+use crate::config::store::RemoteStore;
+use crate::store::StoreError;
+
+/// One connection that all calls share: Valkey answers in order, and one is enough for all it can do.
+pub(super) struct Link {
+    client: Client,
+    timeout: Duration,
+    current: Mutex<Option<(u64, MultiplexedConnection)>>,
+    made: AtomicU64,
+}
+
+impl From<redis::RedisError> for StoreError {
+    fn from(error: redis::RedisError) -> Self {
+        if error.code() == Some("REPLACED") {
+            Self::Replaced
+        } else if error.is_timeout() {
+            Self::TimedOut
+        } else {
+            Self::Failed(error.to_string())
+        }
+    }
+}
+
+impl Link {
+    pub(super) fn new(settings: &RemoteStore) -> Result<Self, StoreError> {
+        let info = settings.url.as_str().into_connection_info()?;
+        let mut login = info.redis_settings().clone();
+        if let Some(password) = &settings.password {
+            login = login.set_password(password.expose());
+        }
+        let root_cert = match &settings.ca_file {
+            Some(file) => Some(std::fs::read(file)?),
+            None => None,
+        };
+        let info = info.set_redis_settings(login);
+        let client = if settings.url.starts_with("rediss:") {
+            let certificates = TlsCertificates {
+                client_tls: None,
+                root_cert,
+            };
+            Client::build_with_tls(info, certificates)?
+        } else {
+            Client::open(info)?
+        };
+        Ok(Self {
+            client,
+            timeout: settings.timeout,
+            current: Mutex::new(None),
+            made: AtomicU64::new(0),
+        })
+    }
+
+    pub(super) const fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// A new connection to a server that may be used. `answers_within` bounds each answer.
+    pub(super) async fn connect(
+        &self,
+        answers_within: Option<Duration>,
+    ) -> Result<MultiplexedConnection, StoreError> {
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(self.timeout))
+            .set_response_timeout(answers_within);
+        let connecting = async {
+            let mut connection = self
+                .client
+                .get_multiplexed_async_connection_with_config(&config)
+                .await?;
+            let info: String = redis::cmd("INFO").query_async(&mut connection).await?;
+            check(&info)?;
+            Ok(connection)
+        };
+        let connected = tokio::time::timeout(self.timeout, connecting).await;
+        connected.unwrap_or(Err(StoreError::TimedOut))
+    }
+
+    /// The connection in use, and its number for [`Self::discard`].
+    pub(super) async fn connection(&self) -> Result<(u64, MultiplexedConnection), StoreError> {
+        let mut current = self.current.lock().await;
+        if let Some((number, connection)) = &*current {
+            return Ok((*number, connection.clone()));
+        }
+        let connection = self.connect(Some(self.timeout)).await?;
+        let number = self.made.fetch_add(1, Ordering::Relaxed);
+        *current = Some((number, connection.clone()));
+        Ok((number, connection))
+    }
+
+    /// The connection of this number is not used again.
+    pub(super) async fn discard(&self, number: u64) {
+        let mut current = self.current.lock().await;
+        if current.as_ref().is_some_and(|(known, _)| *known == number) {
+            *current = None;
+        }
+    }
+}
+
+/// Refuses a server that could forget what it was told: a replica, one that evicts, and one that keeps
+/// nothing on disk.
+fn check(info: &str) -> Result<(), StoreError> {
+    let says = |key: &str| {
+        info.lines()
+            .find_map(|line| line.strip_prefix(key)?.strip_prefix(':'))
+            .map(str::trim)
+    };
+    let wanted = [
+        ("role", "master", "it is a replica, which may lag behind"),
+        (
+            "maxmemory_policy",
+            "noeviction",
+            "it may evict revocations: set maxmemory-policy noeviction",
+        ),
+        (
+            "aof_enabled",
+            "1",
+            "it keeps nothing on disk: set appendonly yes",
+        ),
+        ("loading", "0", "it is still loading"),
+    ];
+    for (key, value, otherwise) in wanted {
+        if says(key) != Some(value) {
+            return Err(StoreError::Failed(format!("{key}: {otherwise}")));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = "# Replication\r\nrole:master\r\nloading:0\r\naof_enabled:1\r\nmaxmemory_policy:noeviction\r\n";
+
+    #[test]
+    fn a_server_that_could_forget_is_refused() {
+        check(GOOD).unwrap();
+        for (good, bad) in [
+            ("role:master", "role:slave"),
+            ("noeviction", "allkeys-lru"),
+            ("aof_enabled:1", "aof_enabled:0"),
+            ("loading:0", "loading:1"),
+            ("role:master\r\n", ""),
+        ] {
+            assert!(check(&GOOD.replace(good, bad)).is_err(), "{bad}");
+        }
+    }
+}

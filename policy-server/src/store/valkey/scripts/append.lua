@@ -1,0 +1,3 @@
+-- ARGV: 2 event.
+announce(ARGV[2])
+return 1
