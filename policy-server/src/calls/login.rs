@@ -195,7 +195,7 @@ impl PolicyServer {
         };
         let authentication = authentication.map_err(|error| match error {
             DirectoryError::Busy => PolicyError::Unavailable,
-            DirectoryError::Failure => failure(error),
+            other => failure(other),
         });
         Ok(match authentication? {
             Authentication::Accepted(user, _) if user.disabled => {
