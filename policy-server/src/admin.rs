@@ -53,7 +53,8 @@ impl PolicyServer {
         self.record("revoke-user", universal_id, None).await
     }
 
-    async fn record(
+    /// Writes an administrator's act into the audit log. `user` is whom or what it is about.
+    pub(crate) async fn record(
         &self,
         action: &str,
         user: &str,

@@ -1,7 +1,9 @@
 //! The calls over HTTP: JSON under `/policy/v1/`.
 
+mod agents;
 pub(crate) mod credentials;
 mod explain;
+mod keys;
 mod problem;
 mod sessions;
 
@@ -10,13 +12,14 @@ use std::time::Duration;
 
 use ::http::{HeaderValue, StatusCode, header};
 use axum::body::{Body, Bytes};
-use axum::extract::{DefaultBodyLimit, Extension, FromRequest, Query, Request};
+use axum::extract::{DefaultBodyLimit, Extension, FromRequest, Query, Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use axum::{Json, Router, middleware};
 use futures_util::StreamExt;
 use policy_client::{PolicyCalls, PolicyError};
 use policy_protocol::EventPosition;
+use policy_protocol::message::{LoginAnswer, LoginRequest};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::watch;
@@ -55,6 +58,11 @@ pub(crate) fn router(
             credentials::agent,
         ));
     let for_administrators = Router::new()
+        .route("/keys", get(keys::show))
+        .route("/keys/roll", post(keys::roll))
+        .route("/agents", get(agents::list).post(agents::add))
+        .route("/agents/{name}", delete(agents::remove))
+        .route("/agents/{name}/rotate", post(agents::rotate))
         .route("/sessions", get(sessions::list))
         .route(
             "/sessions/{id}",
@@ -72,7 +80,8 @@ pub(crate) fn router(
         .with_state(Arc::clone(server));
     let calls = for_agents
         .merge(for_administrators)
-        .route("/live", get(async || "live\n"));
+        .route("/live", get(async || "live\n"))
+        .route("/ready", get(ready).with_state(Arc::clone(server)));
     Router::new()
         .nest("/policy/v1", calls)
         .fallback(async || Problem(StatusCode::NOT_FOUND))
@@ -118,6 +127,30 @@ fn answer<T>(outcome: Result<T, PolicyError>) -> Answer<T> {
     Ok(Json(outcome?))
 }
 
+/// Whether the store answers, by what is known without asking it.
+async fn ready(State(server): State<Arc<PolicyServer>>) -> Result<&'static str, Problem> {
+    if server.store_health.is_fresh() {
+        Ok("ready\n")
+    } else {
+        Err(Problem(StatusCode::SERVICE_UNAVAILABLE))
+    }
+}
+
+/// A login may be sent to another policy server only if it is certain that this one did nothing.
+async fn login(
+    Extension(agent): Extension<AgentHandle>,
+    Call(request): Call<LoginRequest>,
+) -> Result<Json<LoginAnswer>, Response> {
+    agent
+        .login(request)
+        .await
+        .map(Json)
+        .map_err(|error| match error {
+            PolicyError::Unavailable => problem::not_processed(),
+            error => Problem::from(error).into_response(),
+        })
+}
+
 /// Declares handlers that hand a call through.
 macro_rules! handlers {
     ($($name:ident: $request:ident -> $answer:ident;)*) => {$(
@@ -132,7 +165,6 @@ macro_rules! handlers {
 
 handlers! {
     is_protected: IsProtectedRequest -> IsProtectedAnswer;
-    login: LoginRequest -> LoginAnswer;
     validate: ValidateRequest -> ValidateAnswer;
     authorize: AuthorizeRequest -> AuthorizeAnswer;
     logout: LogoutRequest -> LogoutAnswer;

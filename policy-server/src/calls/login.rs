@@ -9,7 +9,7 @@ use policy_protocol::message::{Credentials, LoginAnswer, LoginRequest, SessionSu
 use policy_protocol::{AuthScheme, ProtectionLevel, Reason, SessionId};
 
 use crate::audit::{AuditEvent, Record};
-use crate::directory::{Authentication, CertificateFacts, PasswordState, User};
+use crate::directory::{Authentication, CertificateFacts, DirectoryError, PasswordState, User};
 use crate::server::{CLOCK_SKEW, PolicyServer, failure};
 use crate::spec::{SessionType, Spec, address_bytes};
 
@@ -111,7 +111,7 @@ impl PolicyServer {
             impersonator_directory_name: None,
             auth_context: realm.name.clone(),
         };
-        let keys = self.keys.ticket_keys();
+        let keys = self.ticket_keys_for(&previous).await?;
         let sealed = spec.seal(&keys).map_err(failure)?;
         let summary = SessionSummary {
             id: spec.id,
@@ -137,6 +137,7 @@ impl PolicyServer {
             .insert(summary, replaces, None, CLOCK_SKEW, now)
             .await
             .map_err(failure)?;
+        self.check_store(&keys)?;
         let record = Record {
             user: &identity.universal_id,
             directory: &identity.directory.name,
@@ -192,7 +193,11 @@ impl PolicyServer {
             }
             _ => return Ok(Outcome::Unknown(Reason::UNSUPPORTED_SCHEME)),
         };
-        Ok(match authentication.map_err(failure)? {
+        let authentication = authentication.map_err(|error| match error {
+            DirectoryError::Busy => PolicyError::Unavailable,
+            DirectoryError::Failure => failure(error),
+        });
+        Ok(match authentication? {
             Authentication::Accepted(user, _) if user.disabled => {
                 Outcome::Rejected(user, Reason::USER_DISABLED)
             }
