@@ -7,6 +7,7 @@ pub mod audit;
 pub mod duration;
 pub mod environment;
 pub mod file;
+pub mod sessions;
 pub mod store;
 mod validate;
 
@@ -22,6 +23,7 @@ use crate::directory::file::FileDirectory;
 use crate::policy::PolicySet;
 
 use self::audit::AuditConfig;
+use self::sessions::SessionsConfig;
 use self::store::StoreConfig;
 
 /// Everything a policy server needs to run.
@@ -47,6 +49,8 @@ pub struct PolicyServerConfig {
     pub agent_key_rollover: Duration,
     /// Who may do what; without it, nobody may do anything that is asked about.
     pub policies_file: Option<PathBuf>,
+    /// How many sessions a user may have, and what may be noted about them.
+    pub sessions: SessionsConfig,
     /// Where audit records go.
     pub audit: AuditConfig,
 }

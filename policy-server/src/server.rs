@@ -11,6 +11,7 @@ use policy_protocol::{Clock, EventKind, Timestamp};
 use tokio::sync::watch;
 
 use crate::audit::Audit;
+use crate::config::sessions::SessionsConfig;
 use crate::config::store::StoreConfig;
 use crate::config::{Limits, PolicyServerConfig, Problems};
 use crate::directory::Directory;
@@ -40,6 +41,7 @@ pub struct PolicyServer {
     pub(crate) events: Events,
     pub(crate) audit: Audit,
     pub(crate) limits: Limits,
+    pub(crate) sessions: SessionsConfig,
     pub(crate) policies: PolicyStore,
     /// Agents that may ask over HTTPS, by name.
     pub(crate) agents: HashMap<String, SecretHash>,
@@ -119,6 +121,7 @@ impl PolicyServer {
             events: Events::new(),
             audit,
             limits: config.limits,
+            sessions: config.sessions,
             agents: agents
                 .map(|agent| (agent.name.clone(), SecretHash::of(&agent.secret)))
                 .collect(),

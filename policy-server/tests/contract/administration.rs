@@ -20,13 +20,13 @@ async fn sessions_are_listed_until_they_end(world: World) {
     let alice = world.login("alice", &persistent()).await;
     world.clock.advance(Duration::from_secs(60));
     let bob = world.login("bob", &realm()).await;
-    let listed = world.server.sessions(None).await.unwrap();
+    let listed = world.listed(SessionQuery::default()).await;
     assert_eq!(
         listed.iter().map(|session| session.id).collect::<Vec<_>>(),
         [bob.id, alice.id]
     );
     for name in ["alice", "id-of-alice"] {
-        let listed = world.server.sessions(Some(name)).await.unwrap();
+        let listed = world.listed(of_user(name)).await;
         assert_eq!(
             listed.iter().map(|session| session.id).collect::<Vec<_>>(),
             [alice.id]
@@ -43,7 +43,7 @@ async fn sessions_are_listed_until_they_end(world: World) {
     world.logout(ticket(&alice)).await;
     assert_eq!(world.server.session(alice.id).await.unwrap(), None);
     world.clock.advance(bob.max_timeout);
-    assert!(world.server.sessions(None).await.unwrap().is_empty());
+    assert!(world.listed(SessionQuery::default()).await.is_empty());
 }
 
 async fn a_revoked_session_is_dead_persistent_or_not(world: World) {
@@ -83,7 +83,7 @@ async fn administrators_do_the_same_over_https() {
     let bob = world.login("bob", &persistent()).await;
     assert_eq!(
         admin.sessions(None).await.unwrap(),
-        world.server.sessions(None).await.unwrap()
+        world.listed(SessionQuery::default()).await
     );
     assert_eq!(admin.sessions(Some("bob")).await.unwrap().len(), 1);
     assert_eq!(admin.session(bob.id).await.unwrap().unwrap().id, bob.id);
