@@ -9,8 +9,8 @@ use policy_protocol::sessions::{PropertyChanges, SessionDetails, SessionList, Se
 use policy_protocol::{Secret, SessionId};
 
 use crate::PolicyError;
-use crate::settings::ServerList;
-use crate::transport::{ClientError, Transport, TransportSettings};
+use crate::settings::{ClientError, ServerList, TransportSettings};
+use crate::transport::Transport;
 
 /// Where the policy server is, and the administrators' secret.
 #[derive(Clone, Debug)]
@@ -115,6 +115,14 @@ impl AdminClient {
         self.transport
             .post(&["sessions", &id.to_string(), "properties"], changes)
             .await
+    }
+
+    /// What policies say of a user and a resource, rule by rule.
+    ///
+    /// # Errors
+    /// If the server gave no answer.
+    pub async fn explain(&self, request: &ExplainRequest) -> Result<ExplainAnswer, PolicyError> {
+        self.transport.post(&["explain"], request).await
     }
 
     /// Ends one session everywhere, persistent or not.

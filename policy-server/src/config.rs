@@ -4,6 +4,7 @@
 //! problem at once.
 
 pub mod audit;
+pub mod directories;
 pub mod duration;
 pub mod environment;
 pub mod file;
@@ -19,10 +20,10 @@ use std::time::Duration;
 
 use policy_protocol::Secret;
 
-use crate::directory::file::FileDirectory;
 use crate::policy::PolicySet;
 
 use self::audit::AuditConfig;
+use self::directories::DirectoryConfig;
 use self::sessions::SessionsConfig;
 use self::store::StoreConfig;
 
@@ -35,8 +36,8 @@ pub struct PolicyServerConfig {
     pub state_dir: PathBuf,
     /// Where keys, sessions, revocations and the feed are.
     pub store: StoreConfig,
-    /// The users.
-    pub users_file: PathBuf,
+    /// Where the users are, in order. Never empty.
+    pub directories: Vec<DirectoryConfig>,
     /// Agents that may ask over HTTPS.
     pub agents: Vec<AgentCredentials>,
     /// What administrators prove themselves with; without it nobody administers over HTTPS.
@@ -151,7 +152,10 @@ impl PolicyServerConfig {
 
     /// The names of the user directories, which policies may refer to.
     pub fn directory_names(&self) -> Vec<String> {
-        vec![FileDirectory::describe(&self.users_file).name]
+        let directories = self.directories.iter();
+        directories
+            .map(|directory| directory.name.clone())
+            .collect()
     }
 
     /// Reads the policies file; without one, nothing is allowed.

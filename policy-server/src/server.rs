@@ -14,8 +14,7 @@ use crate::audit::Audit;
 use crate::config::sessions::SessionsConfig;
 use crate::config::store::StoreConfig;
 use crate::config::{Limits, PolicyServerConfig, Problems};
-use crate::directory::Directory;
-use crate::directory::file::FileDirectory;
+use crate::directory::Directories;
 use crate::events::Events;
 use crate::feed::{self, FeedError};
 use crate::http::credentials::SecretHash;
@@ -33,7 +32,7 @@ pub(crate) const CLOCK_SKEW: Duration = Duration::from_secs(60);
 /// A policy server.
 pub struct PolicyServer {
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) directory: Arc<dyn Directory>,
+    pub(crate) directories: Directories,
     pub(crate) store: Arc<dyn Store>,
     /// Uses of sessions that the store will be told of.
     pub(crate) uses: Uses,
@@ -57,7 +56,7 @@ pub struct PolicyServer {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
-    /// The users file has mistakes.
+    /// A user directory cannot be opened.
     #[error("{0}")]
     Users(Problems),
     /// The policies file has mistakes.
@@ -74,8 +73,8 @@ pub enum OpenError {
     /// Audit records cannot be written.
     #[error("audit: {0}")]
     Audit(std::io::Error),
-    /// The feed of the store cannot be read.
-    #[error("{0}")]
+    /// The feed of the store cannot be used.
+    #[error("feed of the store: {0}")]
     Feed(String),
 }
 
@@ -101,7 +100,7 @@ impl PolicyServer {
             path: path.clone(),
             problem: error.to_string(),
         };
-        let directory = FileDirectory::open(&config.users_file).map_err(OpenError::Users)?;
+        let directories = Directories::open(&config.directories).map_err(OpenError::Users)?;
         let audit =
             Audit::open(config.audit.clone(), config.name.clone()).map_err(OpenError::Audit)?;
         let policies = PolicyStore::open(config.policies_file.as_deref(), config.directory_names())
@@ -114,7 +113,7 @@ impl PolicyServer {
         let agents = config.agents.iter();
         let server = Arc::new(Self {
             clock,
-            directory: Arc::new(directory),
+            directories,
             store: Arc::clone(&store),
             uses: Uses::default(),
             keys,
@@ -128,9 +127,14 @@ impl PolicyServer {
             admin: config.admin_secret.as_ref().map(SecretHash::of),
             rollover: config.agent_key_rollover,
             policies,
-            flush_due: AtomicBool::new(false),
+            // Users and policies may have changed while nobody looked.
+            flush_due: AtomicBool::new(true),
             stopped: watch::Sender::new(false),
         });
+        server
+            .flush_caches_when_due()
+            .await
+            .map_err(|_| OpenError::Feed(String::from("it cannot be written to")))?;
         let place = feed::catch_up(&server)
             .await
             .map_err(|error: FeedError| OpenError::Feed(error.to_string()))?;
@@ -189,13 +193,13 @@ impl PolicyServer {
     }
 
     async fn refresh_users(&self) -> Result<(), PolicyError> {
-        let changes = self.directory.refresh().await.map_err(failure)?;
+        let (changes, refreshed) = self.directories.refresh().await;
         self.flush_due
             .fetch_or(changes.to_known_users, Ordering::Relaxed);
         for universal_id in changes.gone {
             self.end_sessions_of(&universal_id).await?;
         }
-        Ok(())
+        refreshed.map_err(failure)
     }
 
     fn refresh_policies(&self) -> Result<(), PolicyError> {
@@ -245,7 +249,7 @@ async fn open_store(config: &PolicyServerConfig) -> Result<Arc<dyn Store>, Store
         }
         #[cfg(feature = "postgres")]
         StoreConfig::Postgres(settings) => {
-            let store = crate::store::postgres::PostgresStore::open(settings.clone());
+            let store = crate::store::postgres::PostgresStore::open(settings);
             Ok(Arc::new(store.await?))
         }
         #[cfg(feature = "valkey")]

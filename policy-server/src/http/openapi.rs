@@ -161,6 +161,7 @@ fn query_parameters(schema: &Value) -> Vec<Value> {
             let description = property
                 .as_object_mut()
                 .and_then(|object| object.remove("description"));
+            without_null(&mut property);
             json!({
                 "name": name,
                 "in": "query",
@@ -170,6 +171,22 @@ fn query_parameters(schema: &Value) -> Vec<Value> {
             })
         })
         .collect()
+}
+
+/// A parameter that has no value is left out: nothing in a query is null.
+fn without_null(schema: &mut Value) {
+    let null = json!({"type": "null"});
+    if let Some(Value::Array(types)) = schema.get_mut("type") {
+        types.retain(|name| name != "null");
+        if let [one] = types.as_slice() {
+            schema["type"] = one.clone();
+        }
+    } else if let Some(Value::Array(choices)) = schema.get_mut("anyOf") {
+        choices.retain(|choice| *choice != null);
+        if let [one] = choices.as_slice() {
+            *schema = one.clone();
+        }
+    }
 }
 
 fn problem() -> Value {

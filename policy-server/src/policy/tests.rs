@@ -9,6 +9,7 @@ use policy_protocol::{Identity, ResourceContext, Timestamp, UserDirectory};
 
 use super::members::UserPattern;
 use super::*;
+use crate::config::Problems;
 
 #[test]
 fn hosts_match_exactly_or_below_a_domain_whatever_their_case() {

@@ -85,6 +85,8 @@ async fn a_restart_is_no_gap(world: World) {
     let world = world.restart().await;
     let mut stream = listen(&world, Some(position)).await;
     assert_eq!(next(&mut stream).await.kind, end);
+    // Users and policies may have changed meanwhile.
+    assert_eq!(next(&mut stream).await.kind, EventKind::CacheFlush);
     assert_eq!(
         next(&mut stream).await.kind,
         EventKind::Hello { gap: false }

@@ -8,6 +8,7 @@ mod administration;
 mod audit;
 mod credentials;
 mod events;
+mod inspection;
 mod keys;
 mod network;
 mod policies;

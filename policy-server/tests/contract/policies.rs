@@ -8,7 +8,7 @@ use policy_protocol::explain::{ExplainAnswer, ExplainRequest, Finding};
 use policy_protocol::message::{
     AuthorizeAnswer, IsProtectedAnswer, IsProtectedRequest, ResponseAttribute,
 };
-use policy_protocol::{EventKind, Reason, Timestamp};
+use policy_protocol::{EventKind, Identity, Reason, Timestamp};
 
 use crate::harness::{ADMIN_SECRET, AGENT_SECRET, World, address, realm, resource, ticket};
 
@@ -201,10 +201,36 @@ async fn new_policies_are_in_force_without_a_restart_and_bad_ones_are_not(world:
     assert!(!admin().await);
 }
 
+/// With the store's feed, an agent that comes back after a restart has missed nothing but this.
+#[tokio::test]
+async fn policies_that_changed_while_the_server_was_down_reach_agents() {
+    let world = World::remote().await;
+    let position = {
+        let mut events = world.calls.events(None).await.unwrap();
+        events.next().await.unwrap().unwrap().position
+    };
+    world.edit_policies("groups = [\"admins\"]", "groups = [\"staff\"]");
+    let world = world.restart().await;
+    let mut events = world.calls.events(Some(position)).await.unwrap();
+    let told = async {
+        while let Some(event) = events.next().await {
+            match event.unwrap().kind {
+                EventKind::CacheFlush => return "flushed",
+                EventKind::Hello { gap: true } => return "a gap",
+                _ => {}
+            }
+        }
+        "the end"
+    };
+    let told = tokio::time::timeout(Duration::from_secs(20), told).await;
+    assert_eq!(told.unwrap(), "flushed");
+}
+
 fn explain(user: &str, path: &str) -> ExplainRequest {
     ExplainRequest {
         user: user.to_owned(),
         directory: None,
+        identity: None,
         resource: resource(path),
         from: address("192.0.2.1"),
         at: None,
@@ -268,6 +294,21 @@ async fn administrators_are_told_why() {
             assert_eq!(step.finding, Finding::Time);
         }
         ExplainAnswer::UnknownUser => panic!("alice is known"),
+    }
+    // Users who are described are not looked up.
+    let described = ExplainRequest {
+        identity: Some(Box::new(Identity {
+            groups: vec![String::from("admins")],
+            attributes: Default::default(),
+            ..*identity
+        })),
+        ..explain("carol", "/app/admin")
+    };
+    match admin.explain(&described).await.unwrap() {
+        ExplainAnswer::Explained { decision, .. } => {
+            assert!(matches!(decision, AuthorizeAnswer::Yes { .. }));
+        }
+        ExplainAnswer::UnknownUser => panic!("the user was given"),
     }
     let elsewhere = ExplainRequest {
         directory: Some(String::from("customers")),
