@@ -1,9 +1,13 @@
-//! Sessions administration at Doorward's own policy server.
+//! Administration of sessions, keys and agents at Doorward's own policy server.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use policy_protocol::administration::{
+    AddAgentRequest, AgentAnswer, AgentsReport, KeysReport, RollAnswer, RollRequest,
+    RotateAgentRequest,
+};
 use policy_protocol::explain::{ExplainAnswer, ExplainRequest};
 use policy_protocol::sessions::{PropertyChanges, SessionDetails, SessionList, SessionQuery};
 use policy_protocol::{Secret, SessionId};
@@ -153,5 +157,61 @@ impl AdminClient {
         self.transport
             .delete(&["sessions"], &[("all", "true")])
             .await
+    }
+
+    /// All keys, without the keys themselves, and which agents have which.
+    ///
+    /// # Errors
+    /// If the server gave no answer.
+    pub async fn keys(&self) -> Result<KeysReport, PolicyError> {
+        let report = self.transport.get(&["keys"], &[]).await?;
+        report.ok_or(PolicyError::Protocol)
+    }
+
+    /// Rolls keys over.
+    ///
+    /// # Errors
+    /// If the server gave no answer; they may then have been rolled over.
+    pub async fn roll_keys(&self, request: &RollRequest) -> Result<RollAnswer, PolicyError> {
+        self.transport.post(&["keys", "roll"], request).await
+    }
+
+    /// All agents, and where they are.
+    ///
+    /// # Errors
+    /// If the server gave no answer.
+    pub async fn agents(&self) -> Result<AgentsReport, PolicyError> {
+        let report = self.transport.get(&["agents"], &[]).await?;
+        report.ok_or(PolicyError::Protocol)
+    }
+
+    /// Adds an agent.
+    ///
+    /// # Errors
+    /// If the server gave no answer; the agent may then have been added.
+    pub async fn add_agent(&self, request: &AddAgentRequest) -> Result<AgentAnswer, PolicyError> {
+        self.transport.post(&["agents"], request).await
+    }
+
+    /// Gives an agent a new secret or certificate.
+    ///
+    /// # Errors
+    /// If the server gave no answer; the agent may then have a new one.
+    pub async fn rotate_agent(
+        &self,
+        name: &str,
+        request: &RotateAgentRequest,
+    ) -> Result<AgentAnswer, PolicyError> {
+        self.transport
+            .post(&["agents", name, "rotate"], request)
+            .await
+    }
+
+    /// Removes an agent.
+    ///
+    /// # Errors
+    /// If the server gave no answer, or there is no such agent.
+    pub async fn remove_agent(&self, name: &str) -> Result<(), PolicyError> {
+        self.transport.delete(&["agents", name], &[]).await
     }
 }

@@ -61,6 +61,8 @@ pub enum EventKind {
     },
     /// There are new agent keys to fetch.
     KeysRolled,
+    /// The registered agents are others than before. Between policy servers; no agent is told.
+    AgentsChanged,
     /// Everything cached about sessions and decisions must be asked anew. Sent when the user directory has
     /// changed: groups and attributes count at once, not after the validation period.
     CacheFlush,

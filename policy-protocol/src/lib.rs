@@ -15,6 +15,7 @@
 //! The calls are `IsProtected`, `Login`, `Validate`, `Authorize` and `Logout` ([`message`]); their
 //! answers YES, NO and CHALLENGE are values, never errors.
 
+pub mod administration;
 pub mod agent_key;
 pub mod clock;
 pub mod event;

@@ -53,6 +53,8 @@ pub enum TokenType {
     SessionSpec = 2,
     /// What a login page remembers until the form comes back.
     LoginState = 3,
+    /// A secret record in a policy server's store, under the master key.
+    Record = 4,
 }
 
 /// The token cannot be opened. Deliberately without detail.
@@ -87,7 +89,7 @@ impl SealingKey {
         self.id
     }
 
-    /// Seals `plaintext` as a token of `token_type` in `zone`.
+    /// Seals `plaintext` as a token of `token_type` in `zone`, as text.
     ///
     /// # Errors
     /// If there is no randomness to be had, or the text would exceed [`MAX_SEALED_LENGTH`].
@@ -97,6 +99,24 @@ impl SealingKey {
         zone: &str,
         plaintext: &[u8],
     ) -> Result<String, SealError> {
+        let text = URL_SAFE_NO_PAD.encode(self.seal_bytes(token_type, zone, plaintext)?);
+        if text.len() > MAX_SEALED_LENGTH {
+            Err(SealError(()))
+        } else {
+            Ok(text)
+        }
+    }
+
+    /// The same as bytes of any length, for what is kept and not carried around.
+    ///
+    /// # Errors
+    /// If there is no randomness to be had.
+    pub fn seal_bytes(
+        &self,
+        token_type: TokenType,
+        zone: &str,
+        plaintext: &[u8],
+    ) -> Result<Vec<u8>, SealError> {
         let mut token = Vec::with_capacity(HEAD_LENGTH + plaintext.len() + TAG_LENGTH);
         token.extend([VERSION, token_type as u8]);
         token.extend(self.id.0.to_be_bytes());
@@ -114,12 +134,7 @@ impl SealingKey {
             )
             .map_err(|_| SealError(()))?;
         token.extend(tag);
-        let text = URL_SAFE_NO_PAD.encode(&token);
-        if text.len() > MAX_SEALED_LENGTH {
-            Err(SealError(()))
-        } else {
-            Ok(text)
-        }
+        Ok(token)
     }
 }
 
@@ -139,13 +154,27 @@ pub fn open<'k>(
     if text.len() > MAX_SEALED_LENGTH {
         return Err(SealError(()));
     }
-    let mut token = URL_SAFE_NO_PAD.decode(text).map_err(|_| SealError(()))?;
+    let token = URL_SAFE_NO_PAD.decode(text).map_err(|_| SealError(()))?;
+    open_bytes(token, token_type, zone, find_key)
+}
+
+/// The same for what [`SealingKey::seal_bytes`] made.
+///
+/// # Errors
+/// Always the same one, whatever is wrong.
+pub fn open_bytes<'k>(
+    mut token: Vec<u8>,
+    token_type: TokenType,
+    zone: &str,
+    find_key: impl FnOnce(KeyId) -> Option<&'k SealingKey>,
+) -> Result<Vec<u8>, SealError> {
     if token.len() < HEAD_LENGTH + TAG_LENGTH || token[0] != VERSION || token[1] != token_type as u8
     {
         return Err(SealError(()));
     }
-    let key_id = KeyId(u32::from_be_bytes([token[2], token[3], token[4], token[5]]));
-    let key = find_key(key_id).ok_or(SealError(()))?;
+    let key = key_id_of(&token, token_type)
+        .and_then(find_key)
+        .ok_or(SealError(()))?;
     let tag_start = token.len() - TAG_LENGTH;
     let tag = Tag::try_from(&token[tag_start..]).map_err(|_| SealError(()))?;
     token.truncate(tag_start);
@@ -165,7 +194,12 @@ pub fn key_id(text: &[u8], token_type: TokenType) -> Option<KeyId> {
     }
     // The clear part ends where a group of four characters does.
     let clear = text.get(..CLEAR_LENGTH / 3 * 4)?;
-    let clear: [u8; CLEAR_LENGTH] = URL_SAFE_NO_PAD.decode(clear).ok()?.try_into().ok()?;
+    key_id_of(&URL_SAFE_NO_PAD.decode(clear).ok()?, token_type)
+}
+
+/// The same for [`SealingKey::seal_bytes`].
+pub fn key_id_of(token: &[u8], token_type: TokenType) -> Option<KeyId> {
+    let clear: [u8; CLEAR_LENGTH] = token.get(..CLEAR_LENGTH)?.try_into().ok()?;
     let [version, of_type, id @ ..] = clear;
     let named = version == VERSION && of_type == token_type as u8;
     named.then(|| KeyId(u32::from_be_bytes(id)))
@@ -181,10 +215,11 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const TYPES: [TokenType; 3] = [
+    const TYPES: [TokenType; 4] = [
         TokenType::Session,
         TokenType::SessionSpec,
         TokenType::LoginState,
+        TokenType::Record,
     ];
 
     fn key(id: u32) -> SealingKey {
@@ -262,6 +297,19 @@ mod tests {
         for garbage in ["", "AQEAAAA", "!!!!!!!!", "LOGGEDOFF"] {
             assert_eq!(key_id(garbage.as_bytes(), TokenType::Session), None);
         }
+    }
+
+    #[test]
+    fn bytes_may_be_longer_than_a_cookie() {
+        let plain = vec![5; MAX_SEALED_LENGTH];
+        let key = key(1);
+        let sealed = key
+            .seal_bytes(TokenType::Record, "keys/keys", &plain)
+            .unwrap();
+        let find = |id| (id == key.id()).then_some(&key);
+        let opened = open_bytes(sealed.clone(), TokenType::Record, "keys/keys", find);
+        assert_eq!(opened, Ok(plain));
+        assert!(open_bytes(sealed, TokenType::Record, "agent/keys", find).is_err());
     }
 
     #[test]

@@ -56,7 +56,7 @@ impl PolicyServer {
     /// # Errors
     /// If the store failed.
     pub async fn session(&self, id: SessionId) -> Result<Option<SessionDetails>, PolicyError> {
-        self.record_act("show", Some(id)).await?;
+        self.record("show", "", Some(id)).await?;
         self.session_by_id(id).await
     }
 
@@ -65,7 +65,7 @@ impl PolicyServer {
     /// # Errors
     /// If there is no such session, its time is over, or the store failed.
     pub async fn reset_idle(&self, id: SessionId) -> Result<SessionDetails, SessionError> {
-        self.record_act("reset-idle", Some(id)).await?;
+        self.record("reset-idle", "", Some(id)).await?;
         self.use_session(id).await
     }
 
@@ -78,7 +78,7 @@ impl PolicyServer {
         id: SessionId,
         changes: PropertyChanges,
     ) -> Result<BTreeMap<String, String>, SessionError> {
-        self.record_act("set-properties", Some(id)).await?;
+        self.record("set-properties", "", Some(id)).await?;
         self.change_session_properties(id, changes).await
     }
 
@@ -90,7 +90,7 @@ impl PolicyServer {
     pub async fn revoke_session(&self, id: SessionId) -> Result<(), PolicyError> {
         self.end_session(id, self.longest_session_from(self.now()))
             .await?;
-        self.record_act("revoke", Some(id)).await
+        self.record("revoke", "", Some(id)).await
     }
 
     /// Ends every session of a user everywhere, persistent or not.
@@ -99,12 +99,7 @@ impl PolicyServer {
     /// If the store failed, and sessions may live on; or if they ended and that could not be recorded.
     pub async fn revoke_user(&self, universal_id: &str) -> Result<(), PolicyError> {
         self.end_sessions_of(universal_id).await?;
-        Record {
-            user: universal_id,
-            ..Record::of_administrator("revoke-user")
-        }
-        .write(&self.audit)
-        .await
+        self.record("revoke-user", universal_id, None).await
     }
 
     /// Ends every session of all users everywhere, persistent or not.
@@ -118,15 +113,18 @@ impl PolicyServer {
             .revoke_all(now, keep_until)
             .await
             .map_err(failure)?;
-        self.record_act("revoke-all", None).await
+        self.record("revoke-all", "", None).await
     }
 
-    async fn record_act(
+    /// Writes an administrator's act into the audit log. `user` is whom or what it is about.
+    pub(crate) async fn record(
         &self,
         action: &str,
+        user: &str,
         session: Option<SessionId>,
     ) -> Result<(), PolicyError> {
         let record = Record {
+            user,
             session,
             ..Record::of_administrator(action)
         };

@@ -8,6 +8,7 @@ pub mod directories;
 pub mod duration;
 pub mod environment;
 pub mod file;
+pub mod keys;
 pub mod sessions;
 pub mod store;
 mod validate;
@@ -24,6 +25,7 @@ use crate::policy::PolicySet;
 
 use self::audit::AuditConfig;
 use self::directories::DirectoryConfig;
+use self::keys::MasterKeySource;
 use self::sessions::SessionsConfig;
 use self::store::StoreConfig;
 
@@ -36,6 +38,8 @@ pub struct PolicyServerConfig {
     pub state_dir: PathBuf,
     /// Where keys, sessions, revocations and the feed are.
     pub store: StoreConfig,
+    /// What seals what is secret there.
+    pub master_key: MasterKeySource,
     /// Where the users are, in order. Never empty.
     pub directories: Vec<DirectoryConfig>,
     /// Agents that may ask over HTTPS.
@@ -56,13 +60,21 @@ pub struct PolicyServerConfig {
     pub audit: AuditConfig,
 }
 
-/// An agent that may ask over HTTPS.
+/// An agent that may ask over HTTPS. It has a secret, a certificate, or both, and then needs both.
 #[derive(Clone, Debug)]
 pub struct AgentCredentials {
     /// Its name.
     pub name: String,
     /// What it proves itself with.
-    pub secret: Secret<String>,
+    pub secret: Option<Secret<String>>,
+    /// SHA-256 of its certificates (DER); any of them will do.
+    pub certificate_fingerprints: Vec<[u8; 32]>,
+}
+
+/// Whether a name can be an agent's. It is the user of HTTP Basic, which a colon would end.
+pub(crate) fn is_agent_name(name: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_graphic() && byte != b':';
+    (1..=64).contains(&name.len()) && name.bytes().all(is_plain)
 }
 
 /// Where a policy server listens.
@@ -74,6 +86,8 @@ pub struct ListenConfig {
     pub cert_file: PathBuf,
     /// The private key (PEM).
     pub key_file: PathBuf,
+    /// Trust anchors (PEM) for the certificates of agents; nobody is asked for one if absent.
+    pub client_ca_file: Option<PathBuf>,
 }
 
 /// Caps on what realms ask for; they can only shorten timeouts.

@@ -31,6 +31,8 @@ struct Kept {
     /// The store's identity.
     instance: String,
     events: VecDeque<Event>,
+    /// Who has heard everything up to this number can be told the rest.
+    oldest: u64,
     /// The number of the last event.
     sequence: u64,
     /// To whoever listens; absent while the feed is lost.
@@ -63,6 +65,7 @@ impl Events {
             kept: Mutex::new(Kept {
                 instance: String::new(),
                 events: VecDeque::new(),
+                oldest: 0,
                 sequence: 0,
                 sender: None,
             }),
@@ -80,6 +83,7 @@ impl Events {
         if kept.instance != instance || kept.sequence != sequence {
             kept.events.clear();
             instance.clone_into(&mut kept.instance);
+            kept.oldest = sequence;
             kept.sequence = sequence;
             // Who listens must come again, and hear that there is a gap.
             kept.sender = None;
@@ -95,10 +99,16 @@ impl Events {
         let mut kept = self.kept();
         for (sequence, kind) in entries {
             kept.sequence = sequence;
+            if kind == EventKind::AgentsChanged {
+                // For policy servers only.
+                continue;
+            }
             let position = kept.position(sequence);
             let event = Event { position, kind };
-            if kept.events.len() == KEPT {
-                kept.events.pop_front();
+            if kept.events.len() == KEPT
+                && let Some(dropped) = kept.events.pop_front()
+            {
+                kept.oldest = dropped.position.sequence;
             }
             kept.events.push_back(event.clone());
             // An error means that nobody listens. Under the lock, so that numbers arrive in order.
@@ -137,10 +147,9 @@ impl Events {
             .as_ref()
             .ok_or(PolicyError::Failure)?
             .subscribe();
-        let oldest = kept.sequence - kept.events.len() as u64;
         let known = position.filter(|position| {
             position.instance == kept.instance
-                && (oldest..=kept.sequence).contains(&position.sequence)
+                && (kept.oldest..=kept.sequence).contains(&position.sequence)
         });
         let from = known.map_or(kept.sequence, |position| position.sequence);
         let position = kept.position(from);

@@ -1,8 +1,10 @@
 //! The calls over HTTP: JSON under `/policy/v1/`.
 
+mod agents;
 mod api;
 pub(crate) mod credentials;
 mod explain;
+mod keys;
 mod openapi;
 mod problem;
 mod sessions;
@@ -12,12 +14,13 @@ use std::time::Duration;
 
 use ::http::{HeaderValue, StatusCode, header};
 use axum::body::{Body, Bytes};
-use axum::extract::{DefaultBodyLimit, Extension, FromRequest, Query, Request};
+use axum::extract::{DefaultBodyLimit, Extension, FromRequest, Query, Request, State};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
 use futures_util::StreamExt;
 use policy_client::{PolicyCalls, PolicyError};
+use policy_protocol::message::{LoginAnswer, LoginRequest};
 use policy_protocol::{Event, EventPosition};
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::Deserialize;
@@ -47,6 +50,11 @@ impl PolicyServer {
 fn routes() -> [Api; 3] {
     let for_anybody = Api::of(Caller::Anybody)
         .get("/live", live, "Says that the process answers.")
+        .get(
+            "/ready",
+            ready,
+            "Says whether the store answers; 503 if not.",
+        )
         .get("/openapi.json", openapi_json, "This document.");
     let for_agents = Api::of(Caller::Agents)
         .post(
@@ -109,6 +117,24 @@ fn routes() -> [Api; 3] {
             "/explain",
             explain::explain,
             "Explains what policies say of a user and a resource, rule by rule.",
+        )
+        .get(
+            "/keys",
+            keys::show,
+            "Which keys there are, and which agents have which.",
+        )
+        .post("/keys/roll", keys::roll, "Rolls keys over.")
+        .get(
+            "/agents",
+            agents::list,
+            "Which agents may ask, and which are connected.",
+        )
+        .post("/agents", agents::add, "Registers an agent.")
+        .delete("/agents/{name}", agents::remove, "Removes an agent.")
+        .post(
+            "/agents/{name}/rotate",
+            agents::rotate,
+            "Gives an agent a new secret or certificate.",
         );
     [for_anybody, for_agents, for_administrators]
 }
@@ -193,6 +219,30 @@ fn answer<T>(outcome: Result<T, PolicyError>) -> Answer<T> {
     Ok(Json(outcome?))
 }
 
+/// Whether the store answers, by what is known without asking it.
+async fn ready(State(server): State<Arc<PolicyServer>>) -> Result<&'static str, Problem> {
+    if server.store_health.is_fresh() {
+        Ok("ready\n")
+    } else {
+        Err(Problem(StatusCode::SERVICE_UNAVAILABLE))
+    }
+}
+
+/// A login may be sent to another policy server only if it is certain that this one did nothing.
+async fn login(
+    Extension(agent): Extension<AgentHandle>,
+    Call(request): Call<LoginRequest>,
+) -> Result<Json<LoginAnswer>, Response> {
+    agent
+        .login(request)
+        .await
+        .map(Json)
+        .map_err(|error| match error {
+            PolicyError::Unavailable => problem::not_processed(),
+            error => Problem::from(error).into_response(),
+        })
+}
+
 /// Declares handlers that hand a call through.
 macro_rules! handlers {
     ($($name:ident: $request:ident -> $answer:ident;)*) => {$(
@@ -207,7 +257,6 @@ macro_rules! handlers {
 
 handlers! {
     is_protected: IsProtectedRequest -> IsProtectedAnswer;
-    login: LoginRequest -> LoginAnswer;
     validate: ValidateRequest -> ValidateAnswer;
     authorize: AuthorizeRequest -> AuthorizeAnswer;
     logout: LogoutRequest -> LogoutAnswer;

@@ -10,7 +10,8 @@
 //! | [`server`] | the parts put together, and what runs in the background |
 //! | `calls` | Login, Validate, Authorize, IsProtected, Logout, one file each |
 //! | `spec` | the session spec and its twenty fields |
-//! | `keys` | agent keys and session ticket keys, their rollover |
+//! | `keys`, `master_key` | agent keys and session ticket keys, their rollover, what seals them at rest |
+//! | `agents`, `presence` | which agents may ask; which listen, and with which keys |
 //! | [`directory`] | who the users are |
 //! | [`store`] | what survives a restart |
 //! | [`policy`] | who may do what |
@@ -22,6 +23,7 @@
 
 mod admin;
 mod agent_keys;
+mod agents;
 mod audit;
 mod calls;
 pub mod config;
@@ -29,13 +31,18 @@ pub mod directory;
 mod events;
 mod feed;
 mod http;
+mod key_administration;
 mod keys;
+mod master_key;
 pub mod policy;
+mod presence;
+mod rolling_keys;
 pub mod serve;
 pub mod server;
 pub mod sessions;
 mod spec;
 pub mod store;
+mod store_health;
 mod ticket_keys;
 mod uses;
 
@@ -43,5 +50,6 @@ pub use config::file::schema;
 pub use config::{AgentCredentials, Limits, ListenConfig, PolicyServerConfig, Problem, Problems};
 pub use directory::password::{HashError, PasswordCost, hash_password, hash_password_at};
 pub use http::openapi;
+pub use master_key::generate as generate_master_key;
 pub use serve::{RunningPolicyServer, ServeError, serve};
 pub use server::{AgentHandle, OpenError, PolicyServer};

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use policy_client::native::{NativeClient, NativeSettings};
 use policy_client::{PolicyCalls, ServerList};
+use policy_protocol::administration::{RollAnswer, RollRequest, RollWhich};
 use policy_protocol::{ManualClock, Secret};
 use policy_server::{
     PasswordCost, PolicyServer, PolicyServerConfig, RunningPolicyServer, hash_password_at,
@@ -199,6 +200,20 @@ impl PolicyHost {
     /// Writes another policies file, which the next maintenance finds.
     pub fn write_policies(&self, toml: &str) {
         std::fs::write(self.folder.join("policies.toml"), toml).unwrap();
+    }
+
+    /// Rolls the keys over, whether agents are ready for it or not.
+    ///
+    /// # Panics
+    /// If it is stopped, or refuses.
+    pub async fn roll_keys(&self) {
+        let request = RollRequest {
+            which: RollWhich::Rolling,
+            next_key: None,
+            force: true,
+        };
+        let answer = self.server().roll_keys(&request).await.unwrap();
+        assert!(matches!(answer, RollAnswer::Yes { .. }), "{answer:?}");
     }
 
     /// How an agent's configuration names it.

@@ -113,7 +113,7 @@ fn heed(sessions: &Sessions, event: EventKind) {
             sessions.metrics.events_connected.set(1);
             tracing::info!(gap, "listening to the policy server");
         }
-        EventKind::Heartbeat | EventKind::KeysRolled => {}
+        EventKind::Heartbeat | EventKind::KeysRolled | EventKind::AgentsChanged => {}
         EventKind::SessionRevoked { session_id } => {
             sessions.metrics.revocations.inc();
             sessions.cache.end(session_id, Reason::REVOKED_SESSION);

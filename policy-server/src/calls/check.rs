@@ -11,6 +11,8 @@ use crate::config::Limits;
 use crate::directory::User;
 use crate::server::{CLOCK_SKEW, PolicyServer, failure};
 use crate::spec::Spec;
+use crate::store::StoreError;
+use crate::ticket_keys::TicketKeys;
 
 /// A session that is alive.
 pub(crate) struct Alive {
@@ -52,8 +54,9 @@ impl PolicyServer {
         client_address: Option<IpAddr>,
         last_access: Timestamp,
     ) -> Result<Alive, NotAlive> {
-        let spec = Spec::open(ticket, &self.keys.ticket_keys())
-            .map_err(|reason| NotAlive::No { reason, user: None })?;
+        let keys = self.ticket_keys_for(std::slice::from_ref(ticket)).await?;
+        let spec =
+            Spec::open(ticket, &keys).map_err(|reason| NotAlive::No { reason, user: None })?;
         let no = |reason| NotAlive::No {
             reason,
             user: Some(spec.universal_id.clone()),
@@ -70,6 +73,7 @@ impl PolicyServer {
             .standing(spec.id, &spec.universal_id, spec.start_time)
             .await
             .map_err(failure)?;
+        self.check_store(&keys)?;
         if standing.revoked || (spec.persistent && standing.last_access.is_none()) {
             return Err(no(Reason::REVOKED_SESSION));
         }
@@ -89,6 +93,26 @@ impl PolicyServer {
                 stored_access: standing.last_access,
             }),
             _ => Err(no(Reason::USER_DISABLED)),
+        }
+    }
+}
+
+impl PolicyServer {
+    /// Session ticket keys, with those of the tickets if there are such.
+    pub(super) async fn ticket_keys_for(
+        &self,
+        tickets: &[SessionTicket],
+    ) -> Result<Arc<TicketKeys>, PolicyError> {
+        self.keys.ticket_keys_for(tickets).await.map_err(failure)
+    }
+
+    /// Fails if the store is no longer the one that these keys are from: what it said was not about
+    /// sessions that they open.
+    pub(super) fn check_store(&self, keys: &TicketKeys) -> Result<(), PolicyError> {
+        if keys.store() == self.store.identity() {
+            Ok(())
+        } else {
+            Err(failure(StoreError::Replaced))
         }
     }
 }

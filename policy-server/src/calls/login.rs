@@ -8,7 +8,7 @@ use policy_protocol::message::{Credentials, LoginAnswer, LoginRequest};
 use policy_protocol::{AuthScheme, ProtectionLevel, Reason, SessionId};
 
 use crate::audit::{AuditEvent, Record};
-use crate::directory::{Authentication, CertificateFacts, PasswordState, User};
+use crate::directory::{Authentication, CertificateFacts, DirectoryError, PasswordState, User};
 use crate::server::{CLOCK_SKEW, PolicyServer, failure};
 use crate::spec::{SessionType, Spec, address_bytes};
 use crate::store::Insertion;
@@ -111,7 +111,7 @@ impl PolicyServer {
             impersonator_directory_name: None,
             auth_context: realm.name.clone(),
         };
-        let keys = self.keys.ticket_keys();
+        let keys = self.ticket_keys_for(&previous).await?;
         let sealed = spec.seal(&keys).map_err(failure)?;
         let summary = spec.summary(identity.clone(), resource.agent.clone(), &self.limits);
         let previous = previous.iter().take(MAX_PREVIOUS);
@@ -129,6 +129,7 @@ impl PolicyServer {
             .insert(summary, replaces, self.sessions.quota, CLOCK_SKEW, now)
             .await
             .map_err(failure)?;
+        self.check_store(&keys)?;
         let Insertion::Kept { ended } = insertion else {
             let reason = Reason::SET_PERSISTENT_SESSION_FAILED;
             Record {
@@ -214,7 +215,11 @@ impl PolicyServer {
             }
             _ => return Ok(Outcome::Unknown(Reason::UNSUPPORTED_SCHEME)),
         };
-        Ok(match authentication.map_err(failure)? {
+        let authentication = authentication.map_err(|error| match error {
+            DirectoryError::Busy => PolicyError::Unavailable,
+            DirectoryError::Failure => failure(error),
+        });
+        Ok(match authentication? {
             Authentication::Accepted(user, _) if user.disabled => {
                 Outcome::Rejected(user, Reason::USER_DISABLED)
             }

@@ -19,11 +19,14 @@ impl PolicyServer {
         agent: &str,
         request: LogoutRequest,
     ) -> Result<LogoutAnswer, PolicyError> {
-        let spec = match Spec::open(&request.session, &self.keys.ticket_keys()) {
+        let ticket = &request.session;
+        let keys = self.ticket_keys_for(std::slice::from_ref(ticket)).await?;
+        let spec = match Spec::open(ticket, &keys) {
             Ok(spec) => spec,
             Err(reason) => return Ok(LogoutAnswer::No { reason }),
         };
         self.end_session_of_spec(&spec).await?;
+        self.check_store(&keys)?;
         Record {
             user: &spec.universal_id,
             directory: &spec.directory_name,

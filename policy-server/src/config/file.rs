@@ -6,6 +6,7 @@ use toml::Spanned;
 
 use super::audit::AuditSection;
 use super::directories::DirectorySection;
+use super::keys::KeysSection;
 use super::sessions::SessionsSection;
 use super::store::StoreSection;
 
@@ -23,6 +24,9 @@ pub struct PolicyServerFile {
     /// servers that answer for the same sessions share one store.
     #[serde(default)]
     pub store: StoreSection,
+    /// The master key, which seals what is secret in the store.
+    #[serde(default)]
+    pub keys: KeysSection,
     /// A file with users: the short form of a first directory, of kind `file`.
     pub users_file: Option<String>,
     /// Where the users are, in order: a user is the one in the first directory that has the name.
@@ -58,9 +62,15 @@ pub struct AgentSection {
     /// The agent's name.
     #[schemars(with = "String")]
     pub name: Spanned<String>,
-    /// A file with the agent's secret: at least 16 characters on one line.
-    #[schemars(with = "String")]
-    pub secret_file: Spanned<String>,
+    /// A file with the agent's secret: at least 16 characters on one line. An agent needs a secret, a
+    /// certificate, or both.
+    #[schemars(with = "Option<String>")]
+    pub secret_file: Option<Spanned<String>>,
+    /// SHA-256 of the agent's client certificates (DER) in hex; any of them will do. Needs
+    /// `listen.client_ca_file`.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>")]
+    pub certificate_fingerprints: Vec<Spanned<String>>,
 }
 
 /// Sessions administration over HTTPS.
@@ -83,6 +93,9 @@ pub struct ListenSection {
     pub cert_file: String,
     /// The private key (PEM).
     pub key_file: String,
+    /// Authorities (PEM) of agents' client certificates: agents are asked for one if given, and may prove
+    /// themselves with it.
+    pub client_ca_file: Option<String>,
 }
 
 /// Caps on what realms ask for.

@@ -17,7 +17,7 @@ answers may get new fields; clients pass over those they do not know.";
 /// What the variable parts of paths are.
 const PATH_PARAMETERS: [(&str, &str); 3] = [
     ("id", "The session's id."),
-    ("name", "The name."),
+    ("name", "The agent's name."),
     ("universal_id", "The user's universal id."),
 ];
 
@@ -195,7 +195,11 @@ fn problem() -> Value {
         "type": "object",
         "required": ["type", "title", "status"],
         "properties": {
-            "type": {"const": "about:blank"},
+            "type": {
+                "description": "Of a login that was refused before anything of it was looked at, so that it may be made \
+                    again elsewhere: `urn:doorward:problem:not-processed`. Else `about:blank`.",
+                "enum": ["about:blank", "urn:doorward:problem:not-processed"],
+            },
             "title": {"type": "string", "description": "The status in words."},
             "status": {"type": "integer", "minimum": 400, "maximum": 599},
         },

@@ -96,6 +96,7 @@ async fn a_restart_is_no_gap(world: World) {
 async fn what_ends_sessions_is_told(world: World) {
     let mut stream = listen(&world, None).await;
     next(&mut stream).await;
+    world.calls.agent_keys().await.unwrap();
     let session = world.login("alice", &persistent()).await;
     // Step-up, logout (of the same, once only), administrator, user, disabled user, keys.
     world
@@ -107,7 +108,7 @@ async fn what_ends_sessions_is_told(world: World) {
     world.server.revoke_user("bob").await.unwrap();
     world.write_users("disabled = true");
     world.server.maintain().await.unwrap();
-    world.server.roll_agent_keys().await.unwrap();
+    world.roll().await;
     let through = world.now();
     for expected in [
         EventKind::SessionRevoked {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use policy_client::admin::{AdminClient, AdminSettings};
 use policy_client::native::{NativeClient, NativeSettings};
 use policy_client::{PolicyCalls, ServerList};
+use policy_protocol::administration::{RollAnswer, RollRequest, RollWhich};
 use policy_protocol::message::{
     AuthorizeAnswer, AuthorizeRequest, Credentials, LoginAnswer, LoginRequest, LogoutAnswer,
     LogoutRequest, SessionTicket, ValidateAnswer, ValidateRequest,
@@ -17,6 +18,8 @@ use policy_protocol::{
     AuthScheme, Clock, ManualClock, ProtectionLevel, RealmContext, Reason, ResourceContext, Secret,
     Session, SessionId, Timestamp,
 };
+use policy_server::store::Store;
+use policy_server::store::sqlite::SqliteStore;
 use policy_server::{
     PasswordCost, PolicyServer, PolicyServerConfig, RunningPolicyServer, hash_password_at, serve,
 };
@@ -138,7 +141,7 @@ pub(crate) fn users(more: &str) -> String {
 }
 
 pub(crate) struct World {
-    pub(crate) dir: TempDir,
+    pub(crate) dir: Arc<TempDir>,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) server: Arc<PolicyServer>,
     pub(crate) calls: Arc<dyn PolicyCalls>,
@@ -159,17 +162,8 @@ impl World {
     }
 
     async fn start(remote: bool) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        write(dir.path(), "users.toml", &users(""));
-        write(dir.path(), "agent-secret", &format!("{AGENT_SECRET}\n"));
-        write(dir.path(), "admin-secret", ADMIN_SECRET);
-        write(dir.path(), "policy-server.toml", CONFIG);
-        write(dir.path(), "policies.toml", POLICIES);
-        let made = rcgen::generate_simple_self_signed(vec![String::from("localhost")]).unwrap();
-        write(dir.path(), "cert.pem", &made.cert.pem());
-        write(dir.path(), "key.pem", &made.signing_key.serialize_pem());
-        let clock = Arc::new(ManualClock::at(Timestamp(1_000_000)));
-        let (server, running, calls) = open(dir.path(), &clock, remote).await;
+        let (dir, clock) = prepare();
+        let (server, running, calls) = open(dir.path(), &clock, remote, None).await;
         Self {
             dir,
             clock,
@@ -179,6 +173,25 @@ impl World {
         }
     }
 
+    /// Two policy servers beside one store.
+    pub(crate) async fn pair(remote: bool) -> [Self; 2] {
+        let (dir, clock) = prepare();
+        let store = SqliteStore::open(&dir.path().join("state")).unwrap();
+        let store: Arc<dyn Store> = Arc::new(store);
+        let mut worlds = Vec::new();
+        for _ in 0..2 {
+            let store = Some(Arc::clone(&store));
+            let (server, running, calls) = open(dir.path(), &clock, remote, store).await;
+            worlds.push(Self {
+                dir: Arc::clone(&dir),
+                clock: Arc::clone(&clock),
+                server,
+                calls,
+                running,
+            });
+        }
+        worlds.try_into().unwrap_or_else(|_| unreachable!())
+    }
     /// Closes everything and opens the same state folder again.
     pub(crate) async fn restart(self) -> Self {
         let Self {
@@ -193,7 +206,7 @@ impl World {
         if let Some(running) = running {
             running.stop().await;
         }
-        let (server, running, calls) = open(dir.path(), &clock, remote).await;
+        let (server, running, calls) = open(dir.path(), &clock, remote, None).await;
         Self {
             dir,
             clock,
@@ -206,22 +219,35 @@ impl World {
     /// As [`Self::restart`], with another cap on the life of sessions.
     pub(crate) async fn restart_with_max_timeout(self, from: &str, to: &str) -> Self {
         let [from, to] = [from, to].map(|limit| format!("max_timeout = \"{limit}\""));
-        self.reconfigure(&from, &to).await
+        self.restart_with(&from, &to).await
     }
 
     /// As [`Self::restart`], with a part of the configuration replaced.
-    pub(crate) async fn reconfigure(self, from: &str, to: &str) -> Self {
-        let config = self.dir.path().join("policy-server.toml");
-        let text = std::fs::read_to_string(&config).unwrap();
-        assert!(text.contains(from));
-        std::fs::write(&config, text.replace(from, to)).unwrap();
+    pub(crate) async fn restart_with(self, from: &str, to: &str) -> Self {
+        self.reconfigure(|text| {
+            assert!(text.contains(from));
+            text.replace(from, to)
+        });
         self.restart().await
     }
 
     /// As [`Self::restart`], with a `[sessions]` section.
     pub(crate) async fn with_sessions(self, section: &str) -> Self {
         let sessions = format!("[sessions]\n{section}\n[limits]");
-        self.reconfigure("[limits]", &sessions).await
+        self.restart_with("[limits]", &sessions).await
+    }
+
+    /// Changes the configuration file, for the next start.
+    pub(crate) fn reconfigure(&self, change: impl FnOnce(String) -> String) {
+        let file = self.dir.path().join("policy-server.toml");
+        let text = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(&file, change(text)).unwrap();
+    }
+
+    /// Rolls keys over, by command.
+    pub(crate) async fn roll(&self) {
+        let answer = self.server.roll_keys(&by_command()).await.unwrap();
+        assert!(matches!(answer, RollAnswer::Yes { .. }), "{answer:?}");
     }
 
     /// Stops serving, if this is remote.
@@ -394,10 +420,34 @@ impl World {
     }
 }
 
+pub(crate) fn by_command() -> RollRequest {
+    RollRequest {
+        which: RollWhich::Rolling,
+        next_key: None,
+        force: false,
+    }
+}
+
+/// The files, and a clock.
+fn prepare() -> (Arc<TempDir>, Arc<ManualClock>) {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), "users.toml", &users(""));
+    write(dir.path(), "agent-secret", &format!("{AGENT_SECRET}\n"));
+    write(dir.path(), "admin-secret", ADMIN_SECRET);
+    write(dir.path(), "policy-server.toml", CONFIG);
+    write(dir.path(), "policies.toml", POLICIES);
+    let made = rcgen::generate_simple_self_signed(vec![String::from("localhost")]).unwrap();
+    write(dir.path(), "cert.pem", &made.cert.pem());
+    write(dir.path(), "key.pem", &made.signing_key.serialize_pem());
+    let clock = Arc::new(ManualClock::at(Timestamp(1_000_000)));
+    (Arc::new(dir), clock)
+}
+
 async fn open(
     dir: &Path,
     clock: &Arc<ManualClock>,
     remote: bool,
+    store: Option<Arc<dyn Store>>,
 ) -> (
     Arc<PolicyServer>,
     Option<RunningPolicyServer>,
@@ -405,9 +455,12 @@ async fn open(
 ) {
     let config = PolicyServerConfig::load(&dir.join("policy-server.toml")).unwrap();
     let listen = config.listen.clone().unwrap();
-    let server = PolicyServer::open(config, Arc::clone(clock) as _)
-        .await
-        .unwrap();
+    let clock = Arc::clone(clock);
+    let opened = match store {
+        Some(store) => PolicyServer::open_with(config, store, clock).await,
+        None => PolicyServer::open(config, clock).await,
+    };
+    let server = opened.unwrap();
     if !remote {
         let calls = Arc::new(server.as_agent(AGENT));
         return (server, None, calls);
@@ -419,10 +472,14 @@ async fn open(
 }
 
 fn client(dir: &Path, urls: Vec<String>, secret: &str) -> NativeClient {
+    client_of(dir, urls, AGENT, secret)
+}
+
+pub(crate) fn client_of(dir: &Path, urls: Vec<String>, agent: &str, secret: &str) -> NativeClient {
     NativeClient::new(&NativeSettings {
         servers: ServerList::in_order(urls),
         ca_file: Some(dir.join("cert.pem")),
-        agent_name: String::from(AGENT),
+        agent_name: agent.to_owned(),
         agent_secret: Some(Secret::new(secret.to_owned())),
         client_certificate: None,
         timeout: TIMEOUT,

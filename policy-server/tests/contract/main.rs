@@ -5,6 +5,7 @@
 mod harness;
 
 mod administration;
+mod agents;
 mod audit;
 mod credentials;
 mod events;

@@ -16,7 +16,7 @@ use tower::ServiceExt;
 
 use crate::harness::{ADMIN_SECRET, AGENT_SECRET, World};
 
-const CALLS: [(&str, &str); 9] = [
+const CALLS: [(&str, &str); 15] = [
     ("POST", "/policy/v1/is-protected"),
     ("POST", "/policy/v1/login"),
     ("POST", "/policy/v1/validate"),
@@ -26,6 +26,12 @@ const CALLS: [(&str, &str); 9] = [
     ("GET", "/policy/v1/events"),
     ("GET", "/policy/v1/sessions"),
     ("DELETE", "/policy/v1/users/alice/sessions"),
+    ("GET", "/policy/v1/keys"),
+    ("POST", "/policy/v1/keys/roll"),
+    ("GET", "/policy/v1/agents"),
+    ("POST", "/policy/v1/agents"),
+    ("DELETE", "/policy/v1/agents/gateway-1"),
+    ("POST", "/policy/v1/agents/gateway-1/rotate"),
 ];
 
 async fn send(
@@ -98,7 +104,8 @@ async fn agents_and_administrators_are_not_each_other() {
     let agent = basic(&format!("gateway-1:{AGENT_SECRET}"));
     let admin = format!("Bearer {ADMIN_SECRET}");
     for (method, path) in CALLS {
-        let for_admin = path.ends_with("sessions");
+        let for_admin = ["sessions", "/v1/keys", "/v1/agents"];
+        let for_admin = for_admin.iter().any(|part| path.contains(part));
         let other = if for_admin { &agent } else { &admin };
         assert_eq!(
             send(&world, method, path, &[other], Body::empty()).await.0,
