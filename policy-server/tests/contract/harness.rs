@@ -15,9 +15,10 @@ use policy_protocol::message::{
     AuthorizeAnswer, AuthorizeRequest, Credentials, LoginAnswer, LoginRequest, LogoutAnswer,
     LogoutRequest, SessionTicket, ValidateAnswer, ValidateRequest,
 };
+use policy_protocol::sessions::SessionQuery;
 use policy_protocol::{
     AuthScheme, Clock, ManualClock, ProtectionLevel, RealmContext, Reason, ResourceContext, Secret,
-    Session, Timestamp,
+    Session, SessionId, Timestamp,
 };
 use policy_server::store::Store;
 use policy_server::store::sqlite::SqliteStore;
@@ -260,12 +261,23 @@ impl World {
 
     /// As [`Self::restart`], with another cap on the life of sessions.
     pub(crate) async fn restart_with_max_timeout(self, from: &str, to: &str) -> Self {
-        let config = self.dir.path().join("policy-server.toml");
         let [from, to] = [from, to].map(|limit| format!("max_timeout = \"{limit}\""));
-        let text = std::fs::read_to_string(&config).unwrap();
-        assert!(text.contains(&from));
-        std::fs::write(&config, text.replace(&from, &to)).unwrap();
+        self.restart_with(&from, &to).await
+    }
+
+    /// As [`Self::restart`], with a part of the configuration replaced.
+    pub(crate) async fn restart_with(self, from: &str, to: &str) -> Self {
+        self.reconfigure(|text| {
+            assert!(text.contains(from));
+            text.replace(from, to)
+        });
         self.restart().await
+    }
+
+    /// As [`Self::restart`], with a `[sessions]` section.
+    pub(crate) async fn with_sessions(self, section: &str) -> Self {
+        let sessions = format!("[sessions]\n{section}\n[limits]");
+        self.restart_with("[limits]", &sessions).await
     }
 
     /// Changes the configuration file, for the next start.
@@ -425,6 +437,12 @@ impl World {
             transaction_id: String::from("t4"),
         };
         self.calls.authorize(request).await.unwrap()
+    }
+
+    /// The ids on a page of sessions.
+    pub(crate) async fn listed(&self, query: SessionQuery) -> Vec<SessionId> {
+        let page = self.server.sessions(query).await.unwrap();
+        page.sessions.iter().map(|session| session.id).collect()
     }
 
     pub(crate) fn audit_text(&self) -> String {

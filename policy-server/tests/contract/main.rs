@@ -9,6 +9,7 @@ mod agents;
 mod audit;
 mod credentials;
 mod events;
+mod inspection;
 mod keys;
 mod network;
 mod policies;
