@@ -33,6 +33,12 @@ pub enum Credentials {
         issuer: String,
         /// SHA-256 of the certificate's DER, in lower-case hex.
         fingerprint: String,
+        /// The common names in the subject.
+        #[serde(default)]
+        common_names: Vec<String>,
+        /// The e-mail addresses among the alternative names.
+        #[serde(default)]
+        emails: Vec<String>,
     },
 }
 

@@ -31,6 +31,22 @@ impl Reason {
     pub const INVALID_SESSION_ID: Self = Self(8);
     /// The session was used from another client address than the one it was made for.
     pub const INVALID_SESSION_IP: Self = Self(9);
+    /// The client's certificate was revoked by its issuer.
+    pub const CERTIFICATE_REVOKED: Self = Self(10);
+    /// The list of revoked certificates is too old to trust.
+    pub const CRL_OUT_OF_DATE: Self = Self(11);
+    /// The password will expire soon; the login completes.
+    pub const PASSWORD_WILL_EXPIRE: Self = Self(18);
+    /// The password was not changed in time, and must be changed before the login completes.
+    pub const PASSWORD_EXPIRED: Self = Self(19);
+    /// The password must be changed at once, before anything else.
+    pub const IMMEDIATE_PASSWORD_CHANGE: Self = Self(20);
+    /// The password could not be changed.
+    pub const PASSWORD_CHANGE_FAILED: Self = Self(21);
+    /// The directory does not take the new password.
+    pub const BAD_PASSWORD_CHANGE: Self = Self(22);
+    /// The new password is in force.
+    pub const PASSWORD_CHANGED: Self = Self(23);
     /// Too many failed logins.
     pub const EXCESSIVE_FAILED_LOGINS: Self = Self(24);
     /// The policy server failed.
@@ -55,6 +71,14 @@ impl Reason {
             7 => "user_disabled",
             8 => "invalid_session_id",
             9 => "invalid_session_ip",
+            10 => "certificate_revoked",
+            11 => "crl_out_of_date",
+            18 => "password_will_expire",
+            19 => "password_expired",
+            20 => "immediate_password_change",
+            21 => "password_change_failed",
+            22 => "bad_password_change",
+            23 => "password_changed",
             24 => "excessive_failed_logins",
             35 => "server_exception",
             37 => "unsupported_scheme",

@@ -3,6 +3,7 @@
 //! [`mod@file`] is what an operator writes; [`PolicyServerConfig::load`] checks it and reports every
 //! problem at once.
 
+pub mod directories;
 pub mod duration;
 pub mod environment;
 pub mod file;
@@ -19,6 +20,7 @@ use policy_protocol::Secret;
 
 use crate::policy::Policy;
 
+use self::directories::DirectoryConfig;
 use self::store::StoreConfig;
 
 /// Everything a policy server needs to run.
@@ -28,8 +30,8 @@ pub struct PolicyServerConfig {
     pub state_dir: PathBuf,
     /// Where keys, sessions, revocations and the feed are.
     pub store: StoreConfig,
-    /// The users.
-    pub users_file: PathBuf,
+    /// Where the users are, in order. Never empty.
+    pub directories: Vec<DirectoryConfig>,
     /// Agents that may ask over HTTPS.
     pub agents: Vec<AgentCredentials>,
     /// What administrators prove themselves with; without it nobody administers over HTTPS.

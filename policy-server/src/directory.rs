@@ -1,16 +1,24 @@
 //! User directories: who there is, and whether they are who they say.
 //!
-//! [`Directory`] is the seam between the policy server and any kind of directory; [`mod@file`] is the one
-//! kind there is so far.
+//! [`Directory`] is the seam between the policy server and any kind of directory; [`Directories`] are the
+//! configured ones in their order. [`mod@file`] is the kind that needs nothing else.
 
+mod directories;
 pub mod file;
 mod file_format;
+pub mod name;
 pub mod password;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use policy_protocol::{Identity, Secret, UserDirectory};
+use policy_protocol::{Identity, Reason, Secret, UserDirectory};
+
+pub use self::directories::Directories;
+
+/// Longer names and passwords are nobody's, and looking for them would be work for free. In bytes.
+pub const MAX_INPUT_LENGTH: usize = 1024;
 
 /// A user, as a directory knows them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,11 +33,94 @@ pub struct User {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Authentication {
     /// The password is this user's.
-    Accepted(Arc<User>),
-    /// There is such a user, with another password. For audit records only.
+    Accepted(Arc<User>, PasswordState),
+    /// There is such a user, with another password or none. For audit records only.
     WrongPassword(Arc<User>),
-    /// There is no such user, or one without a password. For audit records only.
+    /// The directory has locked this user out for now and has not looked at the password. Who asks must
+    /// not learn that there is such a user.
+    Locked(Arc<User>),
+    /// There is no such user. For audit records only.
     UnknownUser,
+}
+
+/// What a directory says of a password that is right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PasswordState {
+    /// Nothing.
+    Good,
+    /// It is good for this much longer.
+    WillExpire(Duration),
+    /// It was set by an administrator and must be changed first.
+    MustChange,
+    /// It was not changed in time and must be changed first. A directory may refuse even that.
+    Expired,
+}
+
+impl PasswordState {
+    /// The field's reason code.
+    pub const fn reason(self) -> Reason {
+        match self {
+            Self::Good => Reason::NONE,
+            Self::WillExpire(_) => Reason::PASSWORD_WILL_EXPIRE,
+            Self::MustChange => Reason::PASSWORD_MUST_CHANGE,
+            Self::Expired => Reason::PASSWORD_EXPIRED,
+        }
+    }
+}
+
+/// What came of a change of password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PasswordChange {
+    /// The new one is in force.
+    Changed,
+    /// The old one is not this user's: as at a login, for audit records only.
+    WrongPassword,
+    /// The directory does not take the new one.
+    Refused(NewPassword),
+    /// Passwords are changed elsewhere.
+    ReadOnly,
+}
+
+impl PasswordChange {
+    /// The field's reason code.
+    pub const fn reason(self) -> Reason {
+        match self {
+            Self::Changed => Reason::PASSWORD_CHANGED,
+            Self::WrongPassword => Reason::UNKNOWN_USER,
+            Self::Refused(_) => Reason::BAD_PASSWORD_CHANGE,
+            Self::ReadOnly => Reason::PASSWORD_CHANGE_FAILED,
+        }
+    }
+}
+
+/// What is wrong with a new password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NewPassword {
+    /// It is too short, or too long.
+    Length,
+    /// It can be guessed, by the directory's rules.
+    Weak,
+    /// The user has had it before.
+    UsedBefore,
+    /// The old one is too young to be changed.
+    TooSoon,
+    /// This user's password may not be changed, or the directory does not say why not.
+    NotAllowed,
+}
+
+/// What is known of a client certificate. The TLS layer has verified it.
+#[derive(Clone, Copy, Debug)]
+pub struct CertificateFacts<'a> {
+    /// SHA-256 of the DER, in lower-case hex.
+    pub fingerprint: &'a str,
+    /// The subject's distinguished name (RFC 4514).
+    pub subject: &'a str,
+    /// The issuer's distinguished name (RFC 4514).
+    pub issuer: &'a str,
+    /// The common names in the subject.
+    pub common_names: &'a [String],
+    /// The e-mail addresses among the alternative names.
+    pub emails: &'a [String],
 }
 
 /// What was changed in a directory from outside.
@@ -64,11 +155,22 @@ pub trait Directory: Send + Sync + 'static {
         password: Secret<String>,
     ) -> BoxFuture<'a, Result<Authentication, DirectoryError>>;
 
-    /// Whose certificate is this? The TLS layer has verified it.
+    /// Takes as long as [`Self::authenticate`] takes for a name that does not exist.
+    fn decoy(&self) -> BoxFuture<'_, Result<(), DirectoryError>>;
+
+    /// Changes a password for somebody who knows the old one. They have just been authenticated with it,
+    /// and it is checked again.
+    fn change_password<'a>(
+        &'a self,
+        user: &'a User,
+        old: Secret<String>,
+        new: Secret<String>,
+    ) -> BoxFuture<'a, Result<PasswordChange, DirectoryError>>;
+
+    /// Whose certificate is this?
     fn find_certificate<'a>(
         &'a self,
-        fingerprint: &'a str,
-        subject: &'a str,
+        certificate: CertificateFacts<'a>,
     ) -> BoxFuture<'a, Result<Option<Arc<User>>, DirectoryError>>;
 
     /// The user with a universal id.

@@ -11,8 +11,7 @@ use tokio::sync::watch;
 
 use crate::config::store::StoreConfig;
 use crate::config::{Limits, PolicyServerConfig, Problems};
-use crate::directory::Directory;
-use crate::directory::file::FileDirectory;
+use crate::directory::Directories;
 use crate::events::Events;
 use crate::feed::{self, FeedError};
 use crate::http::credentials::SecretHash;
@@ -30,7 +29,7 @@ pub(crate) const CLOCK_SKEW: Duration = Duration::from_secs(60);
 /// A policy server.
 pub struct PolicyServer {
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) directory: Arc<dyn Directory>,
+    pub(crate) directories: Directories,
     pub(crate) store: Arc<dyn Store>,
     /// Uses of sessions that the store will be told of.
     pub(crate) uses: Uses,
@@ -50,7 +49,7 @@ pub struct PolicyServer {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
-    /// The users file has mistakes.
+    /// A user directory cannot be opened.
     #[error("{0}")]
     Users(Problems),
     /// The state folder cannot be used.
@@ -88,7 +87,7 @@ impl PolicyServer {
             path: path.clone(),
             problem: error.to_string(),
         };
-        let directory = FileDirectory::open(&config.users_file).map_err(OpenError::Users)?;
+        let directories = Directories::open(&config.directories).map_err(OpenError::Users)?;
         let store = open_store(&config).await.map_err(|error| state(&error))?;
         let max_timeout = config.limits.max_timeout;
         let keys = Keys::open(Arc::clone(&store), max_timeout, clock.now())
@@ -97,7 +96,7 @@ impl PolicyServer {
         let agents = config.agents.iter();
         let server = Arc::new(Self {
             clock,
-            directory: Arc::new(directory),
+            directories,
             store: Arc::clone(&store),
             uses: Uses::default(),
             keys,
@@ -167,7 +166,7 @@ impl PolicyServer {
     }
 
     async fn refresh_users(&self) -> Result<(), PolicyError> {
-        let changes = self.directory.refresh().await.map_err(failure)?;
+        let (changes, refreshed) = self.directories.refresh().await;
         if changes.to_known_users {
             self.store
                 .append(EventKind::CacheFlush)
@@ -177,7 +176,7 @@ impl PolicyServer {
         for universal_id in changes.gone {
             self.end_sessions_of(&universal_id).await?;
         }
-        Ok(())
+        refreshed.map_err(failure)
     }
 
     async fn roll_keys_when_due(&self) -> Result<(), PolicyError> {

@@ -189,18 +189,16 @@ fn identity(options: &Options, config: &Config, user: &str) -> Result<Identity, 
 
 #[cfg(feature = "embedded")]
 fn look_up(config: &Config, user: &str) -> Result<Identity, String> {
-    use policy_server::directory::Directory as _;
-
     let config::PolicyServerKind::Embedded { config_file } = &config.policy_server.kind else {
         return Err(NOT_HERE.to_owned());
     };
     let server = policy_server::PolicyServerConfig::load(config_file)
         .map_err(|problems| problems.to_string())?;
-    let directory = policy_server::directory::file::FileDirectory::open(&server.users_file)
+    let directories = policy_server::directory::Directories::open(&server.directories)
         .map_err(|problems| problems.to_string())?;
     let runtime = super::control_runtime().map_err(|error| error.to_string())?;
     let found = runtime
-        .block_on(directory.find(user))
+        .block_on(directories.find_anywhere(user))
         .map_err(|error| error.to_string())?;
     found
         .map(|user| user.identity.clone())

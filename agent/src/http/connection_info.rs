@@ -37,4 +37,8 @@ pub struct ClientCertificate {
     pub issuer: String,
     /// SHA-256 of the DER, lower-case hex.
     pub fingerprint: String,
+    /// The common names in the subject.
+    pub common_names: Vec<String>,
+    /// The e-mail addresses among the alternative names.
+    pub emails: Vec<String>,
 }

@@ -82,6 +82,8 @@ pub async fn from_credentials(
                 subject: certificate.subject.clone(),
                 issuer: certificate.issuer.clone(),
                 fingerprint: certificate.fingerprint.clone(),
+                common_names: certificate.common_names.clone(),
+                emails: certificate.emails.clone(),
             };
             (certificate.fingerprint.clone().into_bytes(), credentials)
         }

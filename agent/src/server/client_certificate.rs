@@ -5,6 +5,7 @@ use std::fmt::Write;
 use aws_lc_rs::digest::{SHA256, digest};
 use rustls::pki_types::CertificateDer;
 use x509_parser::asn1_rs::ToDer;
+use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{AttributeTypeAndValue, FromDer, X509Certificate, X509Name};
 
 use crate::http::ClientCertificate;
@@ -29,7 +30,26 @@ pub(super) fn read(certificate: &CertificateDer<'_>) -> Option<ClientCertificate
         subject: distinguished_name(parsed.subject()),
         issuer: distinguished_name(parsed.issuer()),
         fingerprint: hex(digest(&SHA256, certificate).as_ref()),
+        common_names: parsed
+            .subject()
+            .iter_common_name()
+            .filter_map(|name| name.as_str().ok().map(str::to_owned))
+            .collect(),
+        emails: emails(&parsed),
     })
+}
+
+fn emails(certificate: &X509Certificate<'_>) -> Vec<String> {
+    let Ok(Some(names)) = certificate.subject_alternative_name() else {
+        return Vec::new();
+    };
+    let names = names.value.general_names.iter();
+    names
+        .filter_map(|name| match name {
+            GeneralName::RFC822Name(email) => Some((*email).to_owned()),
+            _ => None,
+        })
+        .collect()
 }
 
 /// RFC 4514, section 2: the last relative name first, separated by commas, its parts joined by `+`.

@@ -78,15 +78,10 @@ impl PolicyServer {
         let stored = stored.unwrap_or_default();
         let last_access = last_access.max(stored).max(spec.last_time);
         check_times(&spec, &self.limits, last_access, now).map_err(no)?;
-        if spec.directory_oid != self.directory.description().oid {
+        let Some(directory) = self.directories.by_oid(&spec.directory_oid) else {
             return Err(no(Reason::INVALID_SESSION));
-        }
-        match self
-            .directory
-            .find(&spec.universal_id)
-            .await
-            .map_err(failure)?
-        {
+        };
+        match directory.find(&spec.universal_id).await.map_err(failure)? {
             Some(user) if !user.disabled => Ok(Alive {
                 spec,
                 user,

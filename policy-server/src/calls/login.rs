@@ -9,7 +9,7 @@ use policy_protocol::message::{Credentials, LoginAnswer, LoginRequest, SessionSu
 use policy_protocol::{AuthScheme, ProtectionLevel, Reason, SessionId};
 
 use crate::audit::{AuditEvent, Record};
-use crate::directory::{Authentication, User};
+use crate::directory::{Authentication, CertificateFacts, PasswordState, User};
 use crate::server::{CLOCK_SKEW, PolicyServer, failure};
 use crate::spec::{SessionType, Spec, address_bytes};
 
@@ -160,27 +160,43 @@ impl PolicyServer {
                     user_name,
                     password,
                 },
-            ) => self.directory.authenticate(&user_name, password).await,
+            ) => self.directories.authenticate(&user_name, password).await,
             (
                 AuthScheme::Certificate,
                 Credentials::Certificate {
                     subject,
+                    issuer,
                     fingerprint,
-                    ..
+                    common_names,
+                    emails,
                 },
-            ) => self
-                .directory
-                .find_certificate(&fingerprint, &subject)
-                .await
-                .map(|user| user.map_or(Authentication::UnknownUser, Authentication::Accepted)),
+            ) => {
+                let certificate = CertificateFacts {
+                    fingerprint: &fingerprint,
+                    subject: &subject,
+                    issuer: &issuer,
+                    common_names: &common_names,
+                    emails: &emails,
+                };
+                let found = self.directories.find_certificate(certificate).await;
+                found.map(|user| match user {
+                    Some(user) => Authentication::Accepted(user, PasswordState::Good),
+                    None => Authentication::UnknownUser,
+                })
+            }
             _ => return Ok(Outcome::Unknown(Reason::UNSUPPORTED_SCHEME)),
         };
         Ok(match authentication.map_err(failure)? {
-            Authentication::Accepted(user) if user.disabled => {
+            Authentication::Accepted(user, _) if user.disabled => {
                 Outcome::Rejected(user, Reason::USER_DISABLED)
             }
-            Authentication::Accepted(user) => Outcome::Accepted(user),
-            Authentication::WrongPassword(user) => Outcome::Rejected(user, Reason::UNKNOWN_USER),
+            Authentication::Accepted(user, PasswordState::Good | PasswordState::WillExpire(_)) => {
+                Outcome::Accepted(user)
+            }
+            Authentication::Accepted(user, state) => Outcome::Rejected(user, state.reason()),
+            Authentication::WrongPassword(user) | Authentication::Locked(user) => {
+                Outcome::Rejected(user, Reason::UNKNOWN_USER)
+            }
             Authentication::UnknownUser => Outcome::Unknown(Reason::UNKNOWN_USER),
         })
     }

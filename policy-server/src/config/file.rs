@@ -6,6 +6,7 @@ use schemars::{JsonSchema, Schema};
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::directories::DirectorySection;
 use super::store::StoreSection;
 
 /// The file.
@@ -19,8 +20,11 @@ pub struct PolicyServerFile {
     /// servers that answer for the same sessions share one store.
     #[serde(default)]
     pub store: StoreSection,
-    /// The file with the users.
-    pub users_file: String,
+    /// A file with users: the short form of a first directory, of kind `file`.
+    pub users_file: Option<String>,
+    /// Where the users are, in order: a user is the one in the first directory that has the name.
+    #[serde(default)]
+    pub directories: Vec<DirectorySection>,
     /// Agents that may ask over HTTPS.
     #[serde(default)]
     pub agents: Vec<AgentSection>,

@@ -1,3 +1,4 @@
+use super::directories::DirectoryKind;
 use super::*;
 
 fn parse(text: &str) -> Result<PolicyServerConfig, Problems> {
@@ -8,7 +9,13 @@ fn parse(text: &str) -> Result<PolicyServerConfig, Problems> {
 fn the_shortest_configuration_has_safe_defaults() {
     let config = parse("state_dir = \"state\"\nusers_file = \"/srv/users.toml\"").unwrap();
     assert_eq!(config.state_dir, Path::new("/etc/doorward/state"));
-    assert_eq!(config.users_file, Path::new("/srv/users.toml"));
+    let [users] = config.directories.as_slice() else {
+        panic!("{config:?}");
+    };
+    assert_eq!((&*users.oid, &*users.name), ("file", "users"));
+    assert!(
+        matches!(&users.kind, DirectoryKind::File(file) if file.path == Path::new("/srv/users.toml") && !file.writable)
+    );
     assert_eq!(config.limits, Limits::default());
     assert_eq!(
         config.agent_key_rollover,

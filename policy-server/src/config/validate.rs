@@ -49,7 +49,7 @@ pub(super) fn validate(
     let config = PolicyServerConfig {
         state_dir: base.join(file.state_dir),
         store: super::store::validate(&mut checker, file.store),
-        users_file: base.join(file.users_file),
+        directories: super::directories::validate(&mut checker, file.users_file, file.directories),
         agents: checker.agents(&file.agents),
         admin_secret: file
             .admin

@@ -8,9 +8,11 @@
 //! attributes = { mail = "alice@example.com", phone = ["1", "2"] }
 //! ```
 //!
-//! Further keys: `dn`, `universal_id`, `disabled`, `certificates` (SHA-256 in hex) and
-//! `certificate_subjects`. Changes are picked up while running; a file with a mistake in it is
-//! reported and ignored.
+//! Further keys: `dn`, `universal_id`, `disabled`, `must_change`, `certificates` (SHA-256 in hex),
+//! `certificate_subjects` and `certificate_issuers`. Changes are picked up while running; a file with a
+//! mistake in it is reported and ignored.
+
+mod write;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -19,20 +21,26 @@ use std::time::SystemTime;
 use futures_util::future::BoxFuture;
 use policy_protocol::{Secret, UserDirectory};
 
-use super::file_format::{Entry, Users, changes, folded, read};
+use super::file_format::{Users, changes, read};
+use super::name::folded;
 use super::password::PasswordChecker;
-use super::{Authentication, Changes, Directory, DirectoryError, User};
+use super::{
+    Authentication, CertificateFacts, Changes, Directory, DirectoryError, MAX_INPUT_LENGTH,
+    PasswordChange, User,
+};
+use crate::config::directories::{DirectoryConfig, FileSettings};
 use crate::config::{Problem, Problems};
-
-/// Longer names and passwords are nobody's, and hashing them would be work for free.
-const MAX_INPUT_LENGTH: usize = 1024;
 
 /// A TOML file of users.
 pub struct FileDirectory {
     path: PathBuf,
+    /// Whether users may change their passwords.
+    writable: bool,
     description: UserDirectory,
     loaded: RwLock<Loaded>,
     checker: PasswordChecker,
+    /// Held while the file is rewritten.
+    writing: tokio::sync::Mutex<()>,
 }
 
 /// The file as last read.
@@ -40,6 +48,8 @@ struct Loaded {
     users: Arc<Users>,
     /// Time of the last change and length: enough to see an edit.
     stamp: Option<(SystemTime, u64)>,
+    /// What nobody has been told of yet.
+    changes: Changes,
 }
 
 impl FileDirectory {
@@ -47,16 +57,13 @@ impl FileDirectory {
     ///
     /// # Errors
     /// Everything that is wrong with it.
-    pub fn open(path: &Path) -> Result<Self, Problems> {
-        let name = |part: Option<&std::ffi::OsStr>| {
-            part.map(|part| part.to_string_lossy().into_owned())
-                .unwrap_or_default()
-        };
+    pub fn open(config: &DirectoryConfig, settings: &FileSettings) -> Result<Self, Problems> {
+        let path = &settings.path;
+        let file_name = path.file_name().unwrap_or_default();
         let description = UserDirectory {
-            // The path may change with the machine, but sessions go on.
-            oid: String::from("file"),
-            name: name(path.file_stem()),
-            server: name(path.file_name()),
+            oid: config.oid.clone(),
+            name: config.name.clone(),
+            server: file_name.to_string_lossy().into_owned(),
             namespace: String::from("File:"),
         };
         // The stamp first: an edit after it is seen the next time.
@@ -64,12 +71,15 @@ impl FileDirectory {
         let loaded = Loaded {
             users: Arc::new(load(path, &description)?),
             stamp,
+            changes: Changes::default(),
         };
         Ok(Self {
-            path: path.to_owned(),
+            path: path.clone(),
+            writable: settings.writable,
             description,
             loaded: RwLock::new(loaded),
             checker: PasswordChecker::new(),
+            writing: tokio::sync::Mutex::new(()),
         })
     }
 
@@ -87,7 +97,7 @@ impl FileDirectory {
     ///
     /// # Errors
     /// Everything that is wrong with it; what was read before stays in force.
-    fn reload(&self) -> Result<Changes, Problems> {
+    fn reload(&self) -> Result<(), Problems> {
         let seen = self
             .loaded
             .read()
@@ -95,7 +105,7 @@ impl FileDirectory {
             .stamp;
         let stamp = stamp(&self.path);
         if stamp.is_some() && seen == stamp {
-            return Ok(Changes::default());
+            return Ok(());
         }
         let read = load(&self.path, &self.description);
         let mut loaded = self.loaded.write().unwrap_or_else(PoisonError::into_inner);
@@ -103,9 +113,10 @@ impl FileDirectory {
         loaded.stamp = stamp;
         let new = read?;
         let changes = changes(&loaded.users, &new);
+        loaded.changes.add(changes);
         loaded.users = Arc::new(new);
         tracing::info!(file = %self.path.display(), "users file read again");
-        Ok(changes)
+        Ok(())
     }
 }
 
@@ -145,32 +156,48 @@ impl Directory for FileDirectory {
             } else {
                 Secret::new(String::new())
             };
+            let decoy = &users.decoy;
             // A user without a password costs the same as one who does not exist.
-            let (user, hash) = match entry {
-                Some(Entry {
-                    user,
-                    password: Some(hash),
-                }) => (Some(user), hash),
-                _ => (None, &users.decoy),
-            };
+            let hash = entry
+                .and_then(|entry| entry.password.as_ref())
+                .unwrap_or(decoy);
             let matches = self.checker.check(Arc::clone(hash), password).await?;
-            Ok(match user {
-                Some(user) if matches => Authentication::Accepted(Arc::clone(user)),
-                Some(user) => Authentication::WrongPassword(Arc::clone(user)),
+            Ok(match entry {
+                Some(entry) if matches && entry.password.is_some() => {
+                    Authentication::Accepted(Arc::clone(&entry.user), entry.password_state())
+                }
+                Some(entry) => Authentication::WrongPassword(Arc::clone(&entry.user)),
                 None => Authentication::UnknownUser,
             })
         })
     }
 
+    fn decoy(&self) -> BoxFuture<'_, Result<(), DirectoryError>> {
+        Box::pin(async move {
+            let decoy = Arc::clone(&self.users().decoy);
+            let nothing = Secret::new(String::new());
+            self.checker.check(decoy, nothing).await.map(drop)
+        })
+    }
+
+    fn change_password<'a>(
+        &'a self,
+        user: &'a User,
+        old: Secret<String>,
+        new: Secret<String>,
+    ) -> BoxFuture<'a, Result<PasswordChange, DirectoryError>> {
+        Box::pin(self.write_password(&user.identity.universal_id, old, new))
+    }
+
     fn find_certificate<'a>(
         &'a self,
-        fingerprint: &'a str,
-        subject: &'a str,
+        certificate: CertificateFacts<'a>,
     ) -> BoxFuture<'a, Result<Option<Arc<User>>, DirectoryError>> {
         Box::pin(async move {
             let users = self.users();
-            let found = users.by_fingerprint.get(fingerprint);
-            Ok(found.or_else(|| users.by_subject.get(subject)).cloned())
+            let found = users.by_fingerprint.get(certificate.fingerprint);
+            let by_subject = || users.by_subject(certificate.subject, certificate.issuer);
+            Ok(found.or_else(by_subject).cloned())
         })
     }
 
@@ -178,7 +205,11 @@ impl Directory for FileDirectory {
         &'a self,
         universal_id: &'a str,
     ) -> BoxFuture<'a, Result<Option<Arc<User>>, DirectoryError>> {
-        Box::pin(async move { Ok(self.users().by_universal_id.get(universal_id).cloned()) })
+        Box::pin(async move {
+            let users = self.users();
+            let entry = users.by_universal_id.get(universal_id);
+            Ok(entry.map(|entry| Arc::clone(&entry.user)))
+        })
     }
 
     fn refresh(&self) -> BoxFuture<'_, Result<Changes, DirectoryError>> {
@@ -187,7 +218,9 @@ impl Directory for FileDirectory {
             self.reload().map_err(|problems| {
                 tracing::error!(%problems, "users file ignored, the users are as before");
                 DirectoryError::Failure
-            })
+            })?;
+            let mut loaded = self.loaded.write().unwrap_or_else(PoisonError::into_inner);
+            Ok(std::mem::take(&mut loaded.changes))
         })
     }
 }

@@ -7,8 +7,9 @@ use policy_protocol::{Identity, UserDirectory};
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::name::folded;
 use super::password::{PasswordCost, StoredHash, hash_password_at};
-use super::{Changes, User};
+use super::{Changes, PasswordState, User};
 use crate::config::{Problem, Problems, parse_toml};
 
 /// Names and ids stand in every session spec, whose length is bounded.
@@ -47,6 +48,12 @@ struct UserSection {
     /// Subjects of certificates that log in as this user.
     #[serde(default)]
     certificate_subjects: Vec<Spanned<String>>,
+    /// Issuers of those certificates; any that the agent trusts unless given.
+    #[serde(default)]
+    certificate_issuers: Vec<String>,
+    /// Whether the password is to be changed at the next login.
+    #[serde(default)]
+    must_change: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -61,11 +68,11 @@ pub(super) struct Users {
     /// By [`folded`] login name.
     pub(super) by_name: HashMap<String, Entry>,
     /// By universal id.
-    pub(super) by_universal_id: HashMap<String, Arc<User>>,
+    pub(super) by_universal_id: HashMap<String, Entry>,
     /// By SHA-256 in lower-case hex.
     pub(super) by_fingerprint: HashMap<String, Arc<User>>,
-    /// By distinguished name.
-    pub(super) by_subject: HashMap<String, Arc<User>>,
+    /// By distinguished name, with the issuers that may have said so; none for all.
+    by_subject: HashMap<String, (Arc<User>, Arc<[String]>)>,
     /// Checked when there is no such user, at the cost of the dearest hash in the file.
     pub(super) decoy: Arc<StoredHash>,
 }
@@ -75,11 +82,26 @@ pub(super) struct Users {
 pub(super) struct Entry {
     pub(super) user: Arc<User>,
     pub(super) password: Option<Arc<StoredHash>>,
+    must_change: bool,
 }
 
-/// How login names are compared: `Alice`, ` alice ` and `ALICE` are one.
-pub(super) fn folded(name: &str) -> String {
-    name.trim().to_lowercase()
+impl Entry {
+    pub(super) const fn password_state(&self) -> PasswordState {
+        if self.must_change {
+            PasswordState::MustChange
+        } else {
+            PasswordState::Good
+        }
+    }
+}
+
+impl Users {
+    /// The user that certificates with this subject, by this issuer, belong to.
+    pub(super) fn by_subject(&self, subject: &str, issuer: &str) -> Option<&Arc<User>> {
+        let (user, issuers) = self.by_subject.get(subject)?;
+        let issued = issuers.is_empty() || issuers.iter().any(|known| known == issuer);
+        issued.then_some(user)
+    }
 }
 
 /// Reads a users file.
@@ -182,15 +204,13 @@ impl Reader<'_> {
         let entry = Entry {
             user: Arc::clone(&user),
             password,
+            must_change: section.must_change,
         };
-        if users.by_name.insert(folded(&name), entry).is_some() {
+        let same_name = users.by_name.insert(folded(&name), entry.clone());
+        if same_name.is_some() {
             self.report(&section.name, &key, "there is another user of this name");
         }
-        if users
-            .by_universal_id
-            .insert(universal_id, Arc::clone(&user))
-            .is_some()
-        {
+        if users.by_universal_id.insert(universal_id, entry).is_some() {
             self.report(
                 &section.name,
                 &key,
@@ -203,6 +223,7 @@ impl Reader<'_> {
             &user,
             &section.certificates,
             &section.certificate_subjects,
+            section.certificate_issuers.into(),
         );
     }
 
@@ -213,6 +234,7 @@ impl Reader<'_> {
         user: &Arc<User>,
         fingerprints: &[Spanned<String>],
         subjects: &[Spanned<String>],
+        issuers: Arc<[String]>,
     ) {
         for fingerprint in fingerprints {
             let hex = fingerprint.get_ref().replace(':', "").to_ascii_lowercase();
@@ -226,7 +248,8 @@ impl Reader<'_> {
         for subject in subjects {
             let key = format!("{key}.certificate_subjects");
             let name = self.word(subject, &key, MAX_DN_LENGTH);
-            if users.by_subject.insert(name, Arc::clone(user)).is_some() {
+            let whose = (Arc::clone(user), Arc::clone(&issuers));
+            if users.by_subject.insert(name, whose).is_some() {
                 self.report(subject, &key, "this subject is listed twice");
             }
         }
@@ -268,12 +291,13 @@ pub(super) fn changes(old: &Users, new: &Users) -> Changes {
         let enabled = users
             .by_universal_id
             .iter()
-            .filter(|(_, user)| !user.disabled);
+            .filter(|(_, entry)| !entry.user.disabled);
         enabled.map(|(id, _)| id.clone()).collect()
     };
     let mut known = old.by_universal_id.iter();
+    let now = |id| new.by_universal_id.get(id).map(|entry: &Entry| &entry.user);
     Changes {
-        to_known_users: known.any(|(id, user)| new.by_universal_id.get(id) != Some(user)),
+        to_known_users: known.any(|(id, entry)| now(id) != Some(&entry.user)),
         gone: enabled(old).difference(&enabled(new)).cloned().collect(),
     }
 }

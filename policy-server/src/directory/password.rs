@@ -101,6 +101,11 @@ impl StoredHash {
         Ok(Self { hash, cost })
     }
 
+    /// The hash as it is stored.
+    pub(crate) fn text(&self) -> String {
+        self.hash.to_string()
+    }
+
     /// What a check costs.
     pub(crate) const fn cost(&self) -> PasswordCost {
         self.cost

@@ -84,6 +84,8 @@ fn certificate(subject: &str, fingerprint: &str) -> Credentials {
         subject: subject.to_owned(),
         issuer: String::from("CN=ca"),
         fingerprint: fingerprint.to_owned(),
+        common_names: Vec::new(),
+        emails: Vec::new(),
     }
 }
 

@@ -1,11 +1,26 @@
 use super::*;
+use crate::config::directories::DirectoryKind;
+use crate::directory::PasswordState;
 use crate::directory::password::{PasswordCost, hash_password_at};
 
 fn open(text: &str) -> Result<FileDirectory, Problems> {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("users.toml");
     std::fs::write(&path, text).unwrap();
-    FileDirectory::open(&path)
+    open_file(&path)
+}
+
+pub(crate) fn open_file(path: &Path) -> Result<FileDirectory, Problems> {
+    let settings = FileSettings {
+        path: path.to_owned(),
+        writable: true,
+    };
+    let config = DirectoryConfig {
+        oid: String::from("file"),
+        name: String::from("users"),
+        kind: DirectoryKind::File(settings.clone()),
+    };
+    FileDirectory::open(&config, &settings)
 }
 
 #[test]
@@ -33,7 +48,7 @@ attributes = { mail = "a\nb" }
 
 #[test]
 fn a_missing_file_and_an_unknown_key_are_problems() {
-    assert!(FileDirectory::open(Path::new("/nowhere/users.toml")).is_err());
+    assert!(open_file(Path::new("/nowhere/users.toml")).is_err());
     let problems = open("[[users]]\nname = \"a\"\npasword = \"x\"")
         .err()
         .unwrap();
@@ -80,7 +95,7 @@ async fn an_edit_is_seen_once_and_names_who_is_gone() {
     let path = dir.path().join("users.toml");
     let write = |text: &str| std::fs::write(&path, text).unwrap();
     write("[[users]]\nname = \"a\"\n[[users]]\nname = \"b\"\n[[users]]\nname = \"c\"");
-    let directory = FileDirectory::open(&path).unwrap();
+    let directory = open_file(&path).unwrap();
     let nothing = Changes::default();
     assert_eq!(directory.refresh().await.unwrap(), nothing);
     write("[[users]]\nname = \"a\"\n[[users]]\nname = \"b\"\ndisabled = true");
@@ -101,7 +116,7 @@ async fn an_edit_of_groups_changes_a_known_user_and_a_new_user_does_not() {
     let path = dir.path().join("users.toml");
     let write = |text: &str| std::fs::write(&path, text).unwrap();
     write("[[users]]\nname = \"a\"");
-    let directory = FileDirectory::open(&path).unwrap();
+    let directory = open_file(&path).unwrap();
     for (text, to_known_users) in [
         ("[[users]]\nname = \"a\"\n[[users]]\nname = \"b\"", false),
         (
@@ -116,5 +131,55 @@ async fn an_edit_of_groups_changes_a_known_user_and_a_new_user_does_not() {
             gone: Vec::new(),
         };
         assert_eq!(changes, expected, "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_password_may_have_to_be_changed_and_a_user_without_one_is_still_a_user() {
+    let hash = hash_password_at("x", PasswordCost::LIGHT).unwrap();
+    let text = format!(
+        "[[users]]\nname = \"a\"\npassword = \"{hash}\"\nmust_change = true\n[[users]]\nname = \"b\""
+    );
+    let directory = open(&text).unwrap();
+    let ask = async |name, password: &str| {
+        let password = Secret::new(password.to_owned());
+        directory.authenticate(name, password).await.unwrap()
+    };
+    assert!(matches!(
+        ask(" Ａ ", "x").await,
+        Authentication::Accepted(_, PasswordState::MustChange)
+    ));
+    assert!(matches!(
+        ask("a", "y").await,
+        Authentication::WrongPassword(_)
+    ));
+    assert!(matches!(
+        ask("b", "").await,
+        Authentication::WrongPassword(_)
+    ));
+    assert_eq!(ask("c", "x").await, Authentication::UnknownUser);
+}
+
+#[tokio::test]
+async fn a_subject_counts_only_from_the_issuers_that_are_listed() {
+    let text = "[[users]]\nname = \"a\"\ncertificate_subjects = [\"CN=a\"]\n\
+                certificate_issuers = [\"CN=ca\", \"CN=other\"]\n\
+                [[users]]\nname = \"b\"\ncertificate_subjects = [\"CN=b\"]";
+    let directory = open(text).unwrap();
+    for (subject, issuer, found) in [
+        ("CN=a", "CN=ca", true),
+        ("CN=a", "CN=other", true),
+        ("CN=a", "CN=mallory", false),
+        ("CN=b", "CN=mallory", true),
+    ] {
+        let certificate = CertificateFacts {
+            fingerprint: "",
+            subject,
+            issuer,
+            common_names: &[],
+            emails: &[],
+        };
+        let answer = directory.find_certificate(certificate).await.unwrap();
+        assert_eq!(answer.is_some(), found, "{subject} {issuer}");
     }
 }
