@@ -42,6 +42,8 @@ pub enum AuthScheme {
     Basic,
     /// A TLS client certificate.
     Certificate,
+    /// A login page that also asks for a one-time code.
+    Totp,
     /// No credentials: the realm is open.
     None,
 }
@@ -53,6 +55,7 @@ impl AuthScheme {
             Self::Form => "Form",
             Self::Basic => "Basic",
             Self::Certificate => "X509",
+            Self::Totp => "Form-TOTP",
             Self::None => "Anonymous",
         }
     }

@@ -16,6 +16,8 @@ pub(crate) enum AuditEvent {
     AuthReject,
     /// Somebody unknown tried to log in.
     AuthAttempt,
+    /// A known user must do more before they are let in.
+    AuthChallenge,
     /// A session was ended by its user.
     AuthLogout,
     /// A session was found alive.

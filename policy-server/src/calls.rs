@@ -2,6 +2,7 @@
 
 mod authorize;
 mod check;
+mod identify;
 mod login;
 mod logout;
 mod validate;

@@ -7,6 +7,7 @@ pub mod directories;
 pub mod duration;
 pub mod environment;
 pub mod file;
+pub mod regulation;
 pub mod store;
 mod validate;
 
@@ -21,6 +22,7 @@ use policy_protocol::Secret;
 use crate::policy::Policy;
 
 use self::directories::DirectoryConfig;
+use self::regulation::RegulationConfig;
 use self::store::StoreConfig;
 
 /// Everything a policy server needs to run.
@@ -40,6 +42,8 @@ pub struct PolicyServerConfig {
     pub listen: Option<ListenConfig>,
     /// Caps on what realms ask for.
     pub limits: Limits,
+    /// What guessing passwords costs.
+    pub regulation: RegulationConfig,
     /// How long agent keys and session ticket keys are current.
     pub agent_key_rollover: Duration,
     /// Who may do what.

@@ -12,6 +12,7 @@
 //! | `spec` | the session spec and its twenty fields |
 //! | `keys` | agent keys and session ticket keys, their rollover |
 //! | [`directory`] | who the users are |
+//! | `regulation`, `answer_time` | what guessing costs, and what the time of an answer tells |
 //! | [`store`] | what survives a restart |
 //! | [`policy`] | who may do what |
 //! | `feed`, `events` | what any policy server has done; what agents are told of it |
@@ -20,6 +21,7 @@
 
 mod admin;
 mod agent_keys;
+mod answer_time;
 mod audit;
 mod calls;
 pub mod config;
@@ -29,6 +31,7 @@ mod feed;
 mod http;
 mod keys;
 pub mod policy;
+mod regulation;
 pub mod serve;
 pub mod server;
 mod spec;

@@ -9,6 +9,7 @@ use policy_client::PolicyError;
 use policy_protocol::{Clock, EventKind, Timestamp};
 use tokio::sync::watch;
 
+use crate::answer_time::AnswerTime;
 use crate::config::store::StoreConfig;
 use crate::config::{Limits, PolicyServerConfig, Problems};
 use crate::directory::Directories;
@@ -17,6 +18,7 @@ use crate::feed::{self, FeedError};
 use crate::http::credentials::SecretHash;
 use crate::keys::Keys;
 use crate::policy::Policy;
+use crate::regulation::Regulation;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Store, StoreError};
 use crate::uses::{self, Uses};
@@ -36,6 +38,8 @@ pub struct PolicyServer {
     pub(crate) keys: Keys,
     pub(crate) events: Events,
     pub(crate) limits: Limits,
+    pub(crate) regulation: Regulation,
+    pub(crate) answer_time: AnswerTime,
     pub(crate) policies: Vec<Policy>,
     /// Agents that may ask over HTTPS, by name.
     pub(crate) agents: HashMap<String, SecretHash>,
@@ -94,6 +98,7 @@ impl PolicyServer {
             .await
             .map_err(|error| state(&error))?;
         let agents = config.agents.iter();
+        let regulation = Regulation::new(Arc::clone(&store), Arc::clone(&clock), config.regulation);
         let server = Arc::new(Self {
             clock,
             directories,
@@ -102,6 +107,8 @@ impl PolicyServer {
             keys,
             events: Events::new(),
             limits: config.limits,
+            regulation,
+            answer_time: AnswerTime::new(),
             agents: agents
                 .map(|agent| (agent.name.clone(), SecretHash::of(&agent.secret)))
                 .collect(),

@@ -101,6 +101,9 @@ pub(crate) enum SessionType {
     /// A client certificate.
     #[n(3)]
     Certificate,
+    /// A login page and a one-time code.
+    #[n(4)]
+    Totp,
 }
 
 impl SessionType {
@@ -110,6 +113,7 @@ impl SessionType {
             AuthScheme::Form => Some(Self::Form),
             AuthScheme::Basic => Some(Self::Basic),
             AuthScheme::Certificate => Some(Self::Certificate),
+            AuthScheme::Totp => Some(Self::Totp),
             AuthScheme::None => None,
         }
     }
@@ -119,6 +123,7 @@ impl SessionType {
             Self::Form => AuthScheme::Form,
             Self::Basic => AuthScheme::Basic,
             Self::Certificate => AuthScheme::Certificate,
+            Self::Totp => AuthScheme::Totp,
         }
     }
 }

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use policy_client::PolicyError;
-use policy_protocol::message::{Credentials, LoginAnswer, LoginRequest, SessionSummary};
-use policy_protocol::{AuthScheme, ProtectionLevel, Reason, SessionId};
+use policy_protocol::message::{LoginAnswer, LoginRequest, SessionSummary};
+use policy_protocol::{ProtectionLevel, Reason, SessionId};
+use tokio::time::Instant;
 
+use super::identify::Outcome;
 use crate::audit::{AuditEvent, Record};
-use crate::directory::{Authentication, CertificateFacts, PasswordState, User};
 use crate::server::{CLOCK_SKEW, PolicyServer, failure};
 use crate::spec::{SessionType, Spec, address_bytes};
 
@@ -17,21 +18,15 @@ use crate::spec::{SessionType, Spec, address_bytes};
 /// most calls.
 const MAX_DRIFT: u64 = 30;
 
-/// Who came of the credentials.
-enum Outcome {
-    Accepted(Arc<User>),
-    /// A known user who may not come in.
-    Rejected(Arc<User>, Reason),
-    /// Nobody known. The same reason as for a wrong password: who asks must not learn the difference.
-    Unknown(Reason),
-}
-
 /// Sessions that one login replaces at most.
 const MAX_PREVIOUS: usize = 4;
 
 impl PolicyServer {
     /// A success makes a new session id, always, and ends the session that it replaces.
-    pub(super) async fn login(&self, request: LoginRequest) -> Result<LoginAnswer, PolicyError> {
+    pub(super) async fn login(
+        self: &Arc<Self>,
+        request: LoginRequest,
+    ) -> Result<LoginAnswer, PolicyError> {
         let LoginRequest {
             resource,
             realm,
@@ -45,30 +40,39 @@ impl PolicyServer {
             ..Record::new(AuditEvent::AuthAccept, &resource.agent, &transaction_id)
         }
         .on(&resource, &realm.name);
-        let (user, reason) = match self.identify(realm.auth_scheme, credentials).await? {
-            Outcome::Accepted(user) => (Some(user), Reason::NONE),
-            Outcome::Rejected(user, reason) => {
-                let user = user.identity.universal_id.as_str();
+        let start = Instant::now();
+        let scheme = realm.auth_scheme;
+        let outcome = self.identify(scheme, credentials, client_address).await?;
+        let user = match outcome {
+            Outcome::Accepted(user) => user,
+            Outcome::Challenged(user, reason) => {
                 Record {
-                    event: AuditEvent::AuthReject,
-                    user,
+                    event: AuditEvent::AuthChallenge,
+                    user: &user.identity.universal_id,
                     reason,
                     ..record
                 }
                 .write();
-                (None, reason)
+                return Ok(LoginAnswer::Challenge { reason });
             }
-            Outcome::Unknown(reason) => {
+            Outcome::Rejected(rejection) => {
                 Record {
-                    event: AuditEvent::AuthAttempt,
-                    reason,
+                    event: rejection.event(),
+                    user: rejection.universal_id(),
+                    reason: rejection.why,
                     ..record
                 }
                 .write();
-                (None, reason)
+                let reason = rejection.told;
+                return if self.answer_time.wait(start).await {
+                    Ok(LoginAnswer::No { reason })
+                } else {
+                    Err(PolicyError::Failure)
+                };
             }
         };
-        let (Some(user), Some(session_type)) = (user, SessionType::of(realm.auth_scheme)) else {
+        let Some(session_type) = SessionType::of(scheme) else {
+            let reason = Reason::UNSUPPORTED_SCHEME;
             return Ok(LoginAnswer::No { reason });
         };
         let identity = &user.identity;
@@ -144,60 +148,6 @@ impl PolicyServer {
         .write();
         Ok(LoginAnswer::Yes {
             session: Box::new(spec.session(sealed, &user, &self.limits)),
-        })
-    }
-
-    /// Who do these credentials belong to? Only those that the auth scheme asks for count.
-    async fn identify(
-        &self,
-        scheme: AuthScheme,
-        credentials: Credentials,
-    ) -> Result<Outcome, PolicyError> {
-        let authentication = match (scheme, credentials) {
-            (
-                AuthScheme::Form | AuthScheme::Basic,
-                Credentials::Password {
-                    user_name,
-                    password,
-                },
-            ) => self.directories.authenticate(&user_name, password).await,
-            (
-                AuthScheme::Certificate,
-                Credentials::Certificate {
-                    subject,
-                    issuer,
-                    fingerprint,
-                    common_names,
-                    emails,
-                },
-            ) => {
-                let certificate = CertificateFacts {
-                    fingerprint: &fingerprint,
-                    subject: &subject,
-                    issuer: &issuer,
-                    common_names: &common_names,
-                    emails: &emails,
-                };
-                let found = self.directories.find_certificate(certificate).await;
-                found.map(|user| match user {
-                    Some(user) => Authentication::Accepted(user, PasswordState::Good),
-                    None => Authentication::UnknownUser,
-                })
-            }
-            _ => return Ok(Outcome::Unknown(Reason::UNSUPPORTED_SCHEME)),
-        };
-        Ok(match authentication.map_err(failure)? {
-            Authentication::Accepted(user, _) if user.disabled => {
-                Outcome::Rejected(user, Reason::USER_DISABLED)
-            }
-            Authentication::Accepted(user, PasswordState::Good | PasswordState::WillExpire(_)) => {
-                Outcome::Accepted(user)
-            }
-            Authentication::Accepted(user, state) => Outcome::Rejected(user, state.reason()),
-            Authentication::WrongPassword(user) | Authentication::Locked(user) => {
-                Outcome::Rejected(user, Reason::UNKNOWN_USER)
-            }
-            Authentication::UnknownUser => Outcome::Unknown(Reason::UNKNOWN_USER),
         })
     }
 }
