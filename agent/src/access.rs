@@ -10,6 +10,7 @@ pub mod denial;
 pub mod grant;
 pub mod identity;
 pub mod protection;
+pub mod redirect;
 
 use http::HeaderMap;
 use policy_protocol::{AgentKeyRing, RealmContext, ResourceContext, Timestamp};

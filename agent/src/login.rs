@@ -15,6 +15,7 @@ pub mod direct;
 pub mod form;
 pub mod logout;
 pub mod pages;
+pub mod policy_redirect;
 pub mod preserve;
 pub mod refusal;
 pub mod state;

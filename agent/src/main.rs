@@ -59,7 +59,7 @@ enum Command {
     /// See and end sessions.
     Sessions(commands::sessions::Options),
     /// Explain what would be decided for an address, and for a user.
-    Why(commands::why::Options),
+    Why(Box<commands::why::Options>),
 }
 
 fn main() -> ExitCode {

@@ -106,7 +106,7 @@ impl<'m> Record<'m> {
                     self.audit(AuditEvent::AuthChallenge, facts, *reason);
                 }
             }
-            Denial::Forbidden { realm, session } => {
+            Denial::Forbidden { realm, session, .. } | Denial::Elsewhere { realm, session, .. } => {
                 self.realm = Some(Arc::clone(realm));
                 self.session = Some(Arc::clone(session));
             }

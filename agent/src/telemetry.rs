@@ -10,7 +10,6 @@ pub mod escape;
 pub mod logging;
 pub mod metrics;
 pub mod outcome;
-pub mod utc;
 
 pub use access_log::{AccessLog, AccessRecord};
 pub use audit::{AuditContext, AuditEvent};

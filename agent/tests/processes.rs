@@ -666,6 +666,130 @@ fn what_is_sound_is_said_to_be_and_explained() {
     assert!(out.contains("decision    refused with 404"), "{out}");
 }
 
+const POLICIES: &str = r#"
+[[domains]]
+name = "intranet"
+realms = [{ name = "asked", resource = "/asked" }]
+rules = [
+    { name = "use", realm = "asked" },
+    { name = "send", realm = "asked", actions = ["POST"], effect = "deny" },
+]
+responses = [{ name = "who", header = "SM_WHO", attribute = "user_name" }]
+[[domains.policies]]
+name = "staff"
+rules = ["use"]
+groups = ["staff"]
+networks = ["192.0.2.0/24"]
+times = [{ from = "08:00", to = "18:00" }]
+time_zone = "Europe/Berlin"
+responses = ["who"]
+on_reject_redirect = "/open/sorry"
+[[domains.policies]]
+name = "look only"
+rules = ["send"]
+"#;
+
+#[test]
+fn what_the_policy_server_decides_is_explained_from_its_files_and_over_https() {
+    let world = World::new();
+    world.write("policies.toml", POLICIES);
+    world.write("admin.secret", "the administrators' very own secret");
+    let policies = "\npolicies_file = \"policies.toml\"\n";
+    let embedded = fs::read_to_string(world.path("embedded.toml")).unwrap();
+    world.write("embedded.toml", &(embedded + policies));
+    let asked = "[[realms]]\nname = \"asked\"\nresource = \"/asked\"\nupstream = \"origin\"\nauthorize = true\n";
+    let file = world.write_agent(&format!("{asked}{EMBEDDED}"));
+
+    let text = POLICY_SERVER
+        .replace("PORT", "0")
+        .replacen('\n', policies, 1);
+    world.write(
+        "remote.toml",
+        &(text + "[admin]\nsecret_file = \"admin.secret\"\n"),
+    );
+    let server = Process::start(&["policy-server", "--config"], &world.path("remote.toml"));
+    let url = format!("https://localhost:{}", server.address().port());
+
+    let why = |remote: bool, arguments: &[&str]| {
+        let mut command = doorward(&["why", "https://localhost/asked/x", "--config"]);
+        command.arg(&file).args(arguments);
+        if remote {
+            command
+                .args(["--url", &url, "--ca-file"])
+                .arg(world.path("ca.crt"));
+            command.arg("--secret-file").arg(world.path("admin.secret"));
+        }
+        run(&mut command)
+    };
+    let at = |time| ["--client", "192.0.2.7", "--at", time];
+    let noon = at("2026-01-14T12:00:00+01:00");
+    for remote in [false, true] {
+        let why = |arguments: &[&str]| {
+            let (code, out, err) = why(remote, arguments);
+            assert_eq!((code, err.as_str()), (0, ""), "{out}");
+            out
+        };
+        for (arguments, expected) in [
+            (
+                [&noon[..], &["--user", "ALICE"]].concat(),
+                vec![
+                    "user        alice in groups [staff]",
+                    "server      realm asked",
+                    "policy      intranet/staff: rule use (allow) applies",
+                    "policy      intranet/look only: rule send (deny) is about other methods",
+                    "response    header sm_who: alice",
+                    "kept        300 s at most",
+                    "decision    passes, with a session of level",
+                ],
+            ),
+            (
+                [&at("2026-01-14T17:59:50+01:00")[..], &["--user", "alice"]].concat(),
+                vec!["kept        9 s at most", "decision    passes"],
+            ),
+            (
+                [&at("2026-01-14T18:00:00+01:00")[..], &["--user", "alice"]].concat(),
+                vec![
+                    "rule use (allow) is for other times",
+                    "decision    refused by the policy server, and led to /open/sorry",
+                ],
+            ),
+            (
+                [&noon[..], &["--user", "bob"]].concat(),
+                vec!["rule use (allow) is for other groups"],
+            ),
+            (
+                [&noon[..], &["--user", "alice", "--method", "POST"]].concat(),
+                vec![
+                    "rule send (deny) applies",
+                    "decision    refused by the policy server with 403",
+                ],
+            ),
+        ] {
+            let out = why(&arguments);
+            for line in expected {
+                assert!(out.contains(line), "no {line:?} in\n{out}");
+            }
+        }
+    }
+    let (code, _, err) = why(true, &["--user", "nobody"]);
+    assert_eq!(code, 1);
+    assert!(err.contains("there is no user"), "{err}");
+    // Said on the command line, nobody is looked up.
+    let (code, out, _) = why(
+        false,
+        &[&noon[..], &["--user", "zoe", "--group", "staff"]].concat(),
+    );
+    assert!(
+        code == 0 && out.contains("response    header sm_who: zoe"),
+        "{out}"
+    );
+
+    world.write("policies.toml", "[[domain]]\n");
+    let (code, _, err) = run(doorward(&["check"]).arg(&file));
+    assert_eq!(code, 64);
+    assert!(err.contains("policies.toml:1:3: "), "{err}");
+}
+
 #[test]
 fn the_schema_is_json_and_the_reference_markdown() {
     let (code, out, err) = run(&mut doorward(&["schema"]));

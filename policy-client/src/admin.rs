@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use policy_protocol::explain::{ExplainAnswer, ExplainRequest};
 use policy_protocol::message::SessionSummary;
 use policy_protocol::{Secret, SessionId};
 
@@ -68,6 +69,14 @@ impl AdminClient {
         self.transport
             .get(&["sessions", &id.to_string()], &[])
             .await
+    }
+
+    /// What policies say of a user and a resource, rule by rule.
+    ///
+    /// # Errors
+    /// If the server gave no answer.
+    pub async fn explain(&self, request: &ExplainRequest) -> Result<ExplainAnswer, PolicyError> {
+        self.transport.post(&["explain"], request).await
     }
 
     /// Ends one session everywhere, persistent or not.

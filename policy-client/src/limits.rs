@@ -15,8 +15,8 @@ pub(crate) const FAILURES: u32 = 3;
 /// The longest pause before the first probe of a server that is out: agents that all lost the same server
 /// must not all ask at once, and users should not notice.
 pub(crate) const FIRST_PROBE: Duration = Duration::from_millis(250);
-/// The longest pause between two probes. A thousand agents then ask a server a thousand times a second at
-/// most, for an answer that costs it nothing.
+/// The longest pause between two probes; half of it on average. A thousand agents then ask a server a
+/// thousand times a second, for an answer that costs it next to nothing.
 pub(crate) const SLOWEST_PROBE: Duration = Duration::from_secs(2);
 /// How long a probe waits. A server that needs longer to say that it is well is not.
 pub(crate) const PROBE_TIMEOUT: Duration = Duration::from_secs(1);

@@ -154,8 +154,11 @@ impl Caller {
         while let Some(server) = turns.pop_front() {
             let sent = Instant::now();
             let left = deadline.duration_since(sent);
-            if !first && (left.is_zero() || !self.budget.spend()) {
-                tracing::warn!("not sent to another policy server: too many retries");
+            if !first && left.is_zero() {
+                break;
+            }
+            if !first && !self.budget.spend() {
+                tracing::warn!("not sent to another policy server: too many calls fail");
                 break;
             }
             // Every server that is left gets its turn. A call that may not reach two can only wait.

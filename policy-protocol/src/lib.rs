@@ -18,12 +18,15 @@
 pub mod agent_key;
 pub mod clock;
 pub mod event;
+pub mod explain;
 pub mod message;
 pub mod realm;
 pub mod reason;
+pub mod redirect;
 pub mod seal;
 pub mod secret;
 pub mod session;
+pub mod utc;
 
 pub use agent_key::{AgentKey, AgentKeyRing, AgentKeySet};
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
@@ -33,3 +36,4 @@ pub use reason::Reason;
 pub use seal::{KeyId, SealError, SealingKey, TokenType};
 pub use secret::Secret;
 pub use session::{Identity, Session, SessionId, SessionSpec, UserDirectory};
+pub use utc::UtcStamp;

@@ -161,7 +161,9 @@ pub struct AuthorizeRequest {
     pub resource: ResourceContext,
     /// The realm that is in.
     pub realm: RealmContext,
-    /// Where the user is.
+    /// Where the user is, for policies and records.
+    pub from: IpAddr,
+    /// The same, if the session must be bound to it.
     pub client_address: Option<IpAddr>,
     /// Joins the records of one request across systems.
     pub transaction_id: String,
@@ -198,6 +200,9 @@ pub enum AuthorizeAnswer {
         ttl: std::time::Duration,
         /// What to add.
         responses: Vec<ResponseAttribute>,
+        /// Where to send the browser instead of letting the request through.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        redirect: Option<String>,
     },
     /// Not allowed, or not decided: a resource without a policy is not allowed.
     No {
@@ -206,6 +211,9 @@ pub enum AuthorizeAnswer {
         ttl: std::time::Duration,
         /// Why.
         reason: Reason,
+        /// Where to send the browser instead of refusing.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        redirect: Option<String>,
     },
 }
 

@@ -15,7 +15,7 @@ impl PolicyServer {
     /// # Errors
     /// If the store failed.
     pub async fn sessions(&self, user: Option<&str>) -> Result<Vec<SessionSummary>, PolicyError> {
-        record("list", user.unwrap_or_default(), None);
+        self.record("list", user.unwrap_or_default(), None).await?;
         let filter = SessionFilter {
             user: user.map(str::to_owned),
             ..SessionFilter::default()
@@ -29,7 +29,7 @@ impl PolicyServer {
     /// # Errors
     /// If the store failed.
     pub async fn session(&self, id: SessionId) -> Result<Option<SessionSummary>, PolicyError> {
-        record("show", "", Some(id));
+        self.record("show", "", Some(id)).await?;
         self.store.get(id, self.now()).await.map_err(failure)
     }
 
@@ -39,9 +39,9 @@ impl PolicyServer {
     /// # Errors
     /// If the store failed; the session may then live on.
     pub async fn revoke_session(&self, id: SessionId) -> Result<(), PolicyError> {
-        record("revoke", "", Some(id));
         self.end_session(id, self.longest_session_from(self.now()))
-            .await
+            .await?;
+        self.record("revoke", "", Some(id)).await
     }
 
     /// Ends every session of a user everywhere, persistent or not.
@@ -49,17 +49,22 @@ impl PolicyServer {
     /// # Errors
     /// If the store failed; sessions may then live on.
     pub async fn revoke_user(&self, universal_id: &str) -> Result<(), PolicyError> {
-        record("revoke-user", universal_id, None);
-        self.end_sessions_of(universal_id).await
+        self.end_sessions_of(universal_id).await?;
+        self.record("revoke-user", universal_id, None).await
     }
-}
 
-fn record(action: &str, user: &str, session: Option<SessionId>) {
-    Record {
-        action,
-        user,
-        session,
-        ..Record::new(AuditEvent::AdminLogin, "", "")
+    async fn record(
+        &self,
+        action: &str,
+        user: &str,
+        session: Option<SessionId>,
+    ) -> Result<(), PolicyError> {
+        let record = Record {
+            action,
+            user,
+            session,
+            ..Record::new(AuditEvent::AdminLogin, "", "")
+        };
+        record.write(&self.audit).await
     }
-    .write();
 }

@@ -2,6 +2,7 @@
 
 mod authorize;
 mod check;
+mod explain;
 mod identify;
 mod login;
 mod logout;

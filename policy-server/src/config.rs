@@ -3,6 +3,7 @@
 //! [`mod@file`] is what an operator writes; [`PolicyServerConfig::load`] checks it and reports every
 //! problem at once.
 
+pub mod audit;
 pub mod directories;
 pub mod duration;
 pub mod environment;
@@ -19,8 +20,9 @@ use std::time::Duration;
 
 use policy_protocol::Secret;
 
-use crate::policy::Policy;
+use crate::policy::PolicySet;
 
+use self::audit::AuditConfig;
 use self::directories::DirectoryConfig;
 use self::regulation::RegulationConfig;
 use self::store::StoreConfig;
@@ -28,6 +30,8 @@ use self::store::StoreConfig;
 /// Everything a policy server needs to run.
 #[derive(Clone, Debug)]
 pub struct PolicyServerConfig {
+    /// What this policy server is called in audit records.
+    pub name: String,
     /// The folder of this policy server. Made if absent.
     pub state_dir: PathBuf,
     /// Where keys, sessions, revocations and the feed are.
@@ -46,8 +50,10 @@ pub struct PolicyServerConfig {
     pub regulation: RegulationConfig,
     /// How long agent keys and session ticket keys are current.
     pub agent_key_rollover: Duration,
-    /// Who may do what.
-    pub policies: Vec<Policy>,
+    /// Who may do what; without it, nobody may do anything that is asked about.
+    pub policies_file: Option<PathBuf>,
+    /// Where audit records go.
+    pub audit: AuditConfig,
 }
 
 /// An agent that may ask over HTTPS.
@@ -144,6 +150,25 @@ impl PolicyServerConfig {
             })
     }
 
+    /// The names of the user directories, which policies may refer to.
+    pub fn directory_names(&self) -> Vec<String> {
+        let directories = self.directories.iter();
+        directories
+            .map(|directory| directory.name.clone())
+            .collect()
+    }
+
+    /// Reads the policies file; without one, nothing is allowed.
+    ///
+    /// # Errors
+    /// All problems of that file at once.
+    pub fn load_policies(&self) -> Result<PolicySet, Problems> {
+        match &self.policies_file {
+            Some(file) => PolicySet::load(file, &self.directory_names()),
+            None => Ok(PolicySet::default()),
+        }
+    }
+
     /// Reads a configuration called `name` in messages, whose relative paths are relative to `base`.
     ///
     /// # Errors
@@ -160,7 +185,7 @@ pub struct Problem {
     pub file: String,
     /// Line and column, counted from 1, if the problem has a place.
     pub place: Option<(usize, usize)>,
-    /// The key, such as `policies.allow-staff.ttl`; empty if it is not about one.
+    /// The key, such as `agents.gateway.secret_file`; empty if it is not about one.
     pub key: String,
     /// What is wrong, and what would be right.
     pub message: String,

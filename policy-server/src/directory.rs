@@ -179,6 +179,25 @@ pub trait Directory: Send + Sync + 'static {
         universal_id: &'a str,
     ) -> BoxFuture<'a, Result<Option<Arc<User>>, DirectoryError>>;
 
+    /// The user with a login name, spelled as a login may spell it.
+    fn find_by_name<'a>(
+        &'a self,
+        name: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Arc<User>>, DirectoryError>>;
+
+    /// The user with a universal id, or else with a login name: what administrators type.
+    fn find_any<'a>(
+        &'a self,
+        user: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Arc<User>>, DirectoryError>> {
+        Box::pin(async move {
+            match self.find(user).await? {
+                Some(found) => Ok(Some(found)),
+                None => self.find_by_name(user).await,
+            }
+        })
+    }
+
     /// Looks for changes that were made outside since the last look. They are in force when this returns.
     fn refresh(&self) -> BoxFuture<'_, Result<Changes, DirectoryError>>;
 }

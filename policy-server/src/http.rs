@@ -1,6 +1,7 @@
 //! The calls over HTTP: JSON under `/policy/v1/`.
 
 pub(crate) mod credentials;
+mod explain;
 mod problem;
 mod sessions;
 
@@ -63,6 +64,7 @@ pub(crate) fn router(
             "/users/{universal_id}/sessions",
             delete(sessions::revoke_user),
         )
+        .route("/explain", post(explain::explain))
         .layer(middleware::from_fn_with_state(
             Arc::clone(server),
             credentials::administrator,

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt::Display;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use policy_protocol::{Clock, EventKind, Timestamp};
 use tokio::sync::watch;
 
 use crate::answer_time::AnswerTime;
+use crate::audit::Audit;
 use crate::config::store::StoreConfig;
 use crate::config::{Limits, PolicyServerConfig, Problems};
 use crate::directory::Directories;
@@ -19,6 +21,7 @@ use crate::http::credentials::SecretHash;
 use crate::keys::Keys;
 use crate::policy::Policy;
 use crate::regulation::Regulation;
+use crate::policy::store::PolicyStore;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Store, StoreError};
 use crate::uses::{self, Uses};
@@ -37,14 +40,18 @@ pub struct PolicyServer {
     pub(crate) uses: Uses,
     pub(crate) keys: Keys,
     pub(crate) events: Events,
+    pub(crate) audit: Audit,
     pub(crate) limits: Limits,
     pub(crate) regulation: Regulation,
     pub(crate) answer_time: AnswerTime,
     pub(crate) policies: Vec<Policy>,
+    pub(crate) policies: PolicyStore,
     /// Agents that may ask over HTTPS, by name.
     pub(crate) agents: HashMap<String, SecretHash>,
     pub(crate) admin: Option<SecretHash>,
     rollover: Duration,
+    /// Whether users or policies have changed and the agents have not been told.
+    flush_due: AtomicBool,
     /// Ends what runs in the background.
     stopped: watch::Sender<bool>,
 }
@@ -56,6 +63,9 @@ pub enum OpenError {
     /// A user directory cannot be opened.
     #[error("{0}")]
     Users(Problems),
+    /// The policies file has mistakes.
+    #[error("{0}")]
+    Policies(Problems),
     /// The state folder cannot be used.
     #[error("state folder {path}: {problem}")]
     State {
@@ -64,8 +74,11 @@ pub enum OpenError {
         /// What is wrong.
         problem: String,
     },
-    /// The feed of the store cannot be read.
-    #[error("{0}")]
+    /// Audit records cannot be written.
+    #[error("audit: {0}")]
+    Audit(std::io::Error),
+    /// The feed of the store cannot be used.
+    #[error("feed of the store: {0}")]
     Feed(String),
 }
 
@@ -77,8 +90,8 @@ pub struct AgentHandle {
 }
 
 impl PolicyServer {
-    /// Opens the store and the users file, makes the first keys, and starts the background work, which
-    /// goes on until the last reference is dropped.
+    /// Opens the store, the users and the policies, makes the first keys, and starts the background work,
+    /// which goes on until the last reference is dropped.
     ///
     /// # Errors
     /// If anything of that cannot be done; nothing runs then.
@@ -92,6 +105,10 @@ impl PolicyServer {
             problem: error.to_string(),
         };
         let directories = Directories::open(&config.directories).map_err(OpenError::Users)?;
+        let audit =
+            Audit::open(config.audit.clone(), config.name.clone()).map_err(OpenError::Audit)?;
+        let policies = PolicyStore::open(config.policies_file.as_deref(), config.directory_names())
+            .map_err(OpenError::Policies)?;
         let store = open_store(&config).await.map_err(|error| state(&error))?;
         let max_timeout = config.limits.max_timeout;
         let keys = Keys::open(Arc::clone(&store), max_timeout, clock.now())
@@ -106,6 +123,7 @@ impl PolicyServer {
             uses: Uses::default(),
             keys,
             events: Events::new(),
+            audit,
             limits: config.limits,
             regulation,
             answer_time: AnswerTime::new(),
@@ -114,9 +132,15 @@ impl PolicyServer {
                 .collect(),
             admin: config.admin_secret.as_ref().map(SecretHash::of),
             rollover: config.agent_key_rollover,
-            policies: config.policies,
+            policies,
+            // Users and policies may have changed while nobody looked.
+            flush_due: AtomicBool::new(true),
             stopped: watch::Sender::new(false),
         });
+        server
+            .flush_caches_when_due()
+            .await
+            .map_err(|_| OpenError::Feed(String::from("it cannot be written to")))?;
         let place = feed::catch_up(&server)
             .await
             .map_err(|error: FeedError| OpenError::Feed(error.to_string()))?;
@@ -157,7 +181,7 @@ impl PolicyServer {
     }
 
     /// One round of what the background does: rolls keys over when it is time, drops what has reached
-    /// its end, lets agents ask anew when users have changed, and ends the sessions of those who may
+    /// its end, lets agents ask anew when users or policies have changed, and ends the sessions of those who may
     /// not log in any more.
     ///
     /// # Errors
@@ -166,6 +190,8 @@ impl PolicyServer {
         self.uses.write(&*self.store).await;
         let parts = [
             self.refresh_users().await,
+            self.refresh_policies(),
+            self.flush_caches_when_due().await,
             self.roll_keys_when_due().await,
             self.store.remove_expired(self.now()).await.map_err(failure),
         ];
@@ -174,16 +200,31 @@ impl PolicyServer {
 
     async fn refresh_users(&self) -> Result<(), PolicyError> {
         let (changes, refreshed) = self.directories.refresh().await;
-        if changes.to_known_users {
-            self.store
-                .append(EventKind::CacheFlush)
-                .await
-                .map_err(failure)?;
-        }
+        self.flush_due
+            .fetch_or(changes.to_known_users, Ordering::Relaxed);
         for universal_id in changes.gone {
             self.end_sessions_of(&universal_id).await?;
         }
         refreshed.map_err(failure)
+    }
+
+    fn refresh_policies(&self) -> Result<(), PolicyError> {
+        let changed = self.policies.refresh().map_err(|problems| {
+            tracing::error!(%problems, "policies file ignored, the policies are as before");
+            PolicyError::Failure
+        })?;
+        self.flush_due.fetch_or(changed, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Lets agents ask anew. If the store cannot be told, it is tried again in the next round.
+    async fn flush_caches_when_due(&self) -> Result<(), PolicyError> {
+        if self.flush_due.load(Ordering::Relaxed) {
+            let told = self.store.append(EventKind::CacheFlush).await;
+            told.map_err(failure)?;
+            self.flush_due.store(false, Ordering::Relaxed);
+        }
+        Ok(())
     }
 
     async fn roll_keys_when_due(&self) -> Result<(), PolicyError> {

@@ -61,7 +61,8 @@ fn the_examples_in_docs_and_deploy_parse() {
             }
         } else if text.contains("users_file") {
             servers += 1;
-            if let Err(problems) = policy_server::config::PolicyServerConfig::load(&file) {
+            let loaded = policy_server::config::PolicyServerConfig::load(&file);
+            if let Err(problems) = loaded.and_then(|config| config.load_policies()) {
                 only_misses_files(&problems.to_string(), &file);
             }
         }

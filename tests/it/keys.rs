@@ -44,6 +44,44 @@ async fn a_rollover_logs_nobody_out() {
     }
 }
 
+/// Two rollovers go unheard, so that the current key is one that the agent has never had.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cookie_of_an_unknown_key_makes_an_agent_ask_for_the_keys() {
+    let gateway = Gateway::start().await;
+    logged_in(&gateway, "bob", Protocol::Http1).await;
+    gateway.policy.hide_rollovers();
+    for _ in 0..2 {
+        let server = gateway.policy_server.server();
+        server.roll_agent_keys().await.unwrap();
+    }
+    let fresh = gateway.beside("").await;
+    let (_, cookie) = logged_in(&fresh, "alice", Protocol::Http1).await;
+    let before = gateway.policy.count(Call::AgentKeys);
+    let client = holding(&gateway, &cookie, Protocol::Http1);
+    let seen: SeenRequest = client.get("/app/").await.json();
+    assert_eq!(seen.header("SM_USER"), Some("alice"));
+    assert_eq!(gateway.policy.count(Call::AgentKeys), before + 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn made_up_keys_cause_one_call_a_second_at_most() {
+    use base64::Engine as _;
+    let gateway = Gateway::start().await;
+    logged_in(&gateway, "bob", Protocol::Http1).await;
+    let before = gateway.policy.count(Call::AgentKeys);
+    let begun = std::time::Instant::now();
+    for id in 0..50u8 {
+        // Version 1, type 1, and a key that nobody has.
+        let token = [&[1, 1, 0xff, 0xff, 0xff, id][..], &[7; 100]].concat();
+        let cookie = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(token);
+        let client = holding(&gateway, &cookie, Protocol::Http1);
+        assert_ne!(client.get("/app/").await.status, 200);
+    }
+    let calls = gateway.policy.count(Call::AgentKeys) - before;
+    assert!(calls >= 1, "the agent asks at all");
+    assert!(calls as u64 <= 1 + begun.elapsed().as_secs());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_administrator_ends_all_sessions_of_a_user() {
     for deployment in Deployment::BOTH {

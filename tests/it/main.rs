@@ -23,6 +23,7 @@ mod keys;
 mod logout;
 mod outage;
 mod paths;
+mod policies;
 mod post_preservation;
 mod proxy;
 mod redirect_targets;

@@ -107,9 +107,9 @@ async fn open_realms_do_not_care() {
     assert_eq!(seen.header("SM_USER"), None);
 }
 
-/// A gap in the events may have hidden a logout.
+/// Users and policies may have changed while the policy server was away.
 #[tokio::test(flavor = "multi_thread")]
-async fn after_a_gap_in_the_events_sessions_are_validated_again() {
+async fn after_a_restart_of_the_policy_server_sessions_are_validated_again() {
     let gateway = Gateway::setup()
         .with("[[realms]]\nname = \"app\"\nvalidation_period = \"1h\"")
         .start()

@@ -152,8 +152,15 @@ async fn a_session_bound_to_an_address_is_refused_from_another() {
 async fn a_session_that_is_not_bound_moves_to_another_address_and_is_authorized_there() {
     let gateway = Gateway::setup()
         .with("trusted_proxies = [\"127.0.0.0/8\"]\n[[realms]]\nname = \"app\"\nauthorize = true")
-        .with_policy(
-            "[[policies]]\nname = \"staff\"\nrealm = \"app\"\nresource = \"/app\"\ngroups = [\"staff\"]",
+        .with_policies(
+            "[[domains]]
+             name = 'app'
+             realms = [{ name = 'app', resource = '/app' }]
+             rules = [{ name = 'use', realm = 'app' }]
+             [[domains.policies]]
+             name = 'staff'
+             rules = ['use']
+             groups = ['staff']",
         )
         .start()
         .await;

@@ -69,25 +69,33 @@ async fn methods_that_a_realm_does_not_list_are_not_allowed() {
 
 const ASKING: &str = "[identity]\nmanaged_headers = [\"X-Department\"]\n[[realms]]\nname = \"app\"\nauthorize = true";
 const POLICIES: &str = r#"
-[[policies]]
+[[domains]]
+name = "app"
+realms = [{ name = "app", resource = "/app" }]
+rules = [
+    { name = "use", realm = "app" },
+    { name = "closed", realm = "app", resource = "/closed", effect = "deny" },
+]
+responses = [
+    { name = "department", header = "X-Department", attribute = "department" },
+    { name = "seen", cookie = "seen", value = "1" },
+]
+[[domains.policies]]
 name = "staff"
-realm = "app"
-resource = "/app"
+rules = ["use"]
 groups = ["staff"]
+responses = ["department", "seen"]
 ttl = "5m"
-responses = [{ header = "X-Department", attribute = "department" }, { cookie = "seen", value = "1" }]
-[[policies]]
+[[domains.policies]]
 name = "closed"
-realm = "app"
-resource = "/app/closed"
-effect = "deny"
+rules = ["closed"]
 "#;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_policy_server_is_asked_where_the_realm_says_so() {
     let gateway = Gateway::setup()
         .with(ASKING)
-        .with_policy(POLICIES)
+        .with_policies(POLICIES)
         .start()
         .await;
     let (alice, _) = logged_in(&gateway, "alice", Protocol::Http1).await;
@@ -108,7 +116,7 @@ async fn the_policy_server_is_asked_where_the_realm_says_so() {
 async fn decisions_are_kept_for_what_they_were_about() {
     let gateway = Gateway::setup()
         .with(ASKING)
-        .with_policy(POLICIES)
+        .with_policies(POLICIES)
         .start()
         .await;
     let (alice, _) = logged_in(&gateway, "alice", Protocol::Http1).await;
@@ -133,7 +141,7 @@ async fn decisions_are_kept_for_what_they_were_about() {
 async fn no_answer_is_no_permission() {
     let gateway = Gateway::setup()
         .with(ASKING)
-        .with_policy(POLICIES)
+        .with_policies(POLICIES)
         .start()
         .await;
     let (alice, _) = logged_in(&gateway, "alice", Protocol::Http1).await;

@@ -73,6 +73,7 @@ pub struct Setup {
     deployment: Deployment,
     patches: Vec<Table>,
     policy_patches: Vec<Table>,
+    policies: Option<String>,
     origin: Option<Origin>,
     pki: Option<Pki>,
 }
@@ -158,6 +159,13 @@ impl Setup {
         self
     }
 
+    /// Gives the policy server a policies file.
+    #[must_use]
+    pub fn with_policies(mut self, toml: &str) -> Self {
+        self.policies = Some(toml.to_owned());
+        self.with_policy("policies_file = \"policies.toml\"")
+    }
+
     /// Protects this origin instead of a new one. `http2` must be said in the configuration.
     #[must_use]
     pub fn origin(mut self, origin: Origin) -> Self {
@@ -184,6 +192,9 @@ impl Setup {
             None => Origin::start().await,
         };
         let clock = Arc::new(ManualClock::from_system());
+        if let Some(policies) = &self.policies {
+            std::fs::write(folder.path().join("policies.toml"), policies).unwrap();
+        }
         let policy_server =
             PolicyHost::start_in(folder.path(), self.deployment, self.policy_patches, &clock).await;
         let mut config = parse(CONFIG);
@@ -238,6 +249,7 @@ impl Gateway {
             deployment: Deployment::Embedded,
             patches: Vec::new(),
             policy_patches: Vec::new(),
+            policies: None,
             origin: None,
             pki: None,
         }

@@ -24,6 +24,8 @@ pub const AGENT_SECRET: &str = "the agents' very own secret";
 const CONFIG: &str = r#"
 state_dir = "state"
 users_file = "users.toml"
+[audit]
+file = "audit.jsonl"
 [[agents]]
 name = "agent-1"
 secret_file = "agent.secret"
@@ -192,6 +194,11 @@ impl PolicyHost {
                 .expect("running")
                 .server,
         )
+    }
+
+    /// Writes another policies file, which the next maintenance finds.
+    pub fn write_policies(&self, toml: &str) {
+        std::fs::write(self.folder.join("policies.toml"), toml).unwrap();
     }
 
     /// How an agent's configuration names it.

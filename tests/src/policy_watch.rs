@@ -1,6 +1,8 @@
 //! Stands between an agent and its policy server: counts calls, and can cut or hold them.
 
 use std::collections::BTreeMap;
+use std::future::ready;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use futures_util::future::BoxFuture;
@@ -10,7 +12,7 @@ use policy_protocol::message::{
     AuthorizeAnswer, AuthorizeRequest, IsProtectedAnswer, IsProtectedRequest, LoginAnswer,
     LoginRequest, LogoutAnswer, LogoutRequest, ValidateAnswer, ValidateRequest,
 };
-use policy_protocol::{AgentKeySet, EventPosition};
+use policy_protocol::{AgentKeySet, EventKind, EventPosition};
 use tokio::sync::watch;
 
 /// One of the calls.
@@ -48,6 +50,7 @@ pub struct PolicyWatch {
     counts: Mutex<BTreeMap<Call, usize>>,
     validations: Mutex<Vec<(ValidateRequest, ValidateAnswer)>>,
     way: watch::Sender<Way>,
+    rollovers_hidden: AtomicBool,
 }
 
 impl Default for PolicyWatch {
@@ -56,6 +59,7 @@ impl Default for PolicyWatch {
             counts: Mutex::default(),
             validations: Mutex::default(),
             way: watch::Sender::new(Way::Open),
+            rollovers_hidden: AtomicBool::new(false),
         }
     }
 }
@@ -84,6 +88,11 @@ impl PolicyWatch {
     /// All is well again; calls that wait go on.
     pub fn open(&self) {
         self.way.send_replace(Way::Open);
+    }
+
+    /// From now on no agent hears of new keys.
+    pub fn hide_rollovers(&self) {
+        self.rollovers_hidden.store(true, Ordering::SeqCst);
     }
 
     /// Whether calls get through.
@@ -199,6 +208,11 @@ impl PolicyCalls for Watched {
     ) -> BoxFuture<'_, Result<EventStream, PolicyError>> {
         Box::pin(async move {
             let events = self.server(Call::Events).await?.events(position).await?;
+            let watch = Arc::clone(&self.watch);
+            let events = events.filter(move |event| {
+                let rolled = matches!(event, Ok(event) if event.kind == EventKind::KeysRolled);
+                ready(!rolled || !watch.rollovers_hidden.load(Ordering::SeqCst))
+            });
             let watch = Arc::clone(&self.watch);
             let mut server = self.server.subscribe();
             let gone = Box::pin(async move {

@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::{HeaderName, HeaderValue, Method};
 use policy_protocol::message::{
@@ -14,7 +14,7 @@ use policy_protocol::{Identity, Reason, SessionId};
 use crate::access::authenticate::Admitted;
 use crate::access::grant::GrantedIdentity;
 use crate::access::protection::covers;
-use crate::access::{Denial, Grant, Visit, identity, realm_context};
+use crate::access::{Denial, Grant, Visit, identity, realm_context, redirect};
 use crate::config::{Realm, Rule};
 use crate::http::client_origin::is_listed;
 use crate::record::audit_context;
@@ -49,24 +49,35 @@ pub enum Decision {
         headers: Arc<[(HeaderName, HeaderValue)]>,
         /// `Set-Cookie` values for the browser.
         cookies: Arc<[HeaderValue]>,
+        /// Where to lead the browser instead of letting the request pass.
+        redirect: Option<Arc<str>>,
     },
     /// Not allowed.
-    No,
+    No {
+        /// Where to lead the browser instead of refusing.
+        redirect: Option<Arc<str>>,
+    },
 }
 
 /// The memory of a kept decision in bytes, with a generous allowance for what has a fixed size.
 pub fn weight(key: &DecisionKey, decision: &Decision) -> u32 {
-    let additions = match decision {
-        Decision::Yes { headers, cookies } => {
+    let (additions, redirect): (usize, _) = match decision {
+        Decision::Yes {
+            headers,
+            cookies,
+            redirect,
+        } => {
             let headers = headers
                 .iter()
                 .map(|(name, value)| name.as_str().len() + value.len());
-            headers.chain(cookies.iter().map(HeaderValue::len)).sum()
+            let lengths = headers.chain(cookies.iter().map(HeaderValue::len));
+            (lengths.sum(), redirect)
         }
-        Decision::No => 0,
+        Decision::No { redirect } => (0, redirect),
     };
+    let redirect = redirect.as_ref().map_or(0, |text| text.len());
     let texts = key.realm.len() + key.server.len() + key.resource.len();
-    u32::try_from(512 + texts + additions).unwrap_or(u32::MAX)
+    u32::try_from(512 + texts + additions + redirect).unwrap_or(u32::MAX)
 }
 
 /// What the rules of a realm say.
@@ -94,8 +105,8 @@ pub struct Subject<'s> {
 /// Decides, and lets the request pass.
 ///
 /// # Errors
-/// [`Denial::Forbidden`] if a rule or the policy server says no, [`Denial::PolicyUnavailable`] if the
-/// policy server must be asked and cannot.
+/// [`Denial::Forbidden`] if a rule or the policy server says no, [`Denial::Elsewhere`] if it says yes and
+/// leads elsewhere, [`Denial::PolicyUnavailable`] if it must be asked and cannot.
 pub async fn authorize(
     sessions: &Arc<Sessions>,
     visit: &Visit<'_>,
@@ -103,9 +114,10 @@ pub async fn authorize(
     admitted: &Admitted,
 ) -> Result<Grant, Denial> {
     let session = &admitted.session;
-    let forbidden = || Denial::Forbidden {
+    let forbidden = |redirect: Option<Arc<str>>| Denial::Forbidden {
         realm: Arc::clone(realm),
         session: Arc::clone(session),
+        redirect: redirect.filter(|location| !redirect::leads_here(visit, location)),
     };
     let allowed = {
         let state = session.state();
@@ -124,12 +136,27 @@ pub async fn authorize(
             &audit_context(visit, realm, Some(&user)),
             Reason::NONE,
         );
-        return Err(forbidden());
+        return Err(forbidden(None));
     }
     let (decision_headers, decision_cookies) = if realm.authorize {
         match decide(sessions, visit, realm, session).await? {
-            Decision::Yes { headers, cookies } => (Some(headers), Some(cookies)),
-            Decision::No => return Err(forbidden()),
+            Decision::Yes {
+                cookies,
+                redirect: Some(location),
+                ..
+            } if !redirect::leads_here(visit, &location) => {
+                let due = admitted.set_cookie.iter();
+                return Err(Denial::Elsewhere {
+                    realm: Arc::clone(realm),
+                    session: Arc::clone(session),
+                    location,
+                    cookies: cookies.iter().chain(due).cloned().collect(),
+                });
+            }
+            Decision::Yes {
+                headers, cookies, ..
+            } => (Some(headers), Some(cookies)),
+            Decision::No { redirect } => return Err(forbidden(redirect)),
         }
     } else {
         (None, None)
@@ -238,9 +265,11 @@ async fn decide(
         },
         resource: visit.resource_context(),
         realm: realm_context(realm),
+        from: visit.origin.address,
         client_address: visit.bound_address(),
         transaction_id: visit.transaction_id.as_str().to_owned(),
     };
+    let asked = Instant::now();
     let answer = sessions.policy.authorize(request).await;
     sessions.metrics.policy_calls.count(
         PolicyCall::Authorize,
@@ -251,19 +280,34 @@ async fn decide(
         },
     );
     let (decision, ttl) = match answer.map_err(|_| Denial::PolicyUnavailable)? {
-        AuthorizeAnswer::Yes { ttl, responses } => (translate(visit.site, responses), ttl),
-        AuthorizeAnswer::No { ttl, .. } => (Decision::No, ttl),
+        AuthorizeAnswer::Yes {
+            ttl,
+            responses,
+            redirect,
+        } => (translate(visit.site, responses, redirect), ttl),
+        AuthorizeAnswer::No { ttl, redirect, .. } => {
+            // One that cannot be followed is none: refused is refused.
+            let redirect = redirect.and_then(redirect::checked);
+            (Decision::No { redirect }, ttl)
+        }
     };
-    visit
-        .site
-        .decisions
-        .insert(key, decision.clone(), ttl.min(MAX_DECISION_AGE));
+    // The policy server counted from when it decided, which was not before it was asked.
+    let left = ttl.min(MAX_DECISION_AGE).saturating_sub(asked.elapsed());
+    if !left.is_zero() {
+        visit.site.decisions.insert(key, decision.clone(), left);
+    }
     Ok(decision)
 }
 
 /// Only managed headers are passed on: of any other, the client's own copy would stand wherever a policy
-/// does not set it (R1). Attributes that cannot be a header or a cookie are left out.
-fn translate(site: &Site, responses: Vec<ResponseAttribute>) -> Decision {
+/// does not set it (R1). Attributes that cannot be a header or a cookie are left out; a redirect that cannot
+/// be followed leaves nothing that may be done.
+fn translate(site: &Site, responses: Vec<ResponseAttribute>, redirect: Option<String>) -> Decision {
+    let redirect = match redirect.map(redirect::checked) {
+        Some(None) => return Decision::No { redirect: None },
+        Some(location) => location,
+        None => None,
+    };
     let mut headers = Vec::new();
     let mut cookies = Vec::new();
     for response in responses {
@@ -288,6 +332,7 @@ fn translate(site: &Site, responses: Vec<ResponseAttribute>) -> Decision {
     Decision::Yes {
         headers: headers.into(),
         cookies: cookies.into(),
+        redirect,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::StatusCode;
+use http::{HeaderValue, StatusCode};
 use policy_protocol::Reason;
 
 use crate::config::Realm;
@@ -37,6 +37,19 @@ pub enum Denial {
         realm: Arc<Realm>,
         /// Who.
         session: Arc<CachedSession>,
+        /// Where a policy leads the browser instead.
+        redirect: Option<Arc<str>>,
+    },
+    /// The user is known and may do this, but a policy leads them elsewhere.
+    Elsewhere {
+        /// Where.
+        realm: Arc<Realm>,
+        /// Who.
+        session: Arc<CachedSession>,
+        /// Where to.
+        location: Arc<str>,
+        /// `Set-Cookie` values that go along.
+        cookies: Vec<HeaderValue>,
     },
     /// The policy server cannot be asked, and nothing that is known suffices.
     PolicyUnavailable,
@@ -60,6 +73,7 @@ impl Denial {
             Self::TooManyHeaders => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::Challenge { .. } => StatusCode::UNAUTHORIZED,
             Self::Forbidden { .. } => StatusCode::FORBIDDEN,
+            Self::Elsewhere { .. } => StatusCode::FOUND,
             Self::PolicyUnavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::UpstreamUnavailable => StatusCode::BAD_GATEWAY,
             Self::UpstreamTimedOut => StatusCode::GATEWAY_TIMEOUT,

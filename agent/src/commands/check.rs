@@ -29,7 +29,8 @@ pub(crate) fn run(path: &Path) -> ExitCode {
 fn check_embedded(config: &Config) -> Result<(), policy_server::Problems> {
     match &config.policy_server.kind {
         config::PolicyServerKind::Embedded { config_file } => {
-            policy_server::PolicyServerConfig::load(config_file).map(|_| ())
+            let config = policy_server::PolicyServerConfig::load(config_file)?;
+            config.load_policies().map(|_| ())
         }
         config::PolicyServerKind::Native { .. } => Ok(()),
     }

@@ -1,6 +1,6 @@
 //! `doorward sessions`: see and end sessions at a policy server.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -62,17 +62,11 @@ enum Action {
 
 /// Does what was asked for.
 pub(crate) fn run(options: &Options) -> ExitCode {
-    let secret = match std::fs::read_to_string(&options.secret_file) {
-        Ok(text) => Secret::new(text),
-        Err(error) => return failed(format_args!("{}: {error}", options.secret_file.display())),
-    };
-    let settings = AdminSettings {
-        urls: vec![options.url.clone()],
-        ca_file: options.ca_file.clone(),
-        admin_secret: Secret::new(secret.expose().trim_end_matches(['\r', '\n']).to_owned()),
-        timeout: TIMEOUT,
-    };
-    let client = match AdminClient::new(&settings) {
+    let client = match client(
+        &options.url,
+        options.ca_file.as_deref(),
+        &options.secret_file,
+    ) {
         Ok(client) => client,
         Err(error) => return failed(error),
     };
@@ -87,6 +81,24 @@ pub(crate) fn run(options: &Options) -> ExitCode {
         }
         Err(error) => failed(error),
     }
+}
+
+/// A client with the secret from a file.
+pub(super) fn client(
+    url: &str,
+    ca_file: Option<&Path>,
+    secret_file: &Path,
+) -> Result<AdminClient, String> {
+    let secret = std::fs::read_to_string(secret_file)
+        .map(Secret::new)
+        .map_err(|error| format!("{}: {error}", secret_file.display()))?;
+    let settings = AdminSettings {
+        urls: vec![url.to_owned()],
+        ca_file: ca_file.map(Path::to_owned),
+        admin_secret: Secret::new(secret.expose().trim_end_matches(['\r', '\n']).to_owned()),
+        timeout: TIMEOUT,
+    };
+    AdminClient::new(&settings).map_err(|error| error.to_string())
 }
 
 async fn act(client: &AdminClient, action: &Action) -> Result<ExitCode, PolicyError> {

@@ -1,6 +1,7 @@
 //! `doorward why`: what would be decided, and because of what.
 
-use std::collections::BTreeMap;
+mod server;
+
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -11,7 +12,8 @@ use agent::config::{self, Config, Environment, Realm, Rule};
 use agent::http::target::RequestTarget;
 use clap::Args;
 use http::{Method, Uri};
-use policy_protocol::{AuthScheme, Identity};
+use policy_protocol::message::AuthorizeAnswer;
+use policy_protocol::{AuthScheme, Timestamp};
 
 use super::{bad_configuration, failed};
 
@@ -19,18 +21,23 @@ use super::{bad_configuration, failed};
 #[derive(Args)]
 pub(crate) struct Options {
     /// The address, with scheme, host and path.
-    url: Uri,
+    #[arg(value_name = "URL")]
+    address: Uri,
     /// The agent's configuration.
     #[arg(long, env = "DOORWARD_CONFIG")]
     config: PathBuf,
-    /// The user's login name. Groups and attributes are looked up if the policy server is embedded.
+    /// The user's universal id or login name. The policy server that is embedded, or at --url, looks up
+    /// groups and attributes.
     #[arg(long)]
     user: Option<String>,
-    /// A group of the user. May be given several times.
-    #[arg(long = "group")]
+    /// The user directory to look in.
+    #[arg(long)]
+    directory: Option<String>,
+    /// A group of the user, instead of looking them up. May be given several times.
+    #[arg(long = "group", conflicts_with = "url")]
     groups: Vec<String>,
     /// An attribute of the user, as name=value. May be given several times.
-    #[arg(long = "attribute", value_parser = parse_attribute)]
+    #[arg(long = "attribute", value_parser = parse_attribute, conflicts_with = "url")]
     attributes: Vec<(String, String)>,
     /// The HTTP method.
     #[arg(long, default_value = "GET")]
@@ -38,11 +45,31 @@ pub(crate) struct Options {
     /// The client's address.
     #[arg(long, default_value = "127.0.0.1")]
     client: IpAddr,
+    /// When, as in 2026-11-21T18:30:00+01:00; now unless given.
+    #[arg(long, value_parser = parse_time)]
+    at: Option<Timestamp>,
+    /// The address of the policy server to ask for its part: `https://`, host and port.
+    #[arg(long, env = "DOORWARD_ADMIN_URL", requires = "secret_file")]
+    url: Option<String>,
+    /// Trust anchors (PEM) for the policy server's certificate; the system's if absent.
+    #[arg(long, env = "DOORWARD_ADMIN_CA_FILE")]
+    ca_file: Option<PathBuf>,
+    /// The file that holds the policy server's secret for administrators.
+    #[arg(long, env = "DOORWARD_ADMIN_SECRET_FILE")]
+    secret_file: Option<PathBuf>,
 }
 
 fn parse_attribute(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or("write it as name=value")?;
     Ok((name.to_owned(), value.to_owned()))
+}
+
+fn parse_time(text: &str) -> Result<Timestamp, String> {
+    let time: jiff::Timestamp = text
+        .parse()
+        .map_err(|error: jiff::Error| error.to_string())?;
+    let seconds = u64::try_from(time.as_second()).map_err(|_| "must be after 1970")?;
+    Ok(Timestamp(seconds))
 }
 
 /// Explains, and exits with 0 whatever the decision is.
@@ -51,7 +78,7 @@ pub(crate) fn run(options: &Options) -> ExitCode {
         Ok(config) => config,
         Err(problems) => return bad_configuration(problems),
     };
-    let Some(host) = options.url.host() else {
+    let Some(host) = options.address.host() else {
         return failed("the address needs a scheme and a host, such as https://app.example/path");
     };
     match explain(options, &config, host) {
@@ -66,8 +93,8 @@ pub(crate) fn run(options: &Options) -> ExitCode {
 fn explain(options: &Options, config: &Config, host: &str) -> Result<Vec<String>, String> {
     let target = RequestTarget::new(
         host.to_ascii_lowercase(),
-        options.url.port_u16(),
-        &options.url,
+        options.address.port_u16(),
+        &options.address,
         &options.method,
     );
     let target = match target {
@@ -112,14 +139,15 @@ fn explain(options: &Options, config: &Config, host: &str) -> Result<Vec<String>
         ));
         return Ok(lines);
     };
-    let identity = identity(options, config, user)?;
+    let said = server::ask(options, config, &target, user)?;
+    let identity = &said.identity;
     lines.push(format!(
         "user        {} in groups [{}]",
         identity.user_name,
         identity.groups.join(", ")
     ));
     let subject = Subject {
-        identity: &identity,
+        identity,
         client: options.client,
         resource: target.resource(),
         method: target.method(),
@@ -136,16 +164,34 @@ fn explain(options: &Options, config: &Config, host: &str) -> Result<Vec<String>
         }
         None => String::from("rule        none matches"),
     });
-    lines.push(match (verdict.allowed, realm.authorize) {
-        (false, _) => String::from("decision    refused with 403 Forbidden"),
-        (true, false) => format!(
-            "decision    passes, with a session of level {} or higher",
-            realm.level.0
-        ),
-        (true, true) => {
-            String::from("decision    passes if the policy server's Authorize() agrees")
+    let passes = format!(
+        "decision    passes, with a session of level {} or higher",
+        realm.level.0
+    );
+    match (verdict.allowed, realm.authorize, said.policies) {
+        (false, ..) => lines.push(String::from("decision    refused with 403 Forbidden")),
+        (true, false, _) => lines.push(passes),
+        (true, true, None) => lines.push(String::from(
+            "decision    passes if the policy server's Authorize() agrees: say its --url to ask it",
+        )),
+        (true, true, Some(policies)) => {
+            lines.extend(policies.lines());
+            lines.push(match policies.decision {
+                AuthorizeAnswer::Yes { redirect: None, .. } => passes,
+                AuthorizeAnswer::Yes {
+                    redirect: Some(location),
+                    ..
+                } => format!("decision    allowed, and led to {location}"),
+                AuthorizeAnswer::No { redirect: None, .. } => {
+                    String::from("decision    refused by the policy server with 403 Forbidden")
+                }
+                AuthorizeAnswer::No {
+                    redirect: Some(location),
+                    ..
+                } => format!("decision    refused by the policy server, and led to {location}"),
+            });
         }
-    });
+    }
     Ok(lines)
 }
 
@@ -166,50 +212,3 @@ fn name_of(rule: &Rule) -> &str {
         &rule.name
     }
 }
-
-/// Who the user is: as said on the command line, else as the embedded policy server's directory says.
-fn identity(options: &Options, config: &Config, user: &str) -> Result<Identity, String> {
-    if !options.groups.is_empty() || !options.attributes.is_empty() {
-        let mut attributes = BTreeMap::<String, Vec<String>>::new();
-        for (name, value) in &options.attributes {
-            attributes
-                .entry(name.clone())
-                .or_default()
-                .push(value.clone());
-        }
-        return Ok(Identity {
-            user_name: user.to_owned(),
-            groups: options.groups.clone(),
-            attributes,
-            ..Identity::default()
-        });
-    }
-    look_up(config, user)
-}
-
-#[cfg(feature = "embedded")]
-fn look_up(config: &Config, user: &str) -> Result<Identity, String> {
-    let config::PolicyServerKind::Embedded { config_file } = &config.policy_server.kind else {
-        return Err(NOT_HERE.to_owned());
-    };
-    let server = policy_server::PolicyServerConfig::load(config_file)
-        .map_err(|problems| problems.to_string())?;
-    let directories = policy_server::directory::Directories::open(&server.directories)
-        .map_err(|problems| problems.to_string())?;
-    let runtime = super::control_runtime().map_err(|error| error.to_string())?;
-    let found = runtime
-        .block_on(directories.find_anywhere(user))
-        .map_err(|error| error.to_string())?;
-    found
-        .map(|user| user.identity.clone())
-        .ok_or_else(|| format!("there is no user with the universal id {user}"))
-}
-
-#[cfg(not(feature = "embedded"))]
-fn look_up(_: &Config, _: &str) -> Result<Identity, String> {
-    Err(NOT_HERE.to_owned())
-}
-
-/// Why a user cannot be looked up.
-const NOT_HERE: &str =
-    "the users are at another policy server: say --group and --attribute yourself";

@@ -112,6 +112,11 @@ impl RequestTarget {
         }
     }
 
+    /// The port that the client named, if any.
+    pub const fn port(&self) -> Option<u16> {
+        self.port
+    }
+
     /// The canonical path, as it is forwarded.
     pub fn path(&self) -> &str {
         self.path_and_query.path()

@@ -9,7 +9,7 @@ use url::form_urlencoded;
 use super::preserve::{self, loses_its_body};
 use super::refusal::problem;
 use super::targets::MAX_TARGET_LENGTH;
-use super::{form, page, see_other};
+use super::{form, page, policy_redirect, see_other};
 use crate::access::{Denial, Visit};
 use crate::config::Realm;
 use crate::http::body::{Body, RequestBody};
@@ -21,7 +21,7 @@ const TYPE_FORM: &str = "33554433";
 static SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 static X_REQUESTED_WITH: HeaderName = HeaderName::from_static("x-requested-with");
 
-/// Asks for credentials, if that is what a refusal calls for.
+/// Asks for credentials, or leads elsewhere, if that is what a refusal calls for.
 ///
 /// # Errors
 /// Any other refusal, unchanged.
@@ -32,7 +32,7 @@ pub async fn challenge(
     body: RequestBody,
 ) -> Result<Response<Body>, Denial> {
     let Denial::Challenge { realm, reason } = denial else {
-        return Err(denial);
+        return policy_redirect::follow(visit, denial);
     };
     match realm.scheme {
         AuthScheme::Basic => Ok(basic(visit, &realm, reason)),
@@ -149,7 +149,7 @@ fn referring_page(visit: &Visit<'_>) -> String {
         .map_or_else(|| String::from("/"), |target| target.location)
 }
 
-fn found(location: &str) -> Result<Response<Body>, Denial> {
+pub(super) fn found(location: &str) -> Result<Response<Body>, Denial> {
     let mut response = see_other(location)?;
     *response.status_mut() = StatusCode::FOUND;
     Ok(response)

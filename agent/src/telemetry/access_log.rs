@@ -25,8 +25,8 @@ use std::time::{Duration, SystemTime};
 use http::Version;
 
 use super::outcome::Outcome;
-use super::utc::UtcStamp;
 use crate::config::LogSettings;
+use policy_protocol::UtcStamp;
 
 mod format;
 

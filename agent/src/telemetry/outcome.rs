@@ -11,7 +11,7 @@ pub enum Outcome {
     Challenged,
     /// A page, picture or redirect of our own: login, logout, keys.
     Served,
-    /// Sent from a plain listener to HTTPS.
+    /// Sent from a plain listener to HTTPS, or elsewhere by a policy that lets the user in.
     Redirected,
     /// More than one reading, or none.
     BadRequest,
@@ -89,6 +89,7 @@ impl From<&Denial> for Outcome {
             Denial::TooLarge | Denial::TooManyHeaders => Self::TooLarge,
             Denial::Challenge { .. } => Self::Challenged,
             Denial::Forbidden { .. } => Self::Forbidden,
+            Denial::Elsewhere { .. } => Self::Redirected,
             Denial::PolicyUnavailable => Self::PolicyUnavailable,
             Denial::UpstreamUnavailable => Self::UpstreamUnavailable,
             Denial::UpstreamTimedOut => Self::UpstreamTimedOut,

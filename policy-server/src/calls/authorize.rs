@@ -10,13 +10,13 @@ use policy_protocol::message::{
 
 use super::check::NotAlive;
 use crate::audit::{AuditEvent, Record};
-use crate::policy::{Decision, decide, realm};
+use crate::policy::{Decision, Question};
 use crate::server::PolicyServer;
 
 impl PolicyServer {
     /// Does a policy cover this resource?
     pub(super) fn is_protected(&self, request: &IsProtectedRequest) -> IsProtectedAnswer {
-        match realm(&self.policies, &request.resource) {
+        match self.policies.current().realm(&request.resource) {
             Some(realm) => IsProtectedAnswer::Yes {
                 realm: realm.to_owned(),
             },
@@ -36,11 +36,12 @@ impl PolicyServer {
             session: ticket,
             resource,
             realm,
+            from,
             client_address,
             ..
         } = &request;
         let record = Record {
-            client: *client_address,
+            client: Some(*from),
             session: Some(ticket.session_id),
             ..Record::new(
                 AuditEvent::AzReject,
@@ -49,43 +50,68 @@ impl PolicyServer {
             )
         }
         .on(resource, &realm.name);
-        let no = |reason, user: &str, ttl| {
-            Record {
+        let no = async |record: Record<'_>, ttl, redirect| {
+            record.write(&self.audit).await?;
+            let reason = record.reason;
+            Ok(AuthorizeAnswer::No {
+                ttl,
                 reason,
-                user,
-                ..record
-            }
-            .write();
-            AuthorizeAnswer::No { ttl, reason }
+                redirect,
+            })
         };
         let alive = match self.check(ticket, *client_address, self.now()).await {
             Ok(alive) => alive,
             Err(NotAlive::Unknown(error)) => return Err(error),
             Err(NotAlive::No { reason, user }) => {
-                return Ok(no(
+                let user = user.as_deref().unwrap_or_default();
+                let record = Record {
+                    user,
                     reason,
-                    user.as_deref().unwrap_or_default(),
-                    Duration::ZERO,
-                ));
+                    ..record
+                };
+                return no(record, Duration::ZERO, None).await;
             }
         };
-        let user = alive.spec.universal_id.as_str();
+        let record = Record {
+            user: &alive.spec.universal_id,
+            directory: &alive.spec.directory_name,
+            ..record
+        };
         if alive.spec.level < realm.protection_level {
-            return Ok(no(Reason::AUTH_LEVEL_TOO_LOW, user, Duration::ZERO));
+            let reason = Reason::AUTH_LEVEL_TOO_LOW;
+            return no(Record { reason, ..record }, Duration::ZERO, None).await;
         }
-        match decide(&self.policies, resource, &alive.user.identity) {
-            Decision::Allow { ttl, responses } => {
+        let question = Question {
+            identity: &alive.user.identity,
+            resource,
+            from: *from,
+            at: self.now(),
+        };
+        match self.policies.current().decide(&question) {
+            Decision::Allow {
+                ttl,
+                responses,
+                redirect,
+            } => {
                 Record {
                     event: AuditEvent::AzAccept,
-                    user,
                     ..record
                 }
-                .write();
-                Ok(AuthorizeAnswer::Yes { ttl, responses })
+                .write(&self.audit)
+                .await?;
+                Ok(AuthorizeAnswer::Yes {
+                    ttl,
+                    responses,
+                    redirect,
+                })
             }
-            Decision::Deny { ttl, policy } => {
+            Decision::Deny {
+                ttl,
+                policy,
+                redirect,
+            } => {
                 tracing::debug!(policy, "denied");
-                Ok(no(Reason::NONE, user, ttl))
+                no(record, ttl, redirect).await
             }
         }
     }

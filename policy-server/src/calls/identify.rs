@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use policy_client::PolicyError;
 use policy_protocol::message::Credentials;
-use policy_protocol::{AuthScheme, Reason, Secret};
+use policy_protocol::{AuthScheme, Identity, Reason, Secret};
 
 use crate::audit::AuditEvent;
 use crate::directory::{
@@ -55,9 +55,8 @@ impl Rejection {
         }
     }
 
-    pub(super) fn universal_id(&self) -> &str {
-        let user = self.user.as_ref();
-        user.map_or("", |user| user.identity.universal_id.as_str())
+    pub(super) fn identity(&self) -> Option<&Identity> {
+        self.user.as_ref().map(|user| &user.identity)
     }
 
     pub(super) fn event(&self) -> AuditEvent {

@@ -49,20 +49,24 @@ impl PolicyServer {
                 Record {
                     event: AuditEvent::AuthChallenge,
                     user: &user.identity.universal_id,
+                    directory: &user.identity.directory.name,
                     reason,
                     ..record
                 }
-                .write();
+                .write(&self.audit)
+                .await?;
                 return Ok(LoginAnswer::Challenge { reason });
             }
             Outcome::Rejected(rejection) => {
                 Record {
                     event: rejection.event(),
-                    user: rejection.universal_id(),
+                    user: rejection.identity().map_or("", |user| &user.universal_id),
+                    directory: rejection.identity().map_or("", |user| &user.directory.name),
                     reason: rejection.why,
                     ..record
                 }
-                .write();
+                .write(&self.audit)
+                .await?;
                 let reason = rejection.told;
                 return if self.answer_time.wait(start).await {
                     Ok(LoginAnswer::No { reason })
@@ -139,13 +143,17 @@ impl PolicyServer {
             .insert(summary, replaces, None, CLOCK_SKEW, now)
             .await
             .map_err(failure)?;
-        let user_id = identity.universal_id.as_str();
-        Record {
-            user: user_id,
+        let record = Record {
+            user: &identity.universal_id,
+            directory: &identity.directory.name,
             session: Some(spec.id),
             ..record
+        };
+        if let Err(error) = record.write(&self.audit).await {
+            // Nobody will ever hold it.
+            _ = self.end_session_of_spec(&spec).await;
+            return Err(error);
         }
-        .write();
         Ok(LoginAnswer::Yes {
             session: Box::new(spec.session(sealed, &user, &self.limits)),
         })

@@ -26,11 +26,13 @@ impl PolicyServer {
         self.end_session_of_spec(&spec).await?;
         Record {
             user: &spec.universal_id,
+            directory: &spec.directory_name,
             realm: &spec.auth_context,
             session: Some(spec.id),
             ..Record::new(AuditEvent::AuthLogout, agent, &request.transaction_id)
         }
-        .write();
+        .write(&self.audit)
+        .await?;
         Ok(LogoutAnswer::Yes)
     }
 

@@ -42,7 +42,8 @@ impl PolicyServer {
                     user: user.as_deref().unwrap_or_default(),
                     ..record
                 }
-                .write();
+                .write(&self.audit)
+                .await?;
                 return Ok(ValidateAnswer::No { reason });
             }
         };
@@ -63,9 +64,11 @@ impl PolicyServer {
         Record {
             event: AuditEvent::ValidateAccept,
             user: &spec.universal_id,
+            directory: &spec.directory_name,
             ..record
         }
-        .write();
+        .write(&self.audit)
+        .await?;
         Ok(ValidateAnswer::Yes {
             session: Box::new(spec.session(sealed, &alive.user, &self.limits)),
         })

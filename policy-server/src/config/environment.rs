@@ -86,14 +86,14 @@ mod tests {
             ("LISTEN__ADDRESS", "0.0.0.0:1"),
             ("AGENTS__0__SECRET_FILE", "s"),
             ("AGENTS__1__NAME", "two"),
-            ("POLICIES__0__USERS", "[\"alice\"]"),
+            ("LIST__0__WORDS", "[\"one\"]"),
         ];
         let table: Table = overlaid(text, &variables).unwrap().parse().unwrap();
         assert_eq!(table["users_file"].as_str(), Some("/etc/users.toml"));
         assert_eq!(table["listen"]["address"].as_str(), Some("0.0.0.0:1"));
         assert_eq!(table["agents"][0]["secret_file"].as_str(), Some("s"));
         assert_eq!(table["agents"][1]["name"].as_str(), Some("two"));
-        assert_eq!(table["policies"][0]["users"][0].as_str(), Some("alice"));
+        assert_eq!(table["list"][0]["words"][0].as_str(), Some("one"));
     }
 
     #[test]

@@ -1,11 +1,10 @@
 //! `policy-server.toml` as an operator writes it.
 
-use std::collections::BTreeMap;
-
 use schemars::{JsonSchema, Schema};
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::audit::AuditSection;
 use super::directories::DirectorySection;
 use super::regulation::RegulationSection;
 use super::store::StoreSection;
@@ -14,6 +13,9 @@ use super::store::StoreSection;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PolicyServerFile {
+    /// What this policy server is called in audit records: the machine's name unless given.
+    #[schemars(with = "Option<String>")]
+    pub name: Option<Spanned<String>>,
     /// The folder of this policy server; made if absent, closed to other accounts. Without a `[store]`
     /// section it holds everything.
     pub state_dir: String,
@@ -42,9 +44,11 @@ pub struct PolicyServerFile {
     /// How long agent keys and session ticket keys are current: `7d` unless given, at least `1h`.
     #[schemars(with = "Option<String>")]
     pub agent_key_rollover: Option<Spanned<String>>,
-    /// Who may do what, for realms with `authorize = true`.
+    /// The file that says who may do what, for realms with `authorize = true`. Without it nobody may.
+    pub policies_file: Option<String>,
+    /// Where audit records go.
     #[serde(default)]
-    pub policies: Vec<PolicySection>,
+    pub audit: AuditSection,
 }
 
 /// An agent that may ask over HTTPS.
@@ -91,80 +95,6 @@ pub struct LimitsSection {
     /// The longest idle timeout of any session: not capped unless given.
     #[schemars(with = "Option<String>")]
     pub idle_timeout: Option<Spanned<String>>,
-}
-
-/// Who may do what with some resources.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct PolicySection {
-    /// A name for audit records.
-    #[schemars(with = "String")]
-    pub name: Spanned<String>,
-    /// The realm that the resources belong to.
-    pub realm: String,
-    /// Hosts: exact names, `*.example.com` for the names below, `*` for all. All unless given.
-    #[serde(default = "all_hosts")]
-    #[schemars(with = "Vec<String>")]
-    pub hosts: Vec<Spanned<String>>,
-    /// The resource prefix, in whole path segments: `/app` covers `/app` and `/app/x`. A denial also
-    /// covers `/App`; nothing is allowed in another case than is written here.
-    #[schemars(with = "String")]
-    pub resource: Spanned<String>,
-    /// HTTP methods; all unless given.
-    #[serde(default)]
-    pub actions: Vec<String>,
-    /// Login names or universal ids, any of them; everybody unless given.
-    #[serde(default)]
-    pub users: Vec<String>,
-    /// Groups, any of them; everybody unless given.
-    #[serde(default)]
-    pub groups: Vec<String>,
-    /// Directory attributes; each must have one of its values.
-    #[serde(default)]
-    pub attributes: BTreeMap<String, Vec<String>>,
-    /// Whether a match allows or denies. A denial wins over any permission.
-    #[serde(default)]
-    pub effect: EffectValue,
-    /// How long agents may keep the decision: `5m` unless given.
-    #[schemars(with = "Option<String>")]
-    pub ttl: Option<Spanned<String>>,
-    /// What to add to allowed requests.
-    #[serde(default)]
-    pub responses: Vec<ResponseSection>,
-}
-
-fn all_hosts() -> Vec<Spanned<String>> {
-    vec![Spanned::new(0..0, String::from("*"))]
-}
-
-/// Whether a match allows or denies.
-#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum EffectValue {
-    /// It allows.
-    #[default]
-    Allow,
-    /// It denies.
-    Deny,
-}
-
-/// What to add to allowed requests: a `header` or a `cookie`, with a `value` or an `attribute`.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ResponseSection {
-    /// A header to the application.
-    #[schemars(with = "Option<String>")]
-    pub header: Option<Spanned<String>>,
-    /// A cookie to the browser.
-    #[schemars(with = "Option<String>")]
-    pub cookie: Option<Spanned<String>>,
-    /// The same value for everybody.
-    #[schemars(with = "Option<String>")]
-    pub value: Option<Spanned<String>>,
-    /// The directory attribute, or `user_name`, `user_dn`, `universal_id` or `groups`, that is the
-    /// value. Several values are joined by `^`; without a value nothing is added.
-    #[schemars(with = "Option<String>")]
-    pub attribute: Option<Spanned<String>>,
 }
 
 /// The JSON Schema of the file.

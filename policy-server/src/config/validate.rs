@@ -4,27 +4,18 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
-use http::{HeaderName, HeaderValue, Method};
 use policy_protocol::Secret;
 use toml::Spanned;
 
-use super::file::{
-    AgentSection, EffectValue, LimitsSection, ListenSection, PolicySection, PolicyServerFile,
-    ResponseSection,
-};
+use super::file::{AgentSection, LimitsSection, ListenSection, PolicyServerFile};
 use super::{
     AgentCredentials, Limits, ListenConfig, PolicyServerConfig, Problem, Problems, duration,
 };
-use crate::policy::{HostPattern, Policy, Response, ResponseKind, ResponseValue};
 
 /// Shorter secrets can be guessed.
 const MIN_SECRET_LENGTH: usize = 16;
 /// More rollovers than this within the life of a session would only grow the key ring.
 const MIN_ROLLOVER: Duration = Duration::from_secs(3600);
-/// How long agents keep decisions unless a policy says otherwise.
-const DEFAULT_TTL: Duration = Duration::from_secs(300);
-/// An hour. A change of groups takes at least this long to be seen at the latest.
-const MAX_TTL: Duration = Duration::from_secs(3600);
 
 /// Collects problems on the way.
 pub(super) struct Checker<'a> {
@@ -47,6 +38,7 @@ pub(super) fn validate(
         problems: Vec::new(),
     };
     let config = PolicyServerConfig {
+        name: checker.name_of_server(file.name),
         state_dir: base.join(file.state_dir),
         store: super::store::validate(&mut checker, file.store),
         directories: super::directories::validate(&mut checker, file.users_file, file.directories),
@@ -63,7 +55,8 @@ pub(super) fn validate(
             PolicyServerConfig::DEFAULT_ROLLOVER,
             MIN_ROLLOVER..=Duration::MAX,
         ),
-        policies: checker.policies(file.policies),
+        policies_file: file.policies_file.map(|file| base.join(file)),
+        audit: super::audit::validate(&mut checker, file.audit),
     };
     Problems::check(checker.problems, config)
 }
@@ -77,6 +70,18 @@ impl Checker<'_> {
             key,
             message,
         ));
+    }
+
+    fn name_of_server(&mut self, name: Option<Spanned<String>>) -> String {
+        let Some(name) = name else {
+            let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+            return host.trim().to_owned();
+        };
+        let text = name.get_ref();
+        if text.is_empty() || text.len() > 64 || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            self.report(&name, "name", "must be 1 to 64 visible ASCII characters");
+        }
+        name.into_inner()
     }
 
     fn agents(&mut self, sections: &[AgentSection]) -> Vec<AgentCredentials> {
@@ -206,108 +211,5 @@ impl Checker<'_> {
                 default
             }
         }
-    }
-
-    fn policies(&mut self, sections: Vec<PolicySection>) -> Vec<Policy> {
-        let mut names = BTreeSet::new();
-        let mut policies = Vec::new();
-        for section in sections {
-            let key = format!("policies.{}", section.name.get_ref());
-            if !names.insert(section.name.get_ref().clone()) {
-                self.report(&section.name, &key, "there is another policy of this name");
-            }
-            policies.push(self.policy(&key, section));
-        }
-        policies
-    }
-
-    fn policy(&mut self, key: &str, section: PolicySection) -> Policy {
-        let resource = section.resource.get_ref();
-        if !resource.starts_with('/') || resource.contains(['?', '#', '*']) {
-            let rule = "must be a path that starts with / and has neither query nor wildcard";
-            self.report(&section.resource, &format!("{key}.resource"), rule);
-        }
-        let ttl_key = format!("{key}.ttl");
-        let range = Duration::ZERO..=MAX_TTL;
-        let ttl = self.duration(&ttl_key, section.ttl.as_ref(), DEFAULT_TTL, range);
-        for action in &section.actions {
-            // Methods are case-sensitive: "get" would never match and a denial would do nothing.
-            if Method::from_bytes(action.as_bytes()).is_err() || *action != action.to_uppercase() {
-                let rule = format!("{action:?} is not an HTTP method in capitals");
-                self.report(&section.name, &format!("{key}.actions"), &rule);
-            }
-        }
-        let mut hosts = Vec::new();
-        for host in &section.hosts {
-            match HostPattern::parse(host.get_ref()) {
-                Some(pattern) => hosts.push(pattern),
-                None => {
-                    let rule = "must be a host name without a port, *.name or *";
-                    self.report(host, &format!("{key}.hosts"), rule);
-                }
-            }
-        }
-        let responses = section
-            .responses
-            .iter()
-            .filter_map(|response| self.response(key, &section.name, response));
-        Policy {
-            responses: responses.collect(),
-            resource: section.resource.into_inner(),
-            name: section.name.into_inner(),
-            realm: section.realm,
-            hosts,
-            actions: section.actions,
-            users: section.users,
-            groups: section.groups,
-            attributes: section.attributes.into_iter().collect(),
-            deny: matches!(section.effect, EffectValue::Deny),
-            ttl,
-        }
-    }
-
-    fn response(
-        &mut self,
-        key: &str,
-        policy: &Spanned<String>,
-        section: &ResponseSection,
-    ) -> Option<Response> {
-        let key = format!("{key}.responses");
-        let kind = match (&section.header, &section.cookie) {
-            (Some(name), None) => match HeaderName::try_from(name.get_ref()) {
-                Ok(header) => ResponseKind::Header(header.as_str().to_owned()),
-                Err(_) => {
-                    self.report(name, &key, "this is not a header name");
-                    return None;
-                }
-            },
-            // A cookie's name is a token, as a header's is (RFC 6265, section 4.1.1).
-            (None, Some(name)) => match HeaderName::try_from(name.get_ref()) {
-                Ok(_) => ResponseKind::Cookie(name.get_ref().clone()),
-                Err(_) => {
-                    self.report(name, &key, "this is not a cookie name");
-                    return None;
-                }
-            },
-            _ => {
-                self.report(policy, &key, "each needs either a header or a cookie");
-                return None;
-            }
-        };
-        let value = match (&section.value, &section.attribute) {
-            (Some(value), None) if HeaderValue::from_str(value.get_ref()).is_ok() => {
-                ResponseValue::Static(value.get_ref().clone())
-            }
-            (Some(value), None) => {
-                self.report(value, &key, "a value cannot hold control characters");
-                return None;
-            }
-            (None, Some(attribute)) => ResponseValue::Attribute(attribute.get_ref().clone()),
-            _ => {
-                self.report(policy, &key, "each needs either a value or an attribute");
-                return None;
-            }
-        };
-        Some(Response { kind, value })
     }
 }

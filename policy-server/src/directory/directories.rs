@@ -99,16 +99,20 @@ impl Directories {
         }
     }
 
-    /// The user with a universal id in the first directory that has one.
+    /// The user that an administrator means by a universal id or login name: in the directory of this
+    /// name, or else in the first that has one.
     ///
     /// # Errors
     /// If that cannot be told.
-    pub async fn find_anywhere(
+    pub async fn find_any(
         &self,
-        universal_id: &str,
+        user: &str,
+        directory: Option<&str>,
     ) -> Result<Option<Arc<User>>, DirectoryError> {
-        for directory in &self.0 {
-            if let Some(user) = directory.find(universal_id).await? {
+        let is_meant =
+            |one: &&Arc<dyn Directory>| directory.is_none_or(|name| one.description().name == name);
+        for directory in self.0.iter().filter(is_meant) {
+            if let Some(user) = directory.find_any(user).await? {
                 return Ok(Some(user));
             }
         }

@@ -212,6 +212,17 @@ impl Directory for FileDirectory {
         })
     }
 
+    fn find_by_name<'a>(
+        &'a self,
+        name: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Arc<User>>, DirectoryError>> {
+        Box::pin(async move {
+            let users = self.users();
+            let entry = users.by_name.get(&folded(name));
+            Ok(entry.map(|entry| Arc::clone(&entry.user)))
+        })
+    }
+
     fn refresh(&self) -> BoxFuture<'_, Result<Changes, DirectoryError>> {
         // A small local file, read only when it has changed.
         Box::pin(async move {

@@ -117,7 +117,8 @@ pub(super) async fn administrator(
             reason,
             ..Record::new(AuditEvent::AdminReject, "", "")
         }
-        .write();
+        .write(&server.audit)
+        .await?;
         return Err(UNAUTHORIZED);
     }
     Proven::by(&request);

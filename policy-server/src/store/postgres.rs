@@ -4,6 +4,7 @@
 //! keeps a bounded number of connections for calls, and one more that follows the feed. Every answer is
 //! checked to come from the store that was opened.
 
+mod cleaning;
 mod connection;
 mod error;
 mod feed;
@@ -38,8 +39,6 @@ use crate::config::store::RemoteStore;
 
 /// How much later than asked for the feed may answer.
 const FEED_TIMEOUT: Duration = Duration::from_secs(1);
-/// How long cleaning goes on. Nobody waits for it.
-const CLEANING: Duration = Duration::from_secs(5);
 
 /// The store.
 pub struct PostgresStore {
@@ -95,21 +94,6 @@ impl PostgresStore {
         lease.release();
         self.check(&rows)?;
         Ok(rows)
-    }
-
-    /// One statement that deletes what nobody needs. Returns how many rows.
-    async fn sweep(
-        &self,
-        sql: &'static str,
-        values: &[&(dyn ToSql + Sync)],
-    ) -> Result<usize, StoreError> {
-        let work = async {
-            let transaction = self.begin().await?;
-            let rows = transaction.query(sql, values).await?;
-            transaction.commit().await?;
-            Ok(rows.len())
-        };
-        self.call(work).await
     }
 
     fn check(&self, rows: &[Row]) -> Result<(), StoreError> {

@@ -34,8 +34,10 @@ static HASH: LazyLock<String> =
     LazyLock::new(|| hash_password_at(PASSWORD, PasswordCost::LIGHT).unwrap());
 
 const CONFIG: &str = r#"
+    name = "ps-test"
     state_dir = "state"
     users_file = "users.toml"
+    policies_file = "policies.toml"
     [[agents]]
     name = "gateway-1"
     secret_file = "agent-secret"
@@ -45,26 +47,61 @@ const CONFIG: &str = r#"
     address = "127.0.0.1:0"
     cert_file = "cert.pem"
     key_file = "key.pem"
+    [audit]
+    file = "audit.jsonl"
     [limits]
     max_timeout = "4h"
     idle_timeout = "1h"
-    [[policies]]
+"#;
+
+const POLICIES: &str = r#"
+    [[domains]]
+    name = "intranet"
+    directories = ["users"]
+    realms = [
+        { name = "app", resource = "/app" },
+        { name = "app-admin", resource = "/app/admin" },
+    ]
+    rules = [
+        { name = "use", realm = "app" },
+        { name = "do not use", realm = "app", effect = "deny" },
+        { name = "administer", realm = "app-admin" },
+        { name = "day", realm = "app", resource = "/day" },
+        { name = "site", realm = "app", resource = "/site" },
+    ]
+    responses = [
+        { name = "mail", header = "x-mail", attribute = "mail" },
+        { name = "tier", cookie = "tier", value = "basic" },
+    ]
+
+    [[domains.policies]]
     name = "everybody"
-    realm = "app"
-    resource = "/app"
-    responses = [{ header = "x-mail", attribute = "mail" }, { cookie = "tier", value = "basic" }]
-    [[policies]]
+    rules = ["use"]
+    responses = ["mail", "tier"]
+
+    [[domains.policies]]
     name = "administrators"
-    realm = "app-admin"
-    resource = "/app/admin"
+    rules = ["administer"]
     groups = ["admins"]
     ttl = "1m"
-    [[policies]]
+
+    [[domains.policies]]
     name = "no-contractors"
-    realm = "app"
-    resource = "/app"
-    effect = "deny"
+    rules = ["do not use"]
     attributes = { kind = ["contractor"] }
+
+    [[domains.policies]]
+    name = "office hours"
+    rules = ["day"]
+    times = [{ days = ["mon", "tue", "wed", "thu", "fri"], from = "08:00", to = "18:00" }]
+    time_zone = "UTC"
+    on_reject_redirect = "/closed"
+
+    [[domains.policies]]
+    name = "on site"
+    rules = ["site"]
+    networks = ["192.0.2.0/24", "2001:db8::/32"]
+    on_accept_redirect = "https://site.example.com/"
 "#;
 
 /// `users.toml`; `more` goes to alice.
@@ -126,6 +163,7 @@ impl World {
         write(dir.path(), "agent-secret", &format!("{AGENT_SECRET}\n"));
         write(dir.path(), "admin-secret", ADMIN_SECRET);
         write(dir.path(), "policy-server.toml", CONFIG);
+        write(dir.path(), "policies.toml", POLICIES);
         let made = rcgen::generate_simple_self_signed(vec![String::from("localhost")]).unwrap();
         write(dir.path(), "cert.pem", &made.cert.pem());
         write(dir.path(), "key.pem", &made.signing_key.serialize_pem());
@@ -183,6 +221,14 @@ impl World {
 
     pub(crate) fn write_users(&self, more: &str) {
         write(self.dir.path(), "users.toml", &users(more));
+    }
+
+    /// Replaces `from` by `to` in the policies file.
+    pub(crate) fn edit_policies(&self, from: &str, to: &str) {
+        let file = self.dir.path().join("policies.toml");
+        let text = std::fs::read_to_string(file).unwrap();
+        assert!(text.contains(from));
+        write(self.dir.path(), "policies.toml", &text.replace(from, to));
     }
 
     pub(crate) fn url(&self) -> String {
@@ -288,6 +334,16 @@ impl World {
         path: &str,
         level: u16,
     ) -> AuthorizeAnswer {
+        self.authorize_from("192.0.2.1", session, path, level).await
+    }
+
+    pub(crate) async fn authorize_from(
+        &self,
+        from: &str,
+        session: &Session,
+        path: &str,
+        level: u16,
+    ) -> AuthorizeAnswer {
         let request = AuthorizeRequest {
             session: ticket(session),
             resource: resource(path),
@@ -295,10 +351,24 @@ impl World {
                 protection_level: ProtectionLevel(level),
                 ..realm()
             },
+            from: address(from),
             client_address: None,
             transaction_id: String::from("t4"),
         };
         self.calls.authorize(request).await.unwrap()
+    }
+
+    pub(crate) fn audit_text(&self) -> String {
+        std::fs::read_to_string(self.dir.path().join("audit.jsonl")).unwrap()
+    }
+
+    /// The audit records so far.
+    pub(crate) fn audit(&self) -> Vec<serde_json::Value> {
+        let text = self.audit_text();
+        let lines = text.lines();
+        lines
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
     }
 
     pub(crate) fn now(&self) -> Timestamp {

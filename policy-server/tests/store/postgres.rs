@@ -252,13 +252,21 @@ async fn only_the_server_with_the_right_certificate_is_spoken_to() {
     };
     let error = refusal(&system).await;
     assert!(error.contains("certificate"), "{error}");
-    // Also if the server would speak in clear.
-    let url = good.url.clone() + "?sslmode=prefer";
-    refusal(&RemoteStore { url, ..system }).await;
-    let url = good.url.clone() + "?sslmode=disable";
-    PostgresStore::open(RemoteStore { url, ..good })
-        .await
-        .unwrap();
+}
+
+#[tokio::test]
+async fn it_is_spoken_to_in_clear_only_if_the_operator_says_so() {
+    let Some(server) = Postgres::start_with(&[("fsync", "off"), ("ssl", "off")]) else {
+        return;
+    };
+    let settings = settings(&server, &server.url());
+    let with = |mode: &str| RemoteStore {
+        url: format!("{}?sslmode={mode}", settings.url),
+        ..settings.clone()
+    };
+    refusal(&settings).await;
+    refusal(&with("prefer")).await;
+    PostgresStore::open(with("disable")).await.unwrap();
 }
 
 #[tokio::test]

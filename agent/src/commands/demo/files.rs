@@ -146,6 +146,9 @@ attributes = {{ mail = "bob@example.com", department = "operations" }}
 const POLICY_SERVER: &str = r#"state_dir = "state"
 users_file = "users.toml"
 
+[audit]
+file = "audit.jsonl"
+
 [admin]
 secret_file = "admin.secret"
 

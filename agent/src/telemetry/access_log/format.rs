@@ -8,7 +8,7 @@ use http::Version;
 
 use super::AccessRecord;
 use crate::telemetry::escape::push_quoted;
-use crate::telemetry::utc::UtcStamp;
+use policy_protocol::UtcStamp;
 
 /// Appends one line of text.
 pub(super) fn text(out: &mut Vec<u8>, stamp: &mut UtcStamp, now: SystemTime, r: &AccessRecord<'_>) {

@@ -106,6 +106,14 @@ impl Directory for Fake {
         self.answer(found.then(|| Arc::clone(&self.user)))
     }
 
+    fn find_by_name<'a>(
+        &'a self,
+        name: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Arc<User>>, DirectoryError>> {
+        let found = name == self.user.identity.user_name;
+        self.answer(found.then(|| Arc::clone(&self.user)))
+    }
+
     fn refresh(&self) -> BoxFuture<'_, Result<Changes, DirectoryError>> {
         self.answer(Changes {
             to_known_users: true,
@@ -180,7 +188,7 @@ async fn a_directory_that_is_down_is_never_a_no_nor_the_next_ones_yes() {
         emails: &[],
     };
     assert_eq!(down_first.find_certificate(certificate).await, Err(failure));
-    assert_eq!(down_first.find_anywhere("bob").await, Err(failure));
+    assert_eq!(down_first.find_any("bob", None).await, Err(failure));
     assert!(down_first.find("up", "bob").await.unwrap().is_some());
     // Those before it still log in; that their password is wrong looks like everybody else's answer.
     let down_last = list(&[&up, &down]);

@@ -102,7 +102,7 @@ impl Connection {
         let milliseconds = timeout.as_millis();
         let settings = format!(
             "SET synchronous_commit = on; SET default_transaction_isolation = 'read committed';
-             SET statement_timeout = {milliseconds}; SET lock_timeout = {milliseconds};
+             SET statement_timeout = {milliseconds};
              SET idle_in_transaction_session_timeout = {milliseconds};
              SET client_encoding = 'UTF8'; SET jit = off; SELECT pg_is_in_recovery();"
         );

@@ -7,7 +7,7 @@ use tokio::time::timeout;
 
 use super::connection::Connection;
 use super::{PostgresStore, number, place};
-use crate::store::{FEED_KEPT, FeedPart, MAX_FEED_PART, StoreError};
+use crate::store::{FeedPart, MAX_FEED_PART, StoreError};
 
 pub(super) const LISTEN: &str = "LISTEN doorward_feed";
 /// Appends events and wakes who listens, when the transaction is committed. One row for each event.
@@ -44,6 +44,18 @@ impl Tail {
     }
 }
 
+/// Until a part has come, the connection may be dead: nobody is to wait for it again, also if whoever
+/// asked has given up before we did.
+struct Doubt<'a>(Option<&'a Tail>);
+
+impl Drop for Doubt<'_> {
+    fn drop(&mut self) {
+        if let Some(tail) = self.0 {
+            tail.set(None);
+        }
+    }
+}
+
 impl PostgresStore {
     /// The connection that listens, a new one if there is none.
     async fn tail(&self) -> Result<Arc<Connection>, StoreError> {
@@ -59,6 +71,7 @@ impl PostgresStore {
 
     /// See [`crate::store::Store::feed`].
     pub(super) async fn follow(&self, after: u64, wait: Duration) -> Result<FeedPart, StoreError> {
+        let mut doubt = Doubt(Some(&self.tail));
         let following = async {
             let connection = self.tail().await?;
             let mut notified = connection.notified();
@@ -75,8 +88,8 @@ impl PostgresStore {
         let part = timeout(limit, following)
             .await
             .unwrap_or(Err(StoreError::TimedOut));
-        if part.is_err() {
-            self.tail.set(None);
+        if part.is_ok() {
+            doubt.0 = None;
         }
         part
     }
@@ -109,17 +122,5 @@ impl PostgresStore {
                    FROM doorward.store CROSS JOIN doorward.feed_end";
         let rows = self.read(sql, &[]).await?;
         Ok(rows.first().map_or(0, |row| place(row.get(1))))
-    }
-
-    /// Forgets up to so many of the oldest entries, if there are more than are kept. All of them or
-    /// none: the feed has no holes. Returns how many.
-    pub(super) async fn trim_feed(&self, at_most: i64) -> Result<usize, StoreError> {
-        let sql = "DELETE FROM doorward.feed WHERE sequence IN (
-                       SELECT sequence FROM doorward.feed
-                       WHERE sequence <= (SELECT sequence - $1 FROM doorward.feed_end)
-                       ORDER BY sequence LIMIT $2)
-                   RETURNING 1";
-        let kept = number(FEED_KEPT);
-        self.sweep(sql, &[&kept, &at_most]).await
     }
 }

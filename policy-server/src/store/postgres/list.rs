@@ -1,20 +1,16 @@
-//! Lists of sessions, and cleaning up.
-
-use std::time::Instant;
+//! Lists of sessions.
 
 use policy_protocol::message::SessionSummary;
 use policy_protocol::{SessionId, Timestamp};
 use tokio_postgres::Row;
 
 use super::sessions::session;
-use super::{CLEANING, PostgresStore, number, seconds, session_id, time};
+use super::{PostgresStore, number, seconds, session_id, time};
 use crate::store::{ListCursor, MAX_PAGE, SessionFilter, SessionPage, StoreError};
 
 /// The most rows looked at for one page: a page must be there before the call's deadline, however few
 /// sessions match.
 const LOOKED_AT: i64 = 20_000;
-/// Rows deleted in one transaction.
-const BATCH: i64 = 1000;
 
 /// The last row of those that are looked at, if the list goes on after it.
 const BOUNDARY: &str = "
@@ -112,47 +108,6 @@ impl PostgresStore {
             next: next.or(boundary),
             sessions,
         })
-    }
-
-    /// See [`crate::store::Store::remove_expired`]. Rows that somebody is busy with are passed over, and
-    /// nobody waits long for a lock: each batch is a transaction.
-    pub(super) async fn clean(&self, now: Timestamp) -> Result<(), StoreError> {
-        let start = Instant::now();
-        let now = seconds(now);
-        for sql in [
-            "DELETE FROM doorward.session WHERE id IN (
-                 SELECT id FROM doorward.session WHERE ends <= $1
-                 ORDER BY ends LIMIT $2 FOR UPDATE SKIP LOCKED) RETURNING 1",
-            "DELETE FROM doorward.session WHERE $1::bigint IS NOT NULL AND id IN (
-                 SELECT id FROM doorward.session
-                 WHERE started <= (SELECT max(through) FROM doorward.revoked_all)
-                 ORDER BY started LIMIT $2 FOR UPDATE SKIP LOCKED) RETURNING 1",
-            "DELETE FROM doorward.revoked_session WHERE id IN (
-                 SELECT id FROM doorward.revoked_session WHERE keep_until <= $1
-                 ORDER BY keep_until LIMIT $2 FOR UPDATE SKIP LOCKED) RETURNING 1",
-            "DELETE FROM doorward.revoked_user WHERE universal_id IN (
-                 SELECT universal_id FROM doorward.revoked_user WHERE keep_until <= $1
-                 ORDER BY keep_until LIMIT $2 FOR UPDATE SKIP LOCKED) RETURNING 1",
-            // Only when no session is left that it hides.
-            "DELETE FROM doorward.revoked_all AS ended
-             WHERE keep_until <= $1 AND $2::bigint IS NOT NULL AND NOT EXISTS (
-                 SELECT 1 FROM doorward.session WHERE started <= ended.through) RETURNING 1",
-            "DELETE FROM doorward.record WHERE (kind, name) IN (
-                 SELECT kind, name FROM doorward.record WHERE expires <= $1
-                 ORDER BY expires LIMIT $2 FOR UPDATE SKIP LOCKED) RETURNING 1",
-        ] {
-            while self.sweep(sql, &[&now, &BATCH]).await? == BATCH as usize {
-                if start.elapsed() > CLEANING {
-                    return Ok(());
-                }
-            }
-        }
-        while self.trim_feed(BATCH).await? == BATCH as usize {
-            if start.elapsed() > CLEANING {
-                return Ok(());
-            }
-        }
-        Ok(())
     }
 }
 
