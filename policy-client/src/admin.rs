@@ -8,8 +8,8 @@ use policy_protocol::message::SessionSummary;
 use policy_protocol::{Secret, SessionId};
 
 use crate::PolicyError;
-use crate::settings::ServerList;
-use crate::transport::{ClientError, Transport, TransportSettings};
+use crate::settings::{ClientError, ServerList, TransportSettings};
+use crate::transport::Transport;
 
 /// Where the policy server is, and the administrators' secret.
 #[derive(Clone, Debug)]

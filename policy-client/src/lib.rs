@@ -29,8 +29,7 @@ use policy_protocol::message::{
 };
 use policy_protocol::{AgentKeySet, Event, EventPosition};
 
-pub use settings::{Balance, ClientCertificate, ServerList};
-pub use transport::ClientError;
+pub use settings::{Balance, ClientCertificate, ClientError, ServerList};
 
 /// Why a policy server gave no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -17,8 +17,8 @@ use policy_protocol::message::{
 };
 use policy_protocol::{AgentKeySet, EventPosition, Secret};
 
-use crate::settings::{ClientCertificate, ServerList};
-use crate::transport::{ClientError, Transport, TransportSettings};
+use crate::settings::{ClientCertificate, ClientError, ServerList, TransportSettings};
+use crate::transport::Transport;
 use crate::{EventStream, PolicyCalls, PolicyError, event_lines};
 
 /// Where the policy servers are, and who asks them.

@@ -1,6 +1,9 @@
-//! What a client has to be told.
+//! What a client has to be told, and what can be wrong with it.
 
 use std::path::PathBuf;
+use std::time::Duration;
+
+use policy_protocol::Secret;
 
 /// Which policy servers there are. All of them must lead to the same sessions and keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,4 +43,53 @@ pub struct ClientCertificate {
     pub cert_file: PathBuf,
     /// PKCS #8, SEC 1 or PKCS #1.
     pub key_file: PathBuf,
+}
+
+/// What every client of a policy server has to be told.
+pub(crate) struct TransportSettings {
+    pub(crate) servers: ServerList,
+    /// Trust anchors (PEM); the system's if absent.
+    pub(crate) ca_file: Option<PathBuf>,
+    /// What to show to servers that ask for a certificate.
+    pub(crate) client_certificate: Option<ClientCertificate>,
+    /// The value of the `Authorization` header.
+    pub(crate) authorization: Option<Secret<String>>,
+    /// Deadline of each call, over all servers.
+    pub(crate) timeout: Duration,
+}
+
+/// Why a client could not be made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClientError {
+    /// No address was given.
+    #[error("no policy server address given")]
+    NoUrl,
+    /// An address is unusable.
+    #[error("policy server address {url:?}: {problem}")]
+    Url {
+        /// The address.
+        url: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// Trust anchors could not be read.
+    #[error("trust anchors {from}: {problem}")]
+    TrustAnchors {
+        /// Where they were looked for.
+        from: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// The client certificate or its key cannot be used.
+    #[error("client certificate {}: {problem}", file.display())]
+    ClientCertificate {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
+    /// The secret cannot stand in an HTTP header, or the HTTP client could not be set up.
+    #[error("policy server client: {0}")]
+    Setup(String),
 }

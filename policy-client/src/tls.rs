@@ -8,8 +8,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 
-use crate::settings::ClientCertificate;
-use crate::transport::ClientError;
+use crate::settings::{ClientCertificate, ClientError};
 
 /// Trusts `ca_file`, or the system's authorities, and shows `certificate` to who asks for one.
 pub(crate) fn config(

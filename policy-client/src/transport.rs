@@ -1,10 +1,8 @@
 //! HTTPS to policy servers. The only file that knows the HTTP client.
 
 use std::fmt::Display;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -20,7 +18,7 @@ use tokio::time::Instant;
 use crate::limits::{CONNECT_TIMEOUT, KEEP_ALIVE, MAX_ANSWER, MAX_PROBLEM, POOL_IDLE};
 use crate::retry::{Call, Caller, Failure, Repeat};
 use crate::servers::{Blame, Servers};
-use crate::settings::{ClientCertificate, ServerList};
+use crate::settings::{ClientError, TransportSettings};
 use crate::{PolicyError, probe, tls};
 
 /// Names this client to the policy server for as long as it exists: a random value.
@@ -29,55 +27,6 @@ const INSTANCE: HeaderName = HeaderName::from_static("doorward-agent-instance");
 const INSTANCE_LENGTH: usize = 20;
 /// There is no such server.
 const NONE: usize = usize::MAX;
-
-/// Why a client could not be made.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ClientError {
-    /// No address was given.
-    #[error("no policy server address given")]
-    NoUrl,
-    /// An address is unusable.
-    #[error("policy server address {url:?}: {problem}")]
-    Url {
-        /// The address.
-        url: String,
-        /// What is wrong with it.
-        problem: String,
-    },
-    /// Trust anchors could not be read.
-    #[error("trust anchors {from}: {problem}")]
-    TrustAnchors {
-        /// Where they were looked for.
-        from: String,
-        /// What is wrong.
-        problem: String,
-    },
-    /// The client certificate or its key cannot be used.
-    #[error("client certificate {}: {problem}", file.display())]
-    ClientCertificate {
-        /// The file.
-        file: PathBuf,
-        /// What is wrong.
-        problem: String,
-    },
-    /// The secret cannot stand in an HTTP header, or the HTTP client could not be set up.
-    #[error("policy server client: {0}")]
-    Setup(String),
-}
-
-/// What every client of a policy server has to be told.
-pub(crate) struct TransportSettings {
-    pub(crate) servers: ServerList,
-    /// Trust anchors (PEM); the system's if absent.
-    pub(crate) ca_file: Option<PathBuf>,
-    /// What to show to servers that ask for a certificate.
-    pub(crate) client_certificate: Option<ClientCertificate>,
-    /// The value of the `Authorization` header.
-    pub(crate) authorization: Option<Secret<String>>,
-    /// Deadline of each call, over all servers.
-    pub(crate) timeout: Duration,
-}
 
 /// Sends calls to policy servers.
 pub(crate) struct Transport {

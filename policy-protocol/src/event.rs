@@ -68,7 +68,7 @@ pub enum EventKind {
 }
 
 /// Seconds between heartbeats. An agent that hears nothing for three times as long distrusts its cache.
-/// One, because until then a session that was ended lives on at an agent whose server is stopped or cut
+/// One, because for so long a session that was ended may live on at an agent whose server is stopped or cut
 /// off.
 pub const HEARTBEAT_SECONDS: u64 = 1;
 

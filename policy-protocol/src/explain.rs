@@ -16,6 +16,9 @@ pub struct ExplainRequest {
     /// The name of the user directory to look in; all unless given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub directory: Option<String>,
+    /// Who the user is, instead of looking them up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<Box<Identity>>,
     /// What the user wants to do.
     pub resource: ResourceContext,
     /// Where the user is.

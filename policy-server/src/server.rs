@@ -255,7 +255,7 @@ async fn open_store(config: &PolicyServerConfig) -> Result<Arc<dyn Store>, Store
         }
         #[cfg(feature = "postgres")]
         StoreConfig::Postgres(settings) => {
-            let store = crate::store::postgres::PostgresStore::open(settings.clone());
+            let store = crate::store::postgres::PostgresStore::open(settings);
             Ok(Arc::new(store.await?))
         }
         #[cfg(feature = "valkey")]

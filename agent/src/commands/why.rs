@@ -34,10 +34,10 @@ pub(crate) struct Options {
     #[arg(long)]
     directory: Option<String>,
     /// A group of the user, instead of looking them up. May be given several times.
-    #[arg(long = "group", conflicts_with = "url")]
+    #[arg(long = "group")]
     groups: Vec<String>,
     /// An attribute of the user, as name=value. May be given several times.
-    #[arg(long = "attribute", value_parser = parse_attribute, conflicts_with = "url")]
+    #[arg(long = "attribute", value_parser = parse_attribute)]
     attributes: Vec<(String, String)>,
     /// The HTTP method.
     #[arg(long, default_value = "GET")]

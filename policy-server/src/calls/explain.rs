@@ -1,6 +1,7 @@
 //! Why Authorize() decides as it does, for administrators.
 
 use policy_client::PolicyError;
+use policy_protocol::Identity;
 use policy_protocol::explain::{ExplainAnswer, ExplainRequest};
 
 use crate::audit::Record;
@@ -21,20 +22,27 @@ impl PolicyServer {
         }
         .write(&self.audit)
         .await?;
-        let found = self
-            .directories
-            .find_any(&request.user, request.directory.as_deref())
-            .await
-            .map_err(failure)?;
-        let Some(user) = found else {
+        let Some(identity) = self.explained_user(request).await? else {
             return Ok(ExplainAnswer::UnknownUser);
         };
         let question = Question {
-            identity: &user.identity,
+            identity: &identity,
             resource: &request.resource,
             from: request.from,
             at: request.at.unwrap_or_else(|| self.now()),
         };
         Ok(self.policies.current().explain(&question))
+    }
+
+    async fn explained_user(
+        &self,
+        request: &ExplainRequest,
+    ) -> Result<Option<Identity>, PolicyError> {
+        if let Some(identity) = &request.identity {
+            return Ok(Some(Identity::clone(identity)));
+        }
+        let directory = request.directory.as_deref();
+        let found = self.directories.find_any(&request.user, directory).await;
+        Ok(found.map_err(failure)?.map(|user| user.identity.clone()))
     }
 }

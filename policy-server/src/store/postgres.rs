@@ -54,8 +54,9 @@ impl PostgresStore {
     ///
     /// # Errors
     /// If the server cannot be used, or has tables of another layout.
-    pub async fn open(settings: RemoteStore) -> Result<Self, StoreError> {
+    pub async fn open(settings: &RemoteStore) -> Result<Self, StoreError> {
         let (timeout, connections) = (settings.timeout, settings.connections.into());
+        let settings = settings.clone();
         let connector = tokio::task::spawn_blocking(move || Connector::new(&settings));
         let connector = connector.await.map_err(|_| StoreError::stopped())??;
         let store = Self {

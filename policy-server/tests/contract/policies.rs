@@ -8,7 +8,7 @@ use policy_protocol::explain::{ExplainAnswer, ExplainRequest, Finding};
 use policy_protocol::message::{
     AuthorizeAnswer, IsProtectedAnswer, IsProtectedRequest, ResponseAttribute,
 };
-use policy_protocol::{EventKind, Reason, Timestamp};
+use policy_protocol::{EventKind, Identity, Reason, Timestamp};
 
 use crate::harness::{ADMIN_SECRET, AGENT_SECRET, World, address, realm, resource, ticket};
 
@@ -230,6 +230,7 @@ fn explain(user: &str, path: &str) -> ExplainRequest {
     ExplainRequest {
         user: user.to_owned(),
         directory: None,
+        identity: None,
         resource: resource(path),
         from: address("192.0.2.1"),
         at: None,
@@ -293,6 +294,21 @@ async fn administrators_are_told_why() {
             assert_eq!(step.finding, Finding::Time);
         }
         ExplainAnswer::UnknownUser => panic!("alice is known"),
+    }
+    // Users who are described are not looked up.
+    let described = ExplainRequest {
+        identity: Some(Box::new(Identity {
+            groups: vec![String::from("admins")],
+            attributes: Default::default(),
+            ..*identity
+        })),
+        ..explain("carol", "/app/admin")
+    };
+    match admin.explain(&described).await.unwrap() {
+        ExplainAnswer::Explained { decision, .. } => {
+            assert!(matches!(decision, AuthorizeAnswer::Yes { .. }));
+        }
+        ExplainAnswer::UnknownUser => panic!("the user was given"),
     }
     let elsewhere = ExplainRequest {
         directory: Some(String::from("customers")),

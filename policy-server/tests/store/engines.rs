@@ -52,7 +52,7 @@ impl Engine {
             Self::Sqlite(dir) => Arc::new(SqliteStore::open(dir.path()).unwrap()),
             #[cfg(feature = "postgres")]
             Self::Postgres(settings) => {
-                let store = policy_server::store::postgres::PostgresStore::open(settings.clone());
+                let store = policy_server::store::postgres::PostgresStore::open(settings);
                 Arc::new(store.await.unwrap())
             }
             #[cfg(feature = "valkey")]

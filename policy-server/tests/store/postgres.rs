@@ -26,12 +26,12 @@ pub(crate) fn settings(server: &Postgres, url: &str) -> RemoteStore {
 
 async fn open(server: &Postgres) -> PostgresStore {
     let settings = settings(server, &server.url());
-    PostgresStore::open(settings).await.unwrap()
+    PostgresStore::open(&settings).await.unwrap()
 }
 
 /// Why the store cannot be opened.
 async fn refusal(settings: &RemoteStore) -> String {
-    let opened = PostgresStore::open(settings.clone()).await;
+    let opened = PostgresStore::open(settings).await;
     opened.err().expect("it must not open").to_string()
 }
 
@@ -175,7 +175,7 @@ async fn emptied_while_it_runs_it_is_another_store() {
         return;
     };
     let url = server.database();
-    let store = leak(PostgresStore::open(settings(server, &url)).await.unwrap());
+    let store = leak(PostgresStore::open(&settings(server, &url)).await.unwrap());
     store.append(EventKind::KeysRolled).await.unwrap();
     let before = store.identity();
     for emptying in [
@@ -266,7 +266,23 @@ async fn it_is_spoken_to_in_clear_only_if_the_operator_says_so() {
     };
     refusal(&settings).await;
     refusal(&with("prefer")).await;
-    PostgresStore::open(with("disable")).await.unwrap();
+    PostgresStore::open(&with("disable")).await.unwrap();
+}
+
+#[tokio::test]
+async fn it_may_be_reached_by_a_unix_socket() {
+    let here = [("fsync", "off"), ("unix_socket_directories", ".")];
+    let Some(server) = Postgres::start_with(&here) else {
+        return;
+    };
+    // The server's own folder.
+    let folder = server.ca_file().with_file_name("data");
+    let (folder, port) = (folder.display(), server.address().port());
+    let by_socket = RemoteStore {
+        url: format!("postgres://doorward@/postgres?host={folder}&port={port}&sslmode=disable"),
+        ..settings(&server, "")
+    };
+    PostgresStore::open(&by_socket).await.unwrap();
 }
 
 #[tokio::test]
@@ -319,7 +335,7 @@ async fn another_layout_is_not_touched() {
     };
     let url = server.database();
     let settings = settings(server, &url);
-    drop(PostgresStore::open(settings.clone()).await.unwrap());
+    drop(PostgresStore::open(&settings).await.unwrap());
     let change = "UPDATE doorward.store SET layout = layout + 1";
     server.sql(&url, change).unwrap();
     let error = refusal(&settings).await;
@@ -336,7 +352,7 @@ async fn there_are_no_more_connections_than_allowed() {
         connections: 2,
         ..settings(server, &url)
     };
-    let store = PostgresStore::open(few).await.unwrap();
+    let store = PostgresStore::open(&few).await.unwrap();
     store.feed(0, Duration::ZERO).await.unwrap();
     let calls = (0..50).map(|byte| store.standing(id(byte), "u", NOW));
     for outcome in futures_util::future::join_all(calls).await {
@@ -354,7 +370,7 @@ async fn the_feed_is_trimmed_from_its_beginning() {
         return;
     };
     let url = server.database();
-    let store = PostgresStore::open(settings(server, &url)).await.unwrap();
+    let store = PostgresStore::open(&settings(server, &url)).await.unwrap();
     let extra = 2500;
     let end = FEED_KEPT + extra;
     let fill = format!(

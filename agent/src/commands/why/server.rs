@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use agent::config::{Config, PolicyServerKind};
+use agent::config::Config;
+#[cfg(feature = "embedded")]
+use agent::config::PolicyServerKind;
 use agent::http::target::RequestTarget;
 use policy_protocol::explain::{ExplainAnswer, ExplainRequest, Step};
 use policy_protocol::message::{AuthorizeAnswer, ResponseAttribute};
@@ -37,6 +39,7 @@ pub(super) fn ask(
     let request = ExplainRequest {
         user: user.to_owned(),
         directory: options.directory.clone(),
+        identity: described(options, user),
         resource: ResourceContext {
             agent: config.agent_name.clone(),
             server: target.host().to_owned(),
@@ -52,17 +55,16 @@ pub(super) fn ask(
         let answer = runtime.block_on(client.explain(&request));
         return said(answer.map_err(|error| error.to_string())?, user);
     }
-    let described = described(options, user);
-    match (&config.policy_server.kind, described) {
-        #[cfg(feature = "embedded")]
-        (PolicyServerKind::Embedded { config_file }, described) => {
-            said(embedded(config_file, &request, described)?, user)
-        }
-        (_, Some(identity)) => Ok(Said {
-            identity,
+    #[cfg(feature = "embedded")]
+    if let PolicyServerKind::Embedded { config_file } = &config.policy_server.kind {
+        return said(embedded(config_file, &request)?, user);
+    }
+    match request.identity {
+        Some(identity) => Ok(Said {
+            identity: *identity,
             policies: None,
         }),
-        (_, None) => Err(String::from(
+        None => Err(String::from(
             "the users are at another policy server: say its --url, or --group and --attribute yourself",
         )),
     }
@@ -90,7 +92,7 @@ fn said(answer: ExplainAnswer, user: &str) -> Result<Said, String> {
 }
 
 /// The user as said on the command line, if anything is.
-fn described(options: &Options, user: &str) -> Option<Identity> {
+fn described(options: &Options, user: &str) -> Option<Box<Identity>> {
     if options.groups.is_empty() && options.attributes.is_empty() {
         return None;
     }
@@ -101,7 +103,7 @@ fn described(options: &Options, user: &str) -> Option<Identity> {
             .or_default()
             .push(value.clone());
     }
-    Some(Identity {
+    Some(Box::new(Identity {
         user_name: user.to_owned(),
         universal_id: user.to_owned(),
         directory: UserDirectory {
@@ -111,7 +113,7 @@ fn described(options: &Options, user: &str) -> Option<Identity> {
         groups: options.groups.clone(),
         attributes,
         ..Identity::default()
-    })
+    }))
 }
 
 /// What the files of an embedded policy server say. Its store is not opened: the agent may be running.
@@ -119,7 +121,6 @@ fn described(options: &Options, user: &str) -> Option<Identity> {
 fn embedded(
     config_file: &std::path::Path,
     request: &ExplainRequest,
-    described: Option<Identity>,
 ) -> Result<ExplainAnswer, String> {
     use policy_protocol::{Clock as _, SystemClock};
     use policy_server::policy::Question;
@@ -131,8 +132,8 @@ fn embedded(
     let policies = config
         .load_policies()
         .map_err(|problems| problems.to_string())?;
-    let identity = match described {
-        Some(identity) => identity,
+    let identity = match &request.identity {
+        Some(identity) => Identity::clone(identity),
         None => {
             let runtime = control_runtime().map_err(|error| error.to_string())?;
             let found = runtime

@@ -58,10 +58,9 @@ impl MakeTlsConnect<Socket> for Tls {
     type Error = io::Error;
 
     fn make_tls_connect(&mut self, host: &str) -> io::Result<Connect> {
-        let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
         Ok(Connect {
             config: Arc::clone(&self.0),
-            name,
+            host: host.to_owned(),
         })
     }
 }
@@ -69,7 +68,8 @@ impl MakeTlsConnect<Socket> for Tls {
 /// A handshake with one server.
 pub(super) struct Connect {
     config: Arc<ClientConfig>,
-    name: ServerName<'static>,
+    /// Empty for a Unix socket.
+    host: String,
 }
 
 impl TlsConnect<Socket> for Connect {
@@ -79,8 +79,10 @@ impl TlsConnect<Socket> for Connect {
 
     fn connect(self, socket: Socket) -> Self::Future {
         Box::pin(async move {
+            // Not before: this is asked for also where there will be no TLS.
+            let name = ServerName::try_from(self.host).map_err(io::Error::other)?;
             let connector = TlsConnector::from(self.config);
-            connector.connect(self.name, socket).await.map(Stream)
+            connector.connect(name, socket).await.map(Stream)
         })
     }
 }

@@ -1,0 +1,5 @@
+//! Runs the models.
+
+mod keys;
+mod real_agent;
+mod revocation;
