@@ -19,9 +19,8 @@ use crate::events::Events;
 use crate::feed::{self, FeedError};
 use crate::http::credentials::SecretHash;
 use crate::keys::Keys;
-use crate::policy::Policy;
-use crate::regulation::Regulation;
 use crate::policy::store::PolicyStore;
+use crate::regulation::Regulation;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Store, StoreError};
 use crate::uses::{self, Uses};
@@ -44,7 +43,6 @@ pub struct PolicyServer {
     pub(crate) limits: Limits,
     pub(crate) regulation: Regulation,
     pub(crate) answer_time: AnswerTime,
-    pub(crate) policies: Vec<Policy>,
     pub(crate) policies: PolicyStore,
     /// Agents that may ask over HTTPS, by name.
     pub(crate) agents: HashMap<String, SecretHash>,

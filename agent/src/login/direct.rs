@@ -162,6 +162,8 @@ pub(super) fn credentials(user_name: &str, password: &str) -> Option<Credentials
     (in_bounds && !user_name.contains(char::is_control)).then(|| Credentials::Password {
         user_name: user_name.to_owned(),
         password: Secret::new(password.to_owned()),
+        new_password: None,
+        code: None,
     })
 }
 
@@ -174,6 +176,7 @@ mod tests {
             Credentials::Password {
                 user_name,
                 password,
+                ..
             } => Some((user_name, password.expose().clone())),
             Credentials::Certificate { .. } => None,
         }

@@ -48,7 +48,8 @@ impl Real {
             Told::Hello { gap } => self.trust.regained(gap),
             Told::Session(session) => self.cache.end(id(session), Reason::REVOKED_SESSION),
             Told::User(user, through) => {
-                self.cache.end_user(&user.to_string(), Timestamp(through.into()));
+                self.cache
+                    .end_user(&user.to_string(), Timestamp(through.into()));
             }
             Told::Flush => self.trust.doubt(),
             Told::Nothing => {}
@@ -125,10 +126,14 @@ fn the_agents_trust_and_cache_judge_as_the_model_does() {
         for _ in 0..STEPS {
             actions.clear();
             model.actions(&world, &mut actions);
-            let Some(&action) = random.choose(&actions) else { break };
+            let Some(&action) = random.choose(&actions) else {
+                break;
+            };
             schedule.push(action);
             let before = world.clone();
-            model.step(&mut world, action).unwrap_or_else(|violation| panic!("seed {seed}: {violation:?}"));
+            model
+                .step(&mut world, action)
+                .unwrap_or_else(|violation| panic!("seed {seed}: {violation:?}"));
             match action {
                 Action::Deliver(agent) if world.has_link(agent) => {
                     agents[agent].hear(before.next_told(agent));

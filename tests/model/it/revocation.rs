@@ -66,7 +66,11 @@ fn policy_servers_stall() {
         |fault| matches!(fault, Fault::CutStore(_)),
         |fault| matches!(fault, Fault::StallTail(_)),
     ] {
-        let model = Revocation { faults: 1, may_break, ..small() };
+        let model = Revocation {
+            faults: 1,
+            may_break,
+            ..small()
+        };
         holds("policy servers", exhaust(&model, MAX_STATES));
     }
 }
@@ -102,7 +106,12 @@ fn logins_logouts_and_revocations_of_users_cross() {
         ..small()
     };
     holds("acts", exhaust(&model, MAX_STATES));
-    let model = Revocation { agents: 2, horizon: 1, may_act: |act| matches!(act, Act::Logout(..)), ..small() };
+    let model = Revocation {
+        agents: 2,
+        horizon: 1,
+        may_act: |act| matches!(act, Act::Logout(..)),
+        ..small()
+    };
     holds("two agents", exhaust(&model, MAX_STATES));
 }
 
@@ -128,17 +137,31 @@ fn large() -> Revocation {
 #[test]
 fn random_schedules() {
     holds("random", walk(&large(), 1, 2000, 1000));
-    let patient = Revocation { validation_period: 40, pause: 5, acts: 8, ..large() };
-    holds("random, long validation period", walk(&patient, 1_000_000, 2000, 1000));
+    let patient = Revocation {
+        validation_period: 40,
+        pause: 5,
+        acts: 8,
+        ..large()
+    };
+    holds(
+        "random, long validation period",
+        walk(&patient, 1_000_000, 2000, 1000),
+    );
 }
 
 /// Leaving a rule out must be noticed, by the invariant that the rule is there for.
 fn noticed(mutation: Mutation, invariant: &str, model: Revocation) {
-    let model = Revocation { mutation: Some(mutation), ..model };
-    let failure = exhaust(&model, MAX_STATES)
-        .expect_err(&format!("nothing noticed that {mutation:?}"));
+    let model = Revocation {
+        mutation: Some(mutation),
+        ..model
+    };
+    let failure =
+        exhaust(&model, MAX_STATES).expect_err(&format!("nothing noticed that {mutation:?}"));
     println!("{mutation:?}: {failure}");
-    assert_eq!(failure.violation.invariant, invariant, "{mutation:?}: {failure}");
+    assert_eq!(
+        failure.violation.invariant, invariant,
+        "{mutation:?}: {failure}"
+    );
 }
 
 #[test]
@@ -156,7 +179,14 @@ fn every_rule_against_crossing_is_needed() {
         ..small()
     };
     noticed(Mutation::LateAnswers, "I3", paused.clone());
-    noticed(Mutation::JoinsLateCalls, "I1", Revocation { outage_grace: 1, ..paused });
+    noticed(
+        Mutation::JoinsLateCalls,
+        "I1",
+        Revocation {
+            outage_grace: 1,
+            ..paused
+        },
+    );
     let away = Revocation {
         faults: 2,
         horizon: 5,
@@ -221,7 +251,14 @@ fn every_rule_of_policy_servers_is_needed() {
         may_act: |act| matches!(act, Act::RevokeUser(..) | Act::Login(..)),
         ..small()
     };
-    noticed(Mutation::OwnClocks, "I1", Revocation { acts: 1, ..users.clone() });
+    noticed(
+        Mutation::OwnClocks,
+        "I1",
+        Revocation {
+            acts: 1,
+            ..users.clone()
+        },
+    );
     noticed(Mutation::SameSecond, "I2", users);
 }
 

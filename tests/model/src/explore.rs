@@ -120,11 +120,7 @@ pub fn exhaust<M: Model>(model: &M, max_states: usize) -> Result<Explored, Box<F
     Ok(explored)
 }
 
-fn trace<A: Copy + Debug>(
-    reached: &[Option<(usize, A)>],
-    index: usize,
-    last: A,
-) -> Vec<String> {
+fn trace<A: Copy + Debug>(reached: &[Option<(usize, A)>], index: usize, last: A) -> Vec<String> {
     let mut schedule = vec![format!("{last:?}")];
     let mut at = index;
     while let Some((before, action)) = reached[at] {
@@ -164,7 +160,10 @@ pub fn walk<M: Model>(
             if let Err(violation) = model.step(&mut state, action) {
                 return Err(Box::new(Failure {
                     violation,
-                    schedule: schedule.iter().map(|action| format!("{action:?}")).collect(),
+                    schedule: schedule
+                        .iter()
+                        .map(|action| format!("{action:?}"))
+                        .collect(),
                     seed: Some(seed),
                 }));
             }

@@ -133,12 +133,14 @@ impl Keys {
 
     /// Whether something has to happen in this tick.
     fn is_urgent(&self, world: &World) -> bool {
-        let unloaded = world.servers.iter().any(|server| server.loaded != world.store.record);
+        let unloaded = world
+            .servers
+            .iter()
+            .any(|server| server.loaded != world.store.record);
         unloaded
             || world.agents.iter().any(|agent| {
                 let heard = agent.link == Link::On && agent.silent_since.is_none();
-                (heard && (agent.news || agent.fetched.is_some()))
-                    || agent.is_silent(world.now)
+                (heard && (agent.news || agent.fetched.is_some())) || agent.is_silent(world.now)
             })
     }
 }

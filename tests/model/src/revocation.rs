@@ -277,7 +277,11 @@ impl Model for Revocation {
         }
         if world.faults_left > 0 && rested(world.last_fault) {
             let faults = world.faults(self).into_iter();
-            into.extend(faults.filter(|fault| (self.may_break)(*fault)).map(Action::Break));
+            into.extend(
+                faults
+                    .filter(|fault| (self.may_break)(*fault))
+                    .map(Action::Break),
+            );
         }
         into.extend(world.repairs(self).into_iter().map(Action::Mend));
     }

@@ -47,12 +47,18 @@ impl KeySet {
     /// The key that a cookie with this key id is opened with.
     fn find(&self, id: u8) -> Option<Key> {
         let previous = self.previous.iter().map(|retired| retired.key);
-        [self.current, self.next].into_iter().chain(previous).find(|key| key.id == id)
+        [self.current, self.next]
+            .into_iter()
+            .chain(previous)
+            .find(|key| key.id == id)
     }
 
     fn find_ticket(&self, id: u8) -> Option<Key> {
         let previous = self.previous_tickets.iter().map(|retired| retired.key);
-        [self.ticket].into_iter().chain(previous).find(|key| key.id == id)
+        [self.ticket]
+            .into_iter()
+            .chain(previous)
+            .find(|key| key.id == id)
     }
 }
 
@@ -134,7 +140,8 @@ pub(super) struct Agent {
 
 impl Agent {
     pub(super) fn is_silent(&self, now: u8) -> bool {
-        self.silent_since.is_some_and(|since| now >= since + SILENCE)
+        self.silent_since
+            .is_some_and(|since| now >= since + SILENCE)
     }
 
     pub(super) fn lose_link(&mut self, now: u8) {
@@ -225,7 +232,10 @@ impl World {
         self.store.agents.iter().all(|agent| {
             let counts = agent.linked
                 || (lingers && agent.gone_at.is_some_and(|gone| self.now <= gone + SILENCE));
-            !counts || agent.has.is_some_and(|has| has.0 == version.0 && has.1 >= version.1)
+            !counts
+                || agent
+                    .has
+                    .is_some_and(|has| has.0 == version.0 && has.1 >= version.1)
         })
     }
 
@@ -241,12 +251,17 @@ impl World {
             (Change::Drop, Some(mut set)) => {
                 set.version += 1;
                 set.previous.retain(|retired| retired.drop_at > self.now);
-                set.previous_tickets.retain(|retired| retired.drop_at > self.now);
+                set.previous_tickets
+                    .retain(|retired| retired.drop_at > self.now);
                 set
             }
             (_, _) => {
                 let identity = self.store.identity;
-                let make = |id| Key { id, maker: server, identity };
+                let make = |id| Key {
+                    id,
+                    maker: server,
+                    identity,
+                };
                 KeySet {
                     identity,
                     version: 0,
@@ -267,21 +282,53 @@ impl World {
     }
 
     fn rolled(&self, model: &Keys, maker: ServerId, mut set: KeySet) -> KeySet {
-        let unknown = if model.without(Mutation::NoPropagation) { 0 } else { PROPAGATION };
+        let unknown = if model.without(Mutation::NoPropagation) {
+            0
+        } else {
+            PROPAGATION
+        };
         let drop_at = self.now + LIFETIME + unknown;
-        let next = Key { id: set.next.id + 1, maker, identity: set.identity };
+        let next = Key {
+            id: set.next.id + 1,
+            maker,
+            identity: set.identity,
+        };
         set.version += 1;
-        set.previous.insert(0, Retired { key: set.current, drop_at });
-        set.current = if model.without(Mutation::NoNext) { next } else { set.next };
+        set.previous.insert(
+            0,
+            Retired {
+                key: set.current,
+                drop_at,
+            },
+        );
+        set.current = if model.without(Mutation::NoNext) {
+            next
+        } else {
+            set.next
+        };
         set.next = next;
-        set.previous_tickets.insert(0, Retired { key: set.ticket, drop_at });
-        set.ticket = Key { id: set.ticket.id + 1, maker, identity: set.identity };
+        set.previous_tickets.insert(
+            0,
+            Retired {
+                key: set.ticket,
+                drop_at,
+            },
+        );
+        set.ticket = Key {
+            id: set.ticket.id + 1,
+            maker,
+            identity: set.identity,
+        };
         set
     }
 
     pub(super) fn commit(&mut self, model: &Keys, server: ServerId) {
-        let Some(Changing { identity, base, set, begun }) =
-            self.servers[server].changing.take()
+        let Some(Changing {
+            identity,
+            base,
+            set,
+            begun,
+        }) = self.servers[server].changing.take()
         else {
             return;
         };
@@ -301,10 +348,7 @@ impl World {
     }
 
     pub(super) fn load(&mut self, server: ServerId) {
-        let before = std::mem::replace(
-            &mut self.servers[server].loaded,
-            self.store.record.clone(),
-        );
+        let before = std::mem::replace(&mut self.servers[server].loaded, self.store.record.clone());
         self.servers[server].changing = None;
         let identity = |set: &Option<KeySet>| set.as_ref().map(|set| set.identity);
         // Streams of another store's events end.
@@ -359,7 +403,11 @@ impl World {
     pub(super) fn open(&mut self, agent: AgentId) {
         self.agents[agent].link = Link::Opening;
         self.agents[agent].linked_to = self.store.identity;
-        self.store.agents[agent] = Registered { linked: true, gone_at: None, has: None };
+        self.store.agents[agent] = Registered {
+            linked: true,
+            gone_at: None,
+            has: None,
+        };
     }
 
     pub(super) fn fetch(&mut self, model: &Keys, agent: AgentId, server: ServerId) {
@@ -368,7 +416,11 @@ impl World {
             return self.unlink(agent);
         }
         let from_memory = model.without(Mutation::FromMemory);
-        let set = if from_memory { &self.servers[server].loaded } else { &self.store.record };
+        let set = if from_memory {
+            &self.servers[server].loaded
+        } else {
+            &self.store.record
+        };
         let Some(set) = set.clone() else { return };
         if model.without(Mutation::SentIsKnown) {
             self.store.agents[agent].has = Some(set.version());
@@ -380,7 +432,9 @@ impl World {
     pub(super) fn apply(&mut self, model: &Keys, agent: AgentId) {
         let now = self.now;
         let agent = &mut self.agents[agent];
-        let Some((set, asked_at)) = agent.fetched.take() else { return };
+        let Some((set, asked_at)) = agent.fetched.take() else {
+            return;
+        };
         if now <= asked_at + DEADLINE || model.without(Mutation::LateKeys) {
             agent.set = Some(set);
             agent.confirmed_at = asked_at;
@@ -402,21 +456,27 @@ impl World {
 
     pub(super) fn may_seal(&self, model: &Keys, number: AgentId) -> bool {
         let agent = &self.agents[number];
-        let confirmed =
-            agent.link == Link::On || self.now < agent.confirmed_at + PROPAGATION;
+        let confirmed = agent.link == Link::On || self.now < agent.confirmed_at + PROPAGATION;
         !model.specs && agent.set.is_some() && (confirmed || model.without(Mutation::SealsForEver))
     }
 
     /// I5, first half: whoever keeps its link knows a key before its first use anywhere.
     pub(super) fn seal(&mut self, number: AgentId) -> Result<(), Violation> {
-        let Some(set) = &self.agents[number].set else { return Ok(()) };
+        let Some(set) = &self.agents[number].set else {
+            return Ok(());
+        };
         let key = set.current;
         remember(&mut self.cookies, (key, self.now + LIFETIME));
-        let stranger = self.agents.iter().position(|agent| agent.should_open(key) && !agent.opens(key));
+        let stranger = self
+            .agents
+            .iter()
+            .position(|agent| agent.should_open(key) && !agent.opens(key));
         match stranger {
             Some(agent) => Err(Violation {
                 invariant: "I5",
-                seen: format!("agent {number} seals with {key:?}, which agent {agent} does not know"),
+                seen: format!(
+                    "agent {number} seals with {key:?}, which agent {agent} does not know"
+                ),
             }),
             None => Ok(()),
         }
@@ -473,11 +533,23 @@ impl World {
 
     /// I5: what has the same version is the same.
     fn one_set(&self) -> Result<(), Violation> {
-        let at_servers = self.servers.iter().filter_map(|server| server.loaded.as_ref());
+        let at_servers = self
+            .servers
+            .iter()
+            .filter_map(|server| server.loaded.as_ref());
         let at_agents = self.agents.iter().filter_map(|agent| agent.set.as_ref());
-        let sets: Vec<_> = self.store.record.iter().chain(at_servers).chain(at_agents).collect();
-        let differ = |one: &KeySet, other: &KeySet| one.version() == other.version() && one != other;
-        let two = sets.iter().any(|one| sets.iter().any(|other| differ(one, other)));
+        let sets: Vec<_> = self
+            .store
+            .record
+            .iter()
+            .chain(at_servers)
+            .chain(at_agents)
+            .collect();
+        let differ =
+            |one: &KeySet, other: &KeySet| one.version() == other.version() && one != other;
+        let two = sets
+            .iter()
+            .any(|one| sets.iter().any(|other| differ(one, other)));
         if !two {
             return Ok(());
         }
@@ -499,7 +571,9 @@ impl World {
         match self.agents.iter().position(is_behind) {
             Some(agent) => Err(Violation {
                 invariant: "I5",
-                seen: format!("agent {agent} does not have the latest keys, and will not ask for them"),
+                seen: format!(
+                    "agent {agent} does not have the latest keys, and will not ask for them"
+                ),
             }),
             None => Ok(()),
         }
@@ -507,9 +581,17 @@ impl World {
 
     /// I6: keys of another store are not in this one.
     fn nothing_from_before(&self) -> Result<(), Violation> {
-        let Some(set) = &self.store.record else { return Ok(()) };
-        let tickets = set.previous_tickets.iter().chain(&set.previous).map(|retired| retired.key);
-        let mut keys = [set.current, set.next, set.ticket].into_iter().chain(tickets);
+        let Some(set) = &self.store.record else {
+            return Ok(());
+        };
+        let tickets = set
+            .previous_tickets
+            .iter()
+            .chain(&set.previous)
+            .map(|retired| retired.key);
+        let mut keys = [set.current, set.next, set.ticket]
+            .into_iter()
+            .chain(tickets);
         match keys.find(|key| key.identity != self.store.identity) {
             Some(key) => Err(Violation {
                 invariant: "I6",

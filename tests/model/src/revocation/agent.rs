@@ -31,7 +31,9 @@ pub(super) fn actions(model: &Revocation, world: &World, number: AgentId, into: 
         if state.started.is_none() {
             continue;
         }
-        if !agent.needs_call(model, session, world.now) || agent.joins(model, session, world.now).is_some() {
+        if !agent.needs_call(model, session, world.now)
+            || agent.joins(model, session, world.now).is_some()
+        {
             into.push(Action::Present(number, session, 0));
         } else if agent.flights.len() < model.calls {
             let servers = 0..if model.any_first { model.servers } else { 1 };
@@ -83,7 +85,11 @@ pub(super) fn connect(model: &Revocation, world: &mut World, number: AgentId, se
     let queue = server::greeting(model, world, server, world.agents[number].position);
     let agent = &mut world.agents[number];
     agent.heard_at = world.now;
-    agent.link = Some(Link { server, open: true, queue });
+    agent.link = Some(Link {
+        server,
+        open: true,
+        queue,
+    });
 }
 
 /// Reads the next event.
@@ -94,7 +100,9 @@ pub(super) fn deliver(
 ) -> Result<(), Violation> {
     let now = world.now;
     let agent = &mut world.agents[number];
-    let Some(link) = &mut agent.link else { return Ok(()) };
+    let Some(link) = &mut agent.link else {
+        return Ok(());
+    };
     let item = link.queue.remove(0);
     // What comes after too long a silence does not end it: the agent itself may have slept.
     if agent.is_silent(now) && !model.without(Mutation::LateEvents) {
@@ -105,12 +113,21 @@ pub(super) fn deliver(
     match item {
         Item::Event { identity, sequence } => {
             let event = world.store.event(identity, sequence);
-            let sessions: Vec<_> = world.store.sessions.iter().map(|known| known.started).collect();
+            let sessions: Vec<_> = world
+                .store
+                .sessions
+                .iter()
+                .map(|known| known.started)
+                .collect();
             agent.hear(event, &sessions, now);
             agent.heard |= 1 << sequence;
             agent.position = Some((identity, sequence));
         }
-        Item::Hello { identity, sequence, gap } => {
+        Item::Hello {
+            identity,
+            sequence,
+            gap,
+        } => {
             if gap {
                 agent.generation += 1;
                 agent.heard = (2 << sequence) - 1;
@@ -188,7 +205,11 @@ pub(super) fn answer(
             let on_arrival = model.without(Mutation::StampOnArrival);
             agent.cached[session] = Some(Cached {
                 validated_at: if on_arrival { now } else { flight.asked_at },
-                generation: if on_arrival { agent.generation } else { flight.generation },
+                generation: if on_arrival {
+                    agent.generation
+                } else {
+                    flight.generation
+                },
                 ended: false,
             });
             world.admitted(model, number, session, flight.joined_at, flight.slept)
@@ -235,7 +256,8 @@ pub(super) fn time_out(
     }
     let stretched = model.validation_period + model.outage_grace;
     let suffices = agent.cached[session].as_ref().is_some_and(|cached| {
-        cached.generation == agent.generation && began.saturating_sub(cached.validated_at) < stretched
+        cached.generation == agent.generation
+            && began.saturating_sub(cached.validated_at) < stretched
     });
     if suffices {
         world.admitted(model, number, session, began, flight.slept)
@@ -283,14 +305,16 @@ impl Agent {
     }
 
     pub(super) fn has_ended(&self, session: SessionNumber) -> bool {
-        self.cached[session].as_ref().is_some_and(|cached| cached.ended)
+        self.cached[session]
+            .as_ref()
+            .is_some_and(|cached| cached.ended)
     }
 
     /// The call under way that a request may share.
     fn joins(&self, model: &Revocation, session: SessionNumber, now: u8) -> Option<usize> {
         let same = |flight: &Flight| {
-            let in_time = now < flight.asked_at + model.deadline()
-                || model.without(Mutation::JoinsLateCalls);
+            let in_time =
+                now < flight.asked_at + model.deadline() || model.without(Mutation::JoinsLateCalls);
             flight.session == session && flight.generation == self.generation && in_time
         };
         self.flights.iter().position(same)

@@ -75,14 +75,19 @@ impl World {
 
     /// What an agent reads next.
     pub fn next_told(&self, agent: AgentId) -> Told {
-        let item = self.agents[agent].link.as_ref().and_then(|link| link.queue.first());
+        let item = self.agents[agent]
+            .link
+            .as_ref()
+            .and_then(|link| link.queue.first());
         match item {
             Some(Item::Hello { gap, .. }) => Told::Hello { gap: *gap },
-            Some(Item::Event { identity, sequence }) => match self.store.event(*identity, *sequence) {
-                Event::Session(session) => Told::Session(session),
-                Event::User(user, through) => Told::User(user, through),
-                Event::Flush => Told::Flush,
-            },
+            Some(Item::Event { identity, sequence }) => {
+                match self.store.event(*identity, *sequence) {
+                    Event::Session(session) => Told::Session(session),
+                    Event::User(user, through) => Told::User(user, through),
+                    Event::Flush => Told::Flush,
+                }
+            }
             Some(Item::Heartbeat { .. } | Item::End) | None => Told::Nothing,
         }
     }

@@ -73,11 +73,16 @@ pub(super) fn tail(_: &Revocation, world: &mut World, number: ServerId) {
     }
     let new = (server.sequence + 1..=last).filter(|number| readable & (1 << number) != 0);
     let new: Vec<u8> = new.collect();
-    server.ring = newest(new.iter().fold(server.ring, |ring, number| ring | 1 << number));
+    server.ring = newest(
+        new.iter()
+            .fold(server.ring, |ring, number| ring | 1 << number),
+    );
     server.sequence = last;
     for agent in &mut world.agents {
         if let Some(link) = agent.link.as_mut().filter(|link| link.is_from(number)) {
-            let items = new.iter().map(|&sequence| Item::Event { identity, sequence });
+            let items = new
+                .iter()
+                .map(|&sequence| Item::Event { identity, sequence });
             link.queue.extend(items);
         }
     }
@@ -122,11 +127,23 @@ pub(super) fn greeting(
     let known = position.filter(|(from, at)| *from == identity && (oldest..=sequence).contains(at));
     let from = known.map_or(sequence, |(_, at)| at);
     let missed = (from + 1..=sequence).filter(|number| server.ring & (1 << number) != 0);
-    let mut told: Vec<Item> =
-        missed.map(|sequence| Item::Event { identity, sequence }).collect();
+    let mut told: Vec<Item> = missed
+        .map(|sequence| Item::Event { identity, sequence })
+        .collect();
     let gap = known.is_none() && !model.without(Mutation::ResumeWithoutGap);
-    let place = if model.without(Mutation::HelloFirst) { 0 } else { told.len() };
-    told.insert(place, Item::Hello { identity, sequence, gap });
+    let place = if model.without(Mutation::HelloFirst) {
+        0
+    } else {
+        told.len()
+    };
+    told.insert(
+        place,
+        Item::Hello {
+            identity,
+            sequence,
+            gap,
+        },
+    );
     told
 }
 

@@ -20,7 +20,10 @@ fn at_agent(model: &Revocation, world: &World, number: AgentId) -> bool {
     if agent.paused {
         return false;
     }
-    let lost = agent.link.as_ref().is_some_and(|link| agent::has_lost_link(world, number, link));
+    let lost = agent
+        .link
+        .as_ref()
+        .is_some_and(|link| agent::has_lost_link(world, number, link));
     if lost || agent::may_deliver(world, number) {
         return true;
     }

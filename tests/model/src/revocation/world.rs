@@ -37,7 +37,11 @@ pub enum Item {
     /// An event, by its number.
     Event { identity: u8, sequence: u8 },
     /// Everything missed that is known has been told.
-    Hello { identity: u8, sequence: u8, gap: bool },
+    Hello {
+        identity: u8,
+        sequence: u8,
+        gap: bool,
+    },
     /// The stream is alive.
     Heartbeat { identity: u8, sequence: u8 },
     /// The stream is over.
@@ -256,7 +260,12 @@ impl World {
 
     /// Whether a server runs and reaches the store.
     pub(super) fn sees_store(&self, server: ServerId) -> bool {
-        let Server { running, paused, store_cut, .. } = self.servers[server];
+        let Server {
+            running,
+            paused,
+            store_cut,
+            ..
+        } = self.servers[server];
         running && !paused && !store_cut && self.store.running
     }
 
@@ -277,7 +286,12 @@ impl World {
     }
 
     fn is_undisturbed(&self, agent: AgentId) -> bool {
-        let Agent { paused, listening, ref link, .. } = self.agents[agent];
+        let Agent {
+            paused,
+            listening,
+            ref link,
+            ..
+        } = self.agents[agent];
         let reachable = self.reachable(agent);
         let is_good = |link: &Link| {
             let server = link.server;
@@ -337,7 +351,9 @@ impl World {
 
     /// Notes that a session is over, and that whoever ended it has been told.
     fn note_end(&mut self, session: SessionNumber, replaced: bool) {
-        let since = (0..self.agents.len()).map(|agent| self.since_now(agent)).collect();
+        let since = (0..self.agents.len())
+            .map(|agent| self.since_now(agent))
+            .collect();
         let now = self.now;
         let ended = &mut self.store.sessions[session];
         if ended.started.is_some() && ended.ended_at.is_none() {
@@ -399,7 +415,9 @@ impl World {
         if lives && (said != Said::Failure || reachable != 0) {
             return Err(Violation {
                 invariant: "I2",
-                seen: format!("agent {agent} refuses session {session}, which nobody ended: {said:?}"),
+                seen: format!(
+                    "agent {agent} refuses session {session}, which nobody ended: {said:?}"
+                ),
             });
         }
         Ok(())
@@ -407,7 +425,12 @@ impl World {
 
     /// I4: judges what an agent believes to have heard.
     pub(super) fn complete(&self, agent: AgentId) -> Result<(), Violation> {
-        let Agent { listening, position, heard, .. } = self.agents[agent];
+        let Agent {
+            listening,
+            position,
+            heard,
+            ..
+        } = self.agents[agent];
         let Some((identity, sequence)) = position.filter(|_| listening) else {
             return Ok(());
         };
@@ -652,14 +675,20 @@ impl Store {
 
     /// Whether a record says that a session is over.
     pub(super) fn is_revoked(&self, session: SessionNumber) -> bool {
-        let Session { revoked, started, .. } = self.sessions[session];
+        let Session {
+            revoked, started, ..
+        } = self.sessions[session];
         revoked || started.is_some_and(|started| started <= self.through[user_of(session)])
     }
 
     /// What somebody may do now. Which policy server does it matters only where clocks do.
     pub(super) fn acts(&self, model: &Revocation, world: &World) -> Vec<Act> {
         let mut acts = Vec::new();
-        let count = if model.without(Mutation::OwnClocks) { model.servers } else { 1 };
+        let count = if model.without(Mutation::OwnClocks) {
+            model.servers
+        } else {
+            1
+        };
         let healthy = || (0..model.servers).filter(|server| world.sees_store(*server));
         let lives = |number: SessionNumber| {
             let session = &self.sessions[number];
@@ -674,7 +703,10 @@ impl Store {
         }
         for agent in 0..model.agents {
             let reachable = world.reachable(agent);
-            for server in healthy().filter(|server| reachable & (1 << server) != 0).take(count) {
+            for server in healthy()
+                .filter(|server| reachable & (1 << server) != 0)
+                .take(count)
+            {
                 for session in 0..self.sessions.len() {
                     if lives(session) {
                         acts.push(Act::Logout(agent, server, session));
