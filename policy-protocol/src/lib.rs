@@ -26,6 +26,7 @@ pub mod redirect;
 pub mod seal;
 pub mod secret;
 pub mod session;
+pub mod user_administration;
 pub mod utc;
 
 pub use agent_key::{AgentKey, AgentKeyRing, AgentKeySet};

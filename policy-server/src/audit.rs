@@ -68,6 +68,8 @@ pub(crate) struct Record<'a> {
     pub(crate) session: Option<SessionId>,
     pub(crate) transaction_id: &'a str,
     pub(crate) reason: Reason,
+    /// What the reason does not say, and who asked is not told.
+    pub(crate) detail: &'a str,
 }
 
 impl<'a> Record<'a> {
@@ -85,6 +87,7 @@ impl<'a> Record<'a> {
             session: None,
             transaction_id,
             reason: Reason::NONE,
+            detail: "",
         }
     }
 

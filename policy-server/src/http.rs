@@ -4,6 +4,7 @@ pub(crate) mod credentials;
 mod explain;
 mod problem;
 mod sessions;
+mod users;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -63,6 +64,12 @@ pub(crate) fn router(
         .route(
             "/users/{universal_id}/sessions",
             delete(sessions::revoke_user),
+        )
+        .route("/users/{universal_id}", get(users::status))
+        .route("/users/{universal_id}/lockout", delete(users::unlock))
+        .route(
+            "/users/{universal_id}/second-factor",
+            post(users::enrol).delete(users::remove_second_factor),
         )
         .route("/explain", post(explain::explain))
         .layer(middleware::from_fn_with_state(

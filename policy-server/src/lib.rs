@@ -13,6 +13,7 @@
 //! | `keys` | agent keys and session ticket keys, their rollover |
 //! | [`directory`] | who the users are |
 //! | `regulation`, `answer_time` | what guessing costs, and what the time of an answer tells |
+//! | `second_factor` | what users prove beside the password |
 //! | [`store`] | what survives a restart |
 //! | [`policy`] | who may do what |
 //! | `feed`, `events` | what any policy server has done; what agents are told of it |
@@ -32,11 +33,13 @@ mod http;
 mod keys;
 pub mod policy;
 mod regulation;
+mod second_factor;
 pub mod serve;
 pub mod server;
 mod spec;
 pub mod store;
 mod ticket_keys;
+mod users;
 mod uses;
 
 pub use config::file::schema;
@@ -44,3 +47,4 @@ pub use config::{AgentCredentials, Limits, ListenConfig, PolicyServerConfig, Pro
 pub use directory::password::{HashError, PasswordCost, hash_password, hash_password_at};
 pub use serve::{RunningPolicyServer, ServeError, serve};
 pub use server::{AgentHandle, OpenError, PolicyServer};
+pub use users::NotEnrolled;

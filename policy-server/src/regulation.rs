@@ -109,6 +109,16 @@ pub(crate) struct Standing {
     pub(crate) refused_until: Option<Timestamp>,
 }
 
+impl Standing {
+    /// The worse of both.
+    pub(crate) fn worse(self, other: Self) -> Self {
+        Self {
+            failures: self.failures.max(other.failures),
+            refused_until: self.refused_until.max(other.refused_until),
+        }
+    }
+}
+
 impl Regulation {
     pub(crate) fn new(
         store: Arc<dyn Store>,
@@ -245,10 +255,11 @@ impl Regulation {
         for record in self.records_of(&Name::of(name)).await? {
             let (attempts, _): (Attempts, _) = self.read(&record).await?;
             let attempts = attempts.at(now, &self.settings);
-            standing.failures = standing.failures.max(attempts.failures);
             let until = attempts.refused_until;
-            let refused = (now < until).then_some(until);
-            standing.refused_until = standing.refused_until.max(refused);
+            standing = standing.worse(Standing {
+                failures: attempts.failures,
+                refused_until: (now < until).then_some(until),
+            });
         }
         Ok(standing)
     }

@@ -21,6 +21,7 @@ use crate::http::credentials::SecretHash;
 use crate::keys::Keys;
 use crate::policy::store::PolicyStore;
 use crate::regulation::Regulation;
+use crate::second_factor::{StoreSealing, Totp};
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Store, StoreError};
 use crate::uses::{self, Uses};
@@ -42,6 +43,7 @@ pub struct PolicyServer {
     pub(crate) audit: Audit,
     pub(crate) limits: Limits,
     pub(crate) regulation: Regulation,
+    pub(crate) second_factors: Totp,
     pub(crate) answer_time: AnswerTime,
     pub(crate) policies: PolicyStore,
     /// Agents that may ask over HTTPS, by name.
@@ -114,6 +116,8 @@ impl PolicyServer {
             .map_err(|error| state(&error))?;
         let agents = config.agents.iter();
         let regulation = Regulation::new(Arc::clone(&store), Arc::clone(&clock), config.regulation);
+        let sealing = Arc::new(StoreSealing::new(&store.identity()));
+        let second_factors = Totp::new(Arc::clone(&store), Arc::clone(&clock), sealing);
         let server = Arc::new(Self {
             clock,
             directories,
@@ -124,6 +128,7 @@ impl PolicyServer {
             audit,
             limits: config.limits,
             regulation,
+            second_factors,
             answer_time: AnswerTime::new(),
             agents: agents
                 .map(|agent| (agent.name.clone(), SecretHash::of(&agent.secret)))

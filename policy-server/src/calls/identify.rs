@@ -12,6 +12,7 @@ use crate::directory::{
     Authentication, CertificateFacts, DirectoryError, PasswordChange, PasswordState, User,
 };
 use crate::regulation::{Attempt, Ending, RegulationError};
+use crate::second_factor::{Proof, SecondFactor};
 use crate::server::{PolicyServer, failure};
 
 /// Who came of the credentials.
@@ -28,19 +29,26 @@ pub(super) struct Rejection {
     user: Option<Arc<User>>,
     /// Why, for audit records only.
     pub(super) why: Reason,
+    /// The same in words.
+    pub(super) detail: &'static str,
     /// What who asks is told. They must not learn whether there is such a user.
     pub(super) told: Reason,
 }
 
 impl Rejection {
-    fn wrong(user: Option<Arc<User>>) -> Self {
-        Self::told(user, Reason::UNKNOWN_USER)
+    /// Nobody, or not with these credentials.
+    fn wrong(user: Option<Arc<User>>, detail: &'static str) -> Self {
+        Self {
+            detail,
+            ..Self::told(user, Reason::UNKNOWN_USER)
+        }
     }
 
     const fn told(user: Option<Arc<User>>, reason: Reason) -> Self {
         Self {
             user,
             why: reason,
+            detail: "",
             told: reason,
         }
     }
@@ -51,6 +59,7 @@ impl Rejection {
         Self {
             user: None,
             why,
+            detail: "",
             told: if tell { why } else { Reason::UNKNOWN_USER },
         }
     }
@@ -131,7 +140,7 @@ impl PolicyServer {
                         Outcome::Rejected(Rejection::told(Some(user), Reason::USER_DISABLED))
                     }
                     Some(user) => Outcome::Accepted(user),
-                    None => Outcome::Rejected(Rejection::wrong(None)),
+                    None => Outcome::Rejected(Rejection::wrong(None, "certificate")),
                 })
             }
             _ => {
@@ -172,43 +181,86 @@ impl PolicyServer {
         })
     }
 
-    /// Is all that was typed right?
+    /// Is all that was typed right? Who asks learns only whether it is, not what of it.
     async fn decide(&self, typed: Typed, attempt: &mut Attempt) -> Result<Outcome, PolicyError> {
         let password = typed.password.clone();
         let answer = self.directories.authenticate(&typed.name, password).await;
         let (user, state) = match answer.map_err(unanswered)? {
-            Authentication::Accepted(user, state) => (user, Some(state)),
-            Authentication::WrongPassword(user) | Authentication::Locked(user) => (user, None),
-            Authentication::UnknownUser => return Ok(Outcome::Rejected(Rejection::wrong(None))),
+            Authentication::Accepted(user, state) => (user, Ok(state)),
+            Authentication::WrongPassword(user) => (user, Err("password")),
+            Authentication::Locked(user) => (user, Err("locked in the directory")),
+            Authentication::UnknownUser => return Ok(wrong(None, "name")),
         };
         // Somebody with several names does not get several times as many tries.
         let own_name = &user.identity.user_name;
         let may_know = self.regulation.also(attempt, own_name).await;
-        let may_know = may_know.map_err(unregulated)?;
-        let Some(state) = state.filter(|_| may_know) else {
-            return Ok(Outcome::Rejected(Rejection::wrong(Some(user))));
+        if !may_know.map_err(unregulated)? {
+            return Ok(Outcome::Rejected(Rejection {
+                user: Some(user),
+                ..Rejection::unseen(false)
+            }));
+        }
+        let state = match state {
+            Ok(state) => state,
+            Err(detail) => return Ok(wrong(Some(user), detail)),
         };
+        let must_change = matches!(state, PasswordState::MustChange | PasswordState::Expired);
+        // A code works once: not for a step on the way.
+        let is_last = !must_change && typed.new_password.is_none();
+        if let Err(detail) = self.prove(&user, &typed, is_last).await? {
+            return Ok(wrong(Some(user), detail));
+        }
         if user.disabled {
             let rejection = Rejection::told(Some(user), Reason::USER_DISABLED);
             return Ok(Outcome::Rejected(rejection));
         }
-        if let Some(new) = typed.new_password {
-            let changed = self.directories.change_password(&user, typed.password, new);
-            return Ok(match changed.await.map_err(failure)? {
-                PasswordChange::Changed => Outcome::Accepted(user),
-                PasswordChange::WrongPassword => Outcome::Rejected(Rejection::wrong(Some(user))),
-                other @ (PasswordChange::Refused(_) | PasswordChange::ReadOnly) => {
-                    Outcome::Challenged(user, other.reason())
-                }
-            });
-        }
-        Ok(match state {
-            PasswordState::Good | PasswordState::WillExpire(_) => Outcome::Accepted(user),
-            PasswordState::MustChange | PasswordState::Expired => {
+        let Some(new) = typed.new_password.clone() else {
+            return Ok(if must_change {
                 Outcome::Challenged(user, state.reason())
+            } else {
+                Outcome::Accepted(user)
+            });
+        };
+        let old = typed.password.clone();
+        let changed = self.directories.change_password(&user, old, new).await;
+        match changed.map_err(failure)? {
+            PasswordChange::Changed => {}
+            PasswordChange::WrongPassword => return Ok(wrong(Some(user), "password")),
+            other @ (PasswordChange::Refused(_) | PasswordChange::ReadOnly) => {
+                return Ok(Outcome::Challenged(user, other.reason()));
             }
+        }
+        Ok(match self.prove(&user, &typed, true).await? {
+            Ok(()) => Outcome::Accepted(user),
+            Err(detail) => wrong(Some(user), detail),
         })
     }
+
+    /// Whether the second factor is proven, if it is asked for; what is wrong with it if not.
+    async fn prove(
+        &self,
+        user: &User,
+        typed: &Typed,
+        spend: bool,
+    ) -> Result<Result<(), &'static str>, PolicyError> {
+        if !typed.wants_code {
+            return Ok(Ok(()));
+        }
+        let Some(code) = &typed.code else {
+            return Ok(Err("no code"));
+        };
+        let factor: &dyn SecondFactor = &self.second_factors;
+        let proof = factor.verify(&user.identity, code, spend).await;
+        Ok(match proof.map_err(failure)? {
+            Proof::Proven => Ok(()),
+            Proof::Wrong => Err("code"),
+            Proof::NotEnrolled => Err("no second factor"),
+        })
+    }
+}
+
+fn wrong(user: Option<Arc<User>>, detail: &'static str) -> Outcome {
+    Outcome::Rejected(Rejection::wrong(user, detail))
 }
 
 /// Another policy server may be asked only if this one has counted nothing.

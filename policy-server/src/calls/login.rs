@@ -63,6 +63,7 @@ impl PolicyServer {
                     user: rejection.identity().map_or("", |user| &user.universal_id),
                     directory: rejection.identity().map_or("", |user| &user.directory.name),
                     reason: rejection.why,
+                    detail: rejection.detail,
                     ..record
                 }
                 .write(&self.audit)

@@ -204,11 +204,16 @@ impl World {
 
     /// As [`Self::restart`], with another cap on the life of sessions.
     pub(crate) async fn restart_with_max_timeout(self, from: &str, to: &str) -> Self {
-        let config = self.dir.path().join("policy-server.toml");
         let [from, to] = [from, to].map(|limit| format!("max_timeout = \"{limit}\""));
+        self.restart_with(&from, &to).await
+    }
+
+    /// As [`Self::restart`], with `to` in the place of `from` in the configuration.
+    pub(crate) async fn restart_with(self, from: &str, to: &str) -> Self {
+        let config = self.dir.path().join("policy-server.toml");
         let text = std::fs::read_to_string(&config).unwrap();
-        assert!(text.contains(&from));
-        std::fs::write(&config, text.replace(&from, &to)).unwrap();
+        assert!(text.contains(from));
+        std::fs::write(&config, text.replace(from, to)).unwrap();
         self.restart().await
     }
 

@@ -10,7 +10,10 @@ mod credentials;
 mod events;
 mod keys;
 mod network;
+mod password_change;
 mod policies;
+mod regulation;
+mod second_factor;
 mod sessions;
 mod tampering;
 
