@@ -220,6 +220,20 @@ impl PolicyHost {
         .await;
     }
 
+    /// Rolls keys over, whoever does not have the next key.
+    ///
+    /// # Panics
+    /// If it is stopped.
+    pub async fn force_roll_keys(&self) {
+        let request = RollRequest {
+            which: RollWhich::Rolling,
+            next_key: None,
+            force: true,
+        };
+        let answer = self.server().roll_keys(&request).await.expect("a rollover");
+        assert!(matches!(answer, RollAnswer::Yes { .. }), "{answer:?}");
+    }
+
     /// How an agent's configuration names it.
     pub(crate) fn agent_section(&self) -> Table {
         let section = match self.address {
