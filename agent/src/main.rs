@@ -52,6 +52,10 @@ enum Command {
         #[cfg(feature = "embedded")]
         #[arg(long, conflicts_with = "markdown")]
         policy_server: bool,
+        /// Print the OpenAPI document of the policy server's calls instead.
+        #[cfg(feature = "embedded")]
+        #[arg(long, conflicts_with_all = ["markdown", "policy_server"])]
+        openapi: bool,
     },
     /// Read a password from standard input and print its hash for the users file.
     #[cfg(feature = "embedded")]
@@ -74,6 +78,8 @@ fn main() -> ExitCode {
         #[cfg(feature = "embedded")]
         Command::Demo(options) => commands::demo::run(&options),
         Command::Check { file } => commands::check::run(&file),
+        #[cfg(feature = "embedded")]
+        Command::Schema { openapi: true, .. } => commands::schema::run(Wanted::OpenApi),
         #[cfg(feature = "embedded")]
         Command::Schema {
             policy_server: true,

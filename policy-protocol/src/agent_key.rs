@@ -11,6 +11,7 @@ use crate::secret::Secret;
 
 /// One agent key on the wire and at rest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AgentKey {
     /// Its name inside sealed tokens.
     pub id: KeyId,
@@ -35,6 +36,7 @@ impl AgentKey {
 
 /// All agent keys, as the policy server hands them to its agents.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AgentKeySet {
     /// Seals new cookies.
     pub current: AgentKey,

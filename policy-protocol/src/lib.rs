@@ -27,6 +27,7 @@ pub mod redirect;
 pub mod seal;
 pub mod secret;
 pub mod session;
+pub mod sessions;
 pub mod utc;
 
 pub use agent_key::{AgentKey, AgentKeyRing, AgentKeySet};

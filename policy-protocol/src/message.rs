@@ -16,6 +16,7 @@ use crate::{
 
 /// What a user presents.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Credentials {
     /// A name and a password.
@@ -44,6 +45,7 @@ pub enum Credentials {
 
 /// A session as its holder presents it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SessionTicket {
     /// Its name.
     pub session_id: SessionId,
@@ -53,6 +55,7 @@ pub struct SessionTicket {
 
 /// IsProtected().
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct IsProtectedRequest {
     /// What is asked about.
     pub resource: ResourceContext,
@@ -60,6 +63,7 @@ pub struct IsProtectedRequest {
 
 /// The answer to [`IsProtectedRequest`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "answer", rename_all = "snake_case")]
 pub enum IsProtectedAnswer {
     /// A policy of this server covers the resource.
@@ -73,6 +77,7 @@ pub enum IsProtectedAnswer {
 
 /// Login().
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LoginRequest {
     /// What the user wants to reach.
     pub resource: ResourceContext,
@@ -90,6 +95,7 @@ pub struct LoginRequest {
 
 /// The answer to [`LoginRequest`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "answer", rename_all = "snake_case")]
 pub enum LoginAnswer {
     /// The user is who they say; here is the session.
@@ -111,6 +117,7 @@ pub enum LoginAnswer {
 
 /// Validate().
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ValidateRequest {
     /// The session.
     pub session: SessionTicket,
@@ -130,6 +137,7 @@ pub struct ValidateRequest {
 
 /// The answer to [`ValidateRequest`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "answer", rename_all = "snake_case")]
 pub enum ValidateAnswer {
     /// Alive; the spec is newly sealed, the id unchanged.
@@ -146,6 +154,7 @@ pub enum ValidateAnswer {
 
 /// Authorize().
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AuthorizeRequest {
     /// The session.
     pub session: SessionTicket,
@@ -163,6 +172,7 @@ pub struct AuthorizeRequest {
 
 /// One thing a policy adds to an accepted or rejected request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum ResponseAttribute {
     /// A header to the application.
@@ -183,12 +193,14 @@ pub enum ResponseAttribute {
 
 /// The answer to [`AuthorizeRequest`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "answer", rename_all = "snake_case")]
 pub enum AuthorizeAnswer {
     /// Allowed.
     Yes {
         /// Seconds this answer may be kept.
         #[serde(with = "seconds")]
+        #[cfg_attr(feature = "schema", schemars(with = "u64"))]
         ttl: std::time::Duration,
         /// What to add.
         responses: Vec<ResponseAttribute>,
@@ -200,6 +212,7 @@ pub enum AuthorizeAnswer {
     No {
         /// Seconds this answer may be kept.
         #[serde(with = "seconds")]
+        #[cfg_attr(feature = "schema", schemars(with = "u64"))]
         ttl: std::time::Duration,
         /// Why.
         reason: Reason,
@@ -211,6 +224,7 @@ pub enum AuthorizeAnswer {
 
 /// Logout().
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LogoutRequest {
     /// The session to end.
     pub session: SessionTicket,
@@ -220,6 +234,7 @@ pub struct LogoutRequest {
 
 /// The answer to [`LogoutRequest`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "answer", rename_all = "snake_case")]
 pub enum LogoutAnswer {
     /// The session is dead, here and at every agent. Also said of one that was dead already.
@@ -233,6 +248,7 @@ pub enum LogoutAnswer {
 
 /// A session as administrators see it: everything but what would let them use it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SessionSummary {
     /// Its name.
     pub id: SessionId,
@@ -254,6 +270,7 @@ pub struct SessionSummary {
     pub expires: Timestamp,
     /// Seconds without a request after which it ends; 0 for never.
     #[serde(with = "seconds")]
+    #[cfg_attr(feature = "schema", schemars(with = "u64"))]
     pub idle_timeout: std::time::Duration,
     /// How it was authenticated.
     pub auth_scheme: AuthScheme,

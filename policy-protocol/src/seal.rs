@@ -38,6 +38,7 @@ pub const MAX_SEALED_LENGTH: usize = 4096;
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, Encode, Decode,
 )]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 #[cbor(transparent)]
 pub struct KeyId(#[n(0)] pub u32);

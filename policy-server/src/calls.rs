@@ -18,6 +18,7 @@ use policy_protocol::message::{
 };
 use policy_protocol::{AgentKeySet, EventPosition};
 
+pub(crate) use self::check::NotAlive;
 use crate::server::{AgentHandle, failure};
 
 /// An agent speaks for itself only: whatever name stands in a request is replaced by its own.

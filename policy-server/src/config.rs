@@ -9,6 +9,8 @@ pub mod duration;
 pub mod environment;
 pub mod file;
 pub mod keys;
+pub mod ldap;
+pub mod sessions;
 pub mod store;
 mod validate;
 
@@ -25,6 +27,7 @@ use crate::policy::PolicySet;
 use self::audit::AuditConfig;
 use self::directories::DirectoryConfig;
 use self::keys::MasterKeySource;
+use self::sessions::SessionsConfig;
 use self::store::StoreConfig;
 
 /// Everything a policy server needs to run.
@@ -52,6 +55,8 @@ pub struct PolicyServerConfig {
     pub agent_key_rollover: Duration,
     /// Who may do what; without it, nobody may do anything that is asked about.
     pub policies_file: Option<PathBuf>,
+    /// How many sessions a user may have, and what may be noted about them.
+    pub sessions: SessionsConfig,
     /// Where audit records go.
     pub audit: AuditConfig,
 }

@@ -16,6 +16,8 @@
 //! | [`store`] | what survives a restart |
 //! | [`policy`] | who may do what |
 //! | `feed`, `events` | what any policy server has done; what agents are told of it |
+//! | [`sessions`], `admin` | sessions as seen from outside |
+//! | `audit` | what everybody was told, written before they were |
 //! | `uses` | when sessions were last used |
 //! | `http`, [`mod@serve`] | the same over HTTPS |
 
@@ -24,6 +26,8 @@ mod agent_keys;
 mod agents;
 mod audit;
 mod calls;
+#[cfg(any(feature = "ldap", feature = "postgres"))]
+mod client_tls;
 pub mod config;
 pub mod directory;
 mod events;
@@ -37,6 +41,7 @@ mod presence;
 mod rolling_keys;
 pub mod serve;
 pub mod server;
+pub mod sessions;
 mod spec;
 pub mod store;
 mod store_health;
@@ -46,6 +51,7 @@ mod uses;
 pub use config::file::schema;
 pub use config::{AgentCredentials, Limits, ListenConfig, PolicyServerConfig, Problem, Problems};
 pub use directory::password::{HashError, PasswordCost, hash_password, hash_password_at};
+pub use http::openapi;
 pub use master_key::generate as generate_master_key;
 pub use serve::{RunningPolicyServer, ServeError, serve};
 pub use server::{AgentHandle, OpenError, PolicyServer};

@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use crate::agents::{Agents, Hash, Proof};
 use crate::audit::Audit;
 use crate::config::keys::{MasterKeySource, MasterKeys};
+use crate::config::sessions::SessionsConfig;
 use crate::config::store::StoreConfig;
 use crate::config::{Limits, PolicyServerConfig, Problems};
 use crate::directory::Directories;
@@ -47,6 +48,7 @@ pub struct PolicyServer {
     pub(crate) events: Events,
     pub(crate) audit: Audit,
     pub(crate) limits: Limits,
+    pub(crate) sessions: SessionsConfig,
     pub(crate) policies: PolicyStore,
     /// Agents that may ask over HTTPS.
     pub(crate) agents: Arc<Agents>,
@@ -163,6 +165,7 @@ impl PolicyServer {
             events: Events::new(),
             audit,
             limits: config.limits,
+            sessions: config.sessions,
             agents: Arc::new(agents),
             presence: Arc::clone(&presence),
             admin: config

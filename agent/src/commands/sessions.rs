@@ -1,13 +1,16 @@
 //! `doorward sessions`: see and end sessions at a policy server.
 
+mod list;
+
+use std::io::ErrorKind;
 use std::process::ExitCode;
 
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 use policy_client::PolicyError;
 use policy_client::admin::AdminClient;
-use policy_protocol::message::SessionSummary;
-use policy_protocol::{Clock as _, SessionId, SystemClock};
+use policy_protocol::SessionId;
 
+use self::list::{List, ListError};
 use super::admin::AdminOptions;
 use super::failed;
 
@@ -22,30 +25,29 @@ pub(crate) struct Options {
 
 #[derive(Subcommand)]
 enum Action {
-    /// List persistent sessions, the newest first.
-    List {
-        /// Of this user only.
-        #[arg(long)]
-        user: Option<String>,
-    },
-    /// Show one persistent session as JSON.
+    /// List sessions, the newest first.
+    List(List),
+    /// Show one session, and what will become of it, as JSON.
     Show {
         /// The session's id.
         #[arg(allow_hyphen_values = true)]
         id: SessionId,
     },
-    /// End one session, or all sessions of a user, persistent or not, at every agent.
+    /// End one session, all sessions of a user, or all there are, persistent or not, at every agent.
+    #[command(group(ArgGroup::new("which").required(true).args(["id", "user", "all"])))]
     Revoke {
         /// The session's id.
-        #[arg(
-            required_unless_present = "user",
-            conflicts_with = "user",
-            allow_hyphen_values = true
-        )]
+        #[arg(allow_hyphen_values = true)]
         id: Option<SessionId>,
-        /// The user's universal id.
+        /// All sessions of the user with this universal id.
         #[arg(long)]
         user: Option<String>,
+        /// All sessions of all users.
+        #[arg(long, requires = "yes")]
+        all: bool,
+        /// That is really meant.
+        #[arg(long, requires = "all")]
+        yes: bool,
     },
 }
 
@@ -58,48 +60,34 @@ pub(crate) fn run(options: &Options) -> ExitCode {
 
 async fn act(client: &AdminClient, action: &Action) -> Result<ExitCode, PolicyError> {
     match action {
-        Action::List { user } => {
-            let sessions = client.sessions(user.as_deref()).await?;
-            print!("{}", table(&sessions));
-        }
+        Action::List(wanted) => match list::list(client, wanted).await {
+            Ok(()) => {}
+            Err(ListError::Policy(error)) => return Err(error),
+            // A reader that goes away, such as `head`, has seen enough.
+            Err(ListError::Output(error)) if error.kind() == ErrorKind::BrokenPipe => {}
+            Err(ListError::Output(error)) => return Ok(failed(error)),
+        },
         Action::Show { id } => match client.session(*id).await? {
             Some(session) => match serde_json::to_string_pretty(&session) {
                 Ok(text) => println!("{text}"),
                 Err(error) => return Ok(failed(error)),
             },
-            None => return Ok(failed("there is no persistent session of this id")),
+            None => return Ok(failed("there is no session of this id")),
         },
         Action::Revoke { id: Some(id), .. } => {
             client.revoke_session(*id).await?;
             println!("ended");
         }
-        Action::Revoke { id: None, user } => {
-            client
-                .revoke_user(user.as_deref().unwrap_or_default())
-                .await?;
+        Action::Revoke {
+            user: Some(user), ..
+        } => {
+            client.revoke_user(user).await?;
             println!("all sessions of the user ended");
+        }
+        Action::Revoke { .. } => {
+            client.revoke_all().await?;
+            println!("all sessions of all users ended");
         }
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// A table for people: one line for each session.
-fn table(sessions: &[SessionSummary]) -> String {
-    let now = SystemClock.now();
-    let mut lines = vec![format!(
-        "{:<28} {:<20} {:>5} {:<16} {:>8} {:>8}\n",
-        "SESSION", "USER", "LEVEL", "REALM", "IDLE", "LEFT"
-    )];
-    lines.extend(sessions.iter().map(|session| {
-        format!(
-            "{:<28} {:<20} {:>5} {:<16} {:>7}s {:>7}s\n",
-            session.id.to_string(),
-            session.identity.user_name.escape_default().to_string(),
-            session.protection_level.0,
-            session.realm.escape_default().to_string(),
-            now.since(session.last_access).as_secs(),
-            session.expires.since(now).as_secs(),
-        )
-    }));
-    lines.concat()
 }

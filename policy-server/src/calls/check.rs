@@ -15,19 +15,19 @@ use crate::store::StoreError;
 use crate::ticket_keys::TicketKeys;
 
 /// A session that is alive.
-pub(super) struct Alive {
+pub(crate) struct Alive {
     /// Its state, with the timeouts that it got at login.
-    pub(super) spec: Spec,
+    pub(crate) spec: Spec,
     /// Its user, as the directory knows them now.
-    pub(super) user: Arc<User>,
+    pub(crate) user: Arc<User>,
     /// When it was last used, by all that is known.
-    pub(super) last_access: Timestamp,
+    pub(crate) last_access: Timestamp,
     /// When the store last recorded a use, if the session is in the store.
-    pub(super) stored_access: Option<Timestamp>,
+    pub(crate) stored_access: Option<Timestamp>,
 }
 
 /// Why a session is not known to be alive.
-pub(super) enum NotAlive {
+pub(crate) enum NotAlive {
     /// It is dead, or none of ours.
     No {
         /// Why.
@@ -48,7 +48,7 @@ impl From<PolicyError> for NotAlive {
 impl PolicyServer {
     /// Checks a session that was last used at `last_access` and is now used from `client_address`
     /// (`None` if the agent does not bind sessions to addresses).
-    pub(super) async fn check(
+    pub(crate) async fn check(
         &self,
         ticket: &SessionTicket,
         client_address: Option<IpAddr>,

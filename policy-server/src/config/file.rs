@@ -7,6 +7,7 @@ use toml::Spanned;
 use super::audit::AuditSection;
 use super::directories::DirectorySection;
 use super::keys::KeysSection;
+use super::sessions::SessionsSection;
 use super::store::StoreSection;
 
 /// The file.
@@ -46,6 +47,9 @@ pub struct PolicyServerFile {
     pub agent_key_rollover: Option<Spanned<String>>,
     /// The file that says who may do what, for realms with `authorize = true`. Without it nobody may.
     pub policies_file: Option<String>,
+    /// How many sessions a user may have, and what may be noted about them.
+    #[serde(default)]
+    pub sessions: SessionsSection,
     /// Where audit records go.
     #[serde(default)]
     pub audit: AuditSection,

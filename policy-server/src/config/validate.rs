@@ -63,6 +63,7 @@ pub(super) fn validate(
             MIN_ROLLOVER..=Duration::MAX,
         ),
         policies_file: file.policies_file.map(|file| base.join(file)),
+        sessions: super::sessions::validate(&mut checker, &file.sessions),
         audit: super::audit::validate(&mut checker, file.audit),
     };
     Problems::check(checker.problems, config)
