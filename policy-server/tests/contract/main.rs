@@ -14,6 +14,8 @@ mod keys;
 mod network;
 mod policies;
 mod sessions;
+#[cfg(feature = "valkey")]
+mod store_away;
 mod tampering;
 
 /// Runs every test named against both kinds of policy server, and against one beside each kind of store.
