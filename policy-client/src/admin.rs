@@ -10,6 +10,7 @@ use policy_protocol::administration::{
 };
 use policy_protocol::explain::{ExplainAnswer, ExplainRequest};
 use policy_protocol::sessions::{PropertyChanges, SessionDetails, SessionList, SessionQuery};
+use policy_protocol::user_administration::{EnrolRequest, Enrolment, UserStatus};
 use policy_protocol::{Secret, SessionId};
 
 use crate::PolicyError;
@@ -213,5 +214,49 @@ impl AdminClient {
     /// If the server gave no answer, or there is no such agent.
     pub async fn remove_agent(&self, name: &str) -> Result<(), PolicyError> {
         self.transport.delete(&["agents", name], &[]).await
+    }
+
+    /// How the logins of a user stand, by login name or universal id.
+    ///
+    /// # Errors
+    /// If the server gave no answer.
+    pub async fn user_status(&self, name: &str) -> Result<UserStatus, PolicyError> {
+        let status = self.transport.get(&["users", name], &[]).await?;
+        status.ok_or(PolicyError::Protocol)
+    }
+
+    /// Forgets the failed logins of a user, by login name or universal id.
+    ///
+    /// # Errors
+    /// If the server gave no answer; a lockout may then go on.
+    pub async fn unlock_user(&self, name: &str) -> Result<(), PolicyError> {
+        self.transport
+            .delete(&["users", name, "lockout"], &[])
+            .await
+    }
+
+    /// Gives a user a second factor. `issuer` is what apps show beside the user's name.
+    ///
+    /// # Errors
+    /// If the server gave no answer, there is no such user, or they have one.
+    pub async fn enrol_second_factor(
+        &self,
+        name: &str,
+        issuer: &str,
+    ) -> Result<Enrolment, PolicyError> {
+        let request = EnrolRequest {
+            issuer: issuer.to_owned(),
+        };
+        let path = ["users", name, "second-factor"];
+        self.transport.post(&path, &request).await
+    }
+
+    /// Takes a user's second factor away.
+    ///
+    /// # Errors
+    /// If the server gave no answer, or there is none.
+    pub async fn remove_second_factor(&self, name: &str) -> Result<(), PolicyError> {
+        let path = ["users", name, "second-factor"];
+        self.transport.delete(&path, &[]).await
     }
 }

@@ -28,6 +28,7 @@ pub mod seal;
 pub mod secret;
 pub mod session;
 pub mod sessions;
+pub mod user_administration;
 pub mod utc;
 
 pub use agent_key::{AgentKey, AgentKeyRing, AgentKeySet};

@@ -25,6 +25,12 @@ pub enum Credentials {
         user_name: String,
         /// The password as typed.
         password: Secret<String>,
+        /// What the password is to be changed to before the login completes.
+        #[serde(default)]
+        new_password: Option<Secret<String>>,
+        /// The proof of a second factor, as typed: a one-time code or a recovery code.
+        #[serde(default)]
+        code: Option<Secret<String>>,
     },
     /// A client certificate that the TLS layer has verified against the listener's trust anchors.
     Certificate {
@@ -108,9 +114,11 @@ pub enum LoginAnswer {
         /// Why, as far as the user may know.
         reason: Reason,
     },
-    /// Something more is needed first.
+    /// The credentials are right, and something more is needed: a new password, in another Login() with
+    /// the same credentials.
     Challenge {
-        /// What.
+        /// Why: the password must be changed (1, 19, 20), or the new one that came along is not in force
+        /// (21, 22).
         reason: Reason,
     },
 }

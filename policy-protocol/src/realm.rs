@@ -44,6 +44,8 @@ pub enum AuthScheme {
     Basic,
     /// A TLS client certificate.
     Certificate,
+    /// A login page that also asks for a one-time code.
+    Totp,
     /// No credentials: the realm is open.
     None,
 }
@@ -55,6 +57,7 @@ impl AuthScheme {
             Self::Form => "Form",
             Self::Basic => "Basic",
             Self::Certificate => "X509",
+            Self::Totp => "Form-TOTP",
             Self::None => "Anonymous",
         }
     }

@@ -3,6 +3,7 @@
 mod authorize;
 mod check;
 mod explain;
+mod identify;
 mod login;
 mod logout;
 mod validate;

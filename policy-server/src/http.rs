@@ -8,6 +8,7 @@ mod keys;
 mod openapi;
 mod problem;
 mod sessions;
+mod users;
 
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -135,6 +136,26 @@ fn routes() -> [Api; 3] {
             "/agents/{name}/rotate",
             agents::rotate,
             "Gives an agent a new secret or certificate.",
+        )
+        .get(
+            "/users/{universal_id}",
+            users::status,
+            "How the logins of a user stand, by login name or universal id.",
+        )
+        .delete(
+            "/users/{universal_id}/lockout",
+            users::unlock,
+            "Forgets the failed logins of a user.",
+        )
+        .post(
+            "/users/{universal_id}/second-factor",
+            users::enrol,
+            "Gives a user a second factor. 409 if there is one.",
+        )
+        .delete(
+            "/users/{universal_id}/second-factor",
+            users::remove_second_factor,
+            "Takes the second factor of a user away.",
         );
     [for_anybody, for_agents, for_administrators]
 }

@@ -11,6 +11,7 @@ use policy_protocol::{Clock, EventKind, SessionId, Timestamp};
 use tokio::sync::watch;
 
 use crate::agents::{Agents, Hash, Proof};
+use crate::answer_time::AnswerTime;
 use crate::audit::Audit;
 use crate::config::keys::{MasterKeySource, MasterKeys};
 use crate::config::sessions::SessionsConfig;
@@ -23,6 +24,8 @@ use crate::keys::{self, KeyError, Keys};
 use crate::master_key::{self, MasterKey, MasterKeyError};
 use crate::policy::store::PolicyStore;
 use crate::presence::{self, Presence, Process};
+use crate::regulation::Regulation;
+use crate::second_factor::Totp;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Store, StoreError};
 use crate::store_health::StoreHealth;
@@ -49,6 +52,9 @@ pub struct PolicyServer {
     pub(crate) audit: Audit,
     pub(crate) limits: Limits,
     pub(crate) sessions: SessionsConfig,
+    pub(crate) regulation: Regulation,
+    pub(crate) second_factors: Totp,
+    pub(crate) answer_time: AnswerTime,
     pub(crate) policies: PolicyStore,
     /// Agents that may ask over HTTPS.
     pub(crate) agents: Arc<Agents>,
@@ -154,6 +160,12 @@ impl PolicyServer {
         let address = config.listen.as_ref().map(|listen| listen.address);
         let presence =
             Arc::new(Presence::new(&config.name, address).map_err(|error| state(&error))?);
+        let regulation = Regulation::new(Arc::clone(&store), Arc::clone(&clock), config.regulation);
+        let second_factors = Totp::new(
+            Arc::clone(&store),
+            Arc::clone(&clock),
+            Arc::clone(&master_key),
+        );
         let server = Arc::new(Self {
             clock,
             directories,
@@ -166,6 +178,9 @@ impl PolicyServer {
             audit,
             limits: config.limits,
             sessions: config.sessions,
+            regulation,
+            second_factors,
+            answer_time: AnswerTime::new(),
             agents: Arc::new(agents),
             presence: Arc::clone(&presence),
             admin: config

@@ -102,6 +102,9 @@ pub(crate) enum SessionType {
     /// A client certificate.
     #[n(3)]
     Certificate,
+    /// A login page and a one-time code.
+    #[n(4)]
+    Totp,
 }
 
 impl SessionType {
@@ -111,6 +114,7 @@ impl SessionType {
             AuthScheme::Form => Some(Self::Form),
             AuthScheme::Basic => Some(Self::Basic),
             AuthScheme::Certificate => Some(Self::Certificate),
+            AuthScheme::Totp => Some(Self::Totp),
             AuthScheme::None => None,
         }
     }
@@ -120,6 +124,7 @@ impl SessionType {
             Self::Form => AuthScheme::Form,
             Self::Basic => AuthScheme::Basic,
             Self::Certificate => AuthScheme::Certificate,
+            Self::Totp => AuthScheme::Totp,
         }
     }
 }

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use policy_client::PolicyError;
-use policy_protocol::message::{Credentials, LoginAnswer, LoginRequest};
-use policy_protocol::{AuthScheme, ProtectionLevel, Reason, SessionId};
+use policy_protocol::message::{LoginAnswer, LoginRequest};
+use policy_protocol::{ProtectionLevel, Reason, SessionId};
+use tokio::time::Instant;
 
+use super::identify::Outcome;
 use crate::audit::{AuditEvent, Record};
-use crate::directory::{Authentication, CertificateFacts, DirectoryError, PasswordState, User};
 use crate::server::{CLOCK_SKEW, PolicyServer, failure};
 use crate::spec::{SessionType, Spec, address_bytes};
 use crate::store::Insertion;
@@ -17,21 +18,15 @@ use crate::store::Insertion;
 /// most calls.
 const MAX_DRIFT: u64 = 30;
 
-/// Who came of the credentials.
-enum Outcome {
-    Accepted(Arc<User>),
-    /// A known user who may not come in.
-    Rejected(Arc<User>, Reason),
-    /// Nobody known. The same reason as for a wrong password: who asks must not learn the difference.
-    Unknown(Reason),
-}
-
 /// Sessions that one login replaces at most.
 const MAX_PREVIOUS: usize = 4;
 
 impl PolicyServer {
     /// A success makes a new session id, always, and ends the session that it replaces.
-    pub(super) async fn login(&self, request: LoginRequest) -> Result<LoginAnswer, PolicyError> {
+    pub(super) async fn login(
+        self: &Arc<Self>,
+        request: LoginRequest,
+    ) -> Result<LoginAnswer, PolicyError> {
         let LoginRequest {
             resource,
             realm,
@@ -45,11 +40,14 @@ impl PolicyServer {
             ..Record::new(AuditEvent::AuthAccept, &resource.agent, &transaction_id)
         }
         .on(&resource, &realm.name);
-        let (user, reason) = match self.identify(realm.auth_scheme, credentials).await? {
-            Outcome::Accepted(user) => (Some(user), Reason::NONE),
-            Outcome::Rejected(user, reason) => {
+        let start = Instant::now();
+        let scheme = realm.auth_scheme;
+        let outcome = self.identify(scheme, credentials, client_address).await?;
+        let user = match outcome {
+            Outcome::Accepted(user) => user,
+            Outcome::Challenged(user, reason) => {
                 Record {
-                    event: AuditEvent::AuthReject,
+                    event: AuditEvent::AuthChallenge,
                     user: &user.identity.universal_id,
                     directory: &user.identity.directory.name,
                     reason,
@@ -57,20 +55,29 @@ impl PolicyServer {
                 }
                 .write(&self.audit)
                 .await?;
-                (None, reason)
+                return Ok(LoginAnswer::Challenge { reason });
             }
-            Outcome::Unknown(reason) => {
+            Outcome::Rejected(rejection) => {
                 Record {
-                    event: AuditEvent::AuthAttempt,
-                    reason,
+                    event: rejection.event(),
+                    user: rejection.identity().map_or("", |user| &user.universal_id),
+                    directory: rejection.identity().map_or("", |user| &user.directory.name),
+                    reason: rejection.why,
+                    detail: rejection.detail,
                     ..record
                 }
                 .write(&self.audit)
                 .await?;
-                (None, reason)
+                let reason = rejection.told;
+                return if self.answer_time.wait(start).await {
+                    Ok(LoginAnswer::No { reason })
+                } else {
+                    Err(PolicyError::Failure)
+                };
             }
         };
-        let (Some(user), Some(session_type)) = (user, SessionType::of(realm.auth_scheme)) else {
+        let Some(session_type) = SessionType::of(scheme) else {
+            let reason = Reason::UNSUPPORTED_SCHEME;
             return Ok(LoginAnswer::No { reason });
         };
         let identity = &user.identity;
@@ -174,65 +181,5 @@ impl PolicyServer {
         }
         .write(&self.audit)
         .await
-    }
-
-    /// Who do these credentials belong to? Only those that the auth scheme asks for count.
-    async fn identify(
-        &self,
-        scheme: AuthScheme,
-        credentials: Credentials,
-    ) -> Result<Outcome, PolicyError> {
-        let authentication = match (scheme, credentials) {
-            (
-                AuthScheme::Form | AuthScheme::Basic,
-                Credentials::Password {
-                    user_name,
-                    password,
-                },
-            ) => self.directories.authenticate(&user_name, password).await,
-            (
-                AuthScheme::Certificate,
-                Credentials::Certificate {
-                    subject,
-                    issuer,
-                    fingerprint,
-                    common_names,
-                    emails,
-                },
-            ) => {
-                let certificate = CertificateFacts {
-                    fingerprint: &fingerprint,
-                    subject: &subject,
-                    issuer: &issuer,
-                    common_names: &common_names,
-                    emails: &emails,
-                };
-                let found = self.directories.find_certificate(certificate).await;
-                found.map(|user| match user {
-                    Some(user) => Authentication::Accepted(user, PasswordState::Good),
-                    None => Authentication::UnknownUser,
-                })
-            }
-            _ => return Ok(Outcome::Unknown(Reason::UNSUPPORTED_SCHEME)),
-        };
-        let authentication = authentication.map_err(|error| match error {
-            DirectoryError::Busy => PolicyError::Unavailable,
-            other => failure(other),
-        });
-        Ok(match authentication? {
-            Authentication::Accepted(user, _) if user.disabled => {
-                Outcome::Rejected(user, Reason::USER_DISABLED)
-            }
-            Authentication::Accepted(user, PasswordState::Good | PasswordState::WillExpire(_)) => {
-                Outcome::Accepted(user)
-            }
-            Authentication::Accepted(user, state) => Outcome::Rejected(user, state.reason()),
-            Authentication::WrongPassword(user) | Authentication::Locked(user) => {
-                Outcome::Rejected(user, Reason::UNKNOWN_USER)
-            }
-            Authentication::UnknownUser | Authentication::Ambiguous => {
-                Outcome::Unknown(Reason::UNKNOWN_USER)
-            }
-        })
     }
 }

@@ -7,6 +7,7 @@ use toml::Spanned;
 use super::audit::AuditSection;
 use super::directories::DirectorySection;
 use super::keys::KeysSection;
+use super::regulation::RegulationSection;
 use super::sessions::SessionsSection;
 use super::store::StoreSection;
 
@@ -42,6 +43,9 @@ pub struct PolicyServerFile {
     /// Caps on what realms ask for.
     #[serde(default)]
     pub limits: LimitsSection,
+    /// What guessing passwords costs.
+    #[serde(default)]
+    pub regulation: RegulationSection,
     /// How long agent keys and session ticket keys are current: `7d` unless given, at least `1h`.
     #[schemars(with = "Option<String>")]
     pub agent_key_rollover: Option<Spanned<String>>,

@@ -350,6 +350,8 @@ impl World {
         let credentials = Credentials::Password {
             user_name: user.to_owned(),
             password: Secret::new(password.to_owned()),
+            new_password: None,
+            code: None,
         };
         self.present(credentials, realm, previous).await
     }

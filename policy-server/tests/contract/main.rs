@@ -12,7 +12,10 @@ mod events;
 mod inspection;
 mod keys;
 mod network;
+mod password_change;
 mod policies;
+mod regulation;
+mod second_factor;
 mod sessions;
 #[cfg(feature = "valkey")]
 mod store_away;
