@@ -150,7 +150,7 @@ pub(crate) struct World {
     pub(crate) calls: Arc<dyn PolicyCalls>,
     running: Option<RunningPolicyServer>,
     /// The server of the store, if this world has one of its own.
-    store: Option<Valkey>,
+    pub(crate) store: Option<Valkey>,
 }
 
 fn write(dir: &Path, name: &str, text: &str) {
