@@ -143,3 +143,6 @@ impl Audit {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;
