@@ -62,6 +62,10 @@ enum Command {
     HashPassword,
     /// See and end sessions.
     Sessions(commands::sessions::Options),
+    /// See which keys there are and who has them, and roll them over.
+    Keys(commands::keys::Options),
+    /// Register agents, and give them new credentials.
+    Agents(commands::agents::Options),
     /// Explain what would be decided for an address, and for a user.
     Why(Box<commands::why::Options>),
 }
@@ -86,6 +90,8 @@ fn main() -> ExitCode {
         #[cfg(feature = "embedded")]
         Command::HashPassword => commands::hash_password::run(),
         Command::Sessions(options) => commands::sessions::run(&options),
+        Command::Keys(options) => commands::keys::run(&options),
+        Command::Agents(options) => commands::agents::run(&options),
         Command::Why(options) => commands::why::run(&options),
     }
 }

@@ -126,7 +126,7 @@ impl AdminClient {
     /// # Errors
     /// If the server gave no answer.
     pub async fn explain(&self, request: &ExplainRequest) -> Result<ExplainAnswer, PolicyError> {
-        self.transport.post(&["explain"], request).await
+        self.transport.ask(&["explain"], request).await
     }
 
     /// Ends one session everywhere, persistent or not.

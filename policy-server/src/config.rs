@@ -9,6 +9,7 @@ pub mod duration;
 pub mod environment;
 pub mod file;
 pub mod keys;
+pub mod ldap;
 pub mod sessions;
 pub mod store;
 mod validate;

@@ -26,6 +26,8 @@ mod agent_keys;
 mod agents;
 mod audit;
 mod calls;
+#[cfg(any(feature = "ldap", feature = "postgres"))]
+mod client_tls;
 pub mod config;
 pub mod directory;
 mod events;

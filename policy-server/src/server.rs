@@ -152,7 +152,8 @@ impl PolicyServer {
             .await
             .map_err(|error| state(&error))?;
         let address = config.listen.as_ref().map(|listen| listen.address);
-        let presence = Arc::new(Presence::new(address).map_err(|error| state(&error))?);
+        let presence =
+            Arc::new(Presence::new(&config.name, address).map_err(|error| state(&error))?);
         let server = Arc::new(Self {
             clock,
             directories,

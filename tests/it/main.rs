@@ -20,6 +20,7 @@ mod headers;
 mod http2_floods;
 mod http2_smuggling;
 mod keys;
+mod ldap;
 mod logout;
 mod outage;
 mod paths;

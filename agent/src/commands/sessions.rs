@@ -3,33 +3,22 @@
 mod list;
 
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
 
 use clap::{ArgGroup, Args, Subcommand};
 use policy_client::PolicyError;
-use policy_client::admin::{AdminClient, AdminSettings};
-use policy_protocol::{Secret, SessionId};
+use policy_client::admin::AdminClient;
+use policy_protocol::SessionId;
 
 use self::list::{List, ListError};
-use super::{control_runtime, failed};
-
-/// An administrator waits this long for an answer.
-const TIMEOUT: Duration = Duration::from_secs(10);
+use super::admin::AdminOptions;
+use super::failed;
 
 /// Where the policy server is, and what to do there.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// The policy server's address: `https://`, host and port.
-    #[arg(long, env = "DOORWARD_ADMIN_URL")]
-    url: String,
-    /// Trust anchors (PEM) for the policy server's certificate; the system's if absent.
-    #[arg(long, env = "DOORWARD_ADMIN_CA_FILE")]
-    ca_file: Option<PathBuf>,
-    /// The file that holds the policy server's secret for administrators.
-    #[arg(long, env = "DOORWARD_ADMIN_SECRET_FILE")]
-    secret_file: PathBuf,
+    #[command(flatten)]
+    admin: AdminOptions,
     #[command(subcommand)]
     action: Action,
 }
@@ -64,43 +53,9 @@ enum Action {
 
 /// Does what was asked for.
 pub(crate) fn run(options: &Options) -> ExitCode {
-    let client = match client(
-        &options.url,
-        options.ca_file.as_deref(),
-        &options.secret_file,
-    ) {
-        Ok(client) => client,
-        Err(error) => return failed(error),
-    };
-    let runtime = match control_runtime() {
-        Ok(runtime) => runtime,
-        Err(error) => return failed(error),
-    };
-    match runtime.block_on(act(&client, &options.action)) {
-        Ok(code) => code,
-        Err(PolicyError::Failure) => {
-            failed("the policy server refused or failed: check the secret and its log")
-        }
-        Err(error) => failed(error),
-    }
-}
-
-/// A client with the secret from a file.
-pub(super) fn client(
-    url: &str,
-    ca_file: Option<&Path>,
-    secret_file: &Path,
-) -> Result<AdminClient, String> {
-    let secret = std::fs::read_to_string(secret_file)
-        .map(Secret::new)
-        .map_err(|error| format!("{}: {error}", secret_file.display()))?;
-    let settings = AdminSettings {
-        urls: vec![url.to_owned()],
-        ca_file: ca_file.map(Path::to_owned),
-        admin_secret: Secret::new(secret.expose().trim_end_matches(['\r', '\n']).to_owned()),
-        timeout: TIMEOUT,
-    };
-    AdminClient::new(&settings).map_err(|error| error.to_string())
+    options
+        .admin
+        .run(async |client| act(client, &options.action).await)
 }
 
 async fn act(client: &AdminClient, action: &Action) -> Result<ExitCode, PolicyError> {

@@ -217,7 +217,7 @@ impl PolicyServer {
         };
         let authentication = authentication.map_err(|error| match error {
             DirectoryError::Busy => PolicyError::Unavailable,
-            DirectoryError::Failure => failure(error),
+            other => failure(other),
         });
         Ok(match authentication? {
             Authentication::Accepted(user, _) if user.disabled => {
@@ -230,7 +230,9 @@ impl PolicyServer {
             Authentication::WrongPassword(user) | Authentication::Locked(user) => {
                 Outcome::Rejected(user, Reason::UNKNOWN_USER)
             }
-            Authentication::UnknownUser => Outcome::Unknown(Reason::UNKNOWN_USER),
+            Authentication::UnknownUser | Authentication::Ambiguous => {
+                Outcome::Unknown(Reason::UNKNOWN_USER)
+            }
         })
     }
 }

@@ -5,6 +5,8 @@ use std::path::Path;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use policy_client::admin::{AdminClient, AdminSettings};
 use policy_client::native::{NativeClient, NativeSettings};
 use policy_client::{PolicyCalls, ServerList};
@@ -24,6 +26,7 @@ use policy_server::{
     PasswordCost, PolicyServer, PolicyServerConfig, RunningPolicyServer, hash_password_at, serve,
 };
 use tempfile::TempDir;
+use test_services::Valkey;
 
 /// Everybody's password.
 pub(crate) const PASSWORD: &str = "correct horse";
@@ -146,6 +149,8 @@ pub(crate) struct World {
     pub(crate) server: Arc<PolicyServer>,
     pub(crate) calls: Arc<dyn PolicyCalls>,
     running: Option<RunningPolicyServer>,
+    /// The server of the store, if this world has one of its own.
+    store: Option<Valkey>,
 }
 
 fn write(dir: &Path, name: &str, text: &str) {
@@ -154,15 +159,48 @@ fn write(dir: &Path, name: &str, text: &str) {
 
 impl World {
     pub(crate) async fn embedded() -> Self {
-        Self::start(false).await
+        Self::start(tempfile::tempdir().unwrap(), false, "").await
     }
 
     pub(crate) async fn remote() -> Self {
-        Self::start(true).await
+        Self::start(tempfile::tempdir().unwrap(), true, "").await
     }
 
-    async fn start(remote: bool) -> Self {
-        let (dir, clock) = prepare();
+    #[cfg(feature = "postgres")]
+    pub(crate) async fn on_postgres() -> Option<Self> {
+        let server = test_services::Postgres::shared()?;
+        let dir = tempfile::tempdir().unwrap();
+        write(dir.path(), "store-password", server.password());
+        let url = server.database();
+        let url = url.replace(&format!(":{}@", server.password()), "@");
+        let ca_file = server.ca_file();
+        let store = format!(
+            "[store]\nkind = \"postgres\"\nurl = \"{url}\"\nca_file = \"{}\"\n\
+             password_file = \"store-password\"\n\
+             [keys]\nmaster_key_file = \"master-key\"\n",
+            ca_file.display()
+        );
+        Some(Self::start(dir, false, &store).await)
+    }
+
+    #[cfg(feature = "valkey")]
+    pub(crate) async fn on_valkey() -> Option<Self> {
+        let server = Valkey::start()?;
+        let dir = tempfile::tempdir().unwrap();
+        write(dir.path(), "store-password", server.password());
+        let store = format!(
+            "[store]\nkind = \"valkey\"\nurl = \"redis://{}\"\n\
+             password_file = \"store-password\"\n\
+             [keys]\nmaster_key_file = \"master-key\"\n",
+            server.address()
+        );
+        let mut world = Self::start(dir, false, &store).await;
+        world.store = Some(server);
+        Some(world)
+    }
+
+    async fn start(dir: TempDir, remote: bool, store: &str) -> Self {
+        let (dir, clock) = prepare(dir, store);
         let (server, running, calls) = open(dir.path(), &clock, remote, None).await;
         Self {
             dir,
@@ -170,12 +208,13 @@ impl World {
             server,
             calls,
             running,
+            store: None,
         }
     }
 
     /// Two policy servers beside one store.
     pub(crate) async fn pair(remote: bool) -> [Self; 2] {
-        let (dir, clock) = prepare();
+        let (dir, clock) = prepare(tempfile::tempdir().unwrap(), "");
         let store = SqliteStore::open(&dir.path().join("state")).unwrap();
         let store: Arc<dyn Store> = Arc::new(store);
         let mut worlds = Vec::new();
@@ -188,10 +227,12 @@ impl World {
                 server,
                 calls,
                 running,
+                store: None,
             });
         }
         worlds.try_into().unwrap_or_else(|_| unreachable!())
     }
+
     /// Closes everything and opens the same state folder again.
     pub(crate) async fn restart(self) -> Self {
         let Self {
@@ -200,6 +241,7 @@ impl World {
             server,
             calls,
             running,
+            store,
         } = self;
         drop((server, calls));
         let remote = running.is_some();
@@ -213,6 +255,7 @@ impl World {
             server,
             calls,
             running,
+            store,
         }
     }
 
@@ -416,12 +459,18 @@ pub(crate) fn by_command() -> RollRequest {
 }
 
 /// The files, and a clock.
-fn prepare() -> (Arc<TempDir>, Arc<ManualClock>) {
-    let dir = tempfile::tempdir().unwrap();
+/// Writes the files of a policy server, with a section for its store.
+fn prepare(dir: TempDir, store: &str) -> (Arc<TempDir>, Arc<ManualClock>) {
     write(dir.path(), "users.toml", &users(""));
     write(dir.path(), "agent-secret", &format!("{AGENT_SECRET}\n"));
     write(dir.path(), "admin-secret", ADMIN_SECRET);
-    write(dir.path(), "policy-server.toml", CONFIG);
+    write(
+        dir.path(),
+        "policy-server.toml",
+        &format!("{CONFIG}{store}"),
+    );
+    let key = STANDARD.encode([7; 32]);
+    write(dir.path(), "master-key", &key);
     write(dir.path(), "policies.toml", POLICIES);
     let made = rcgen::generate_simple_self_signed(vec![String::from("localhost")]).unwrap();
     write(dir.path(), "cert.pem", &made.cert.pem());

@@ -1,9 +1,9 @@
 //! The agent's own trust and session cache, beside the model: the same schedule, and after every step the same
 //! judgement of every session at every agent.
 //!
-//! Agents are not paused here: what the real code does then differs from the model, which is noted in
-//! `docs/src/design/protocols.md`. `link.rs`, `validate.rs` and `keep_valid` are repeated below, a line for a
-//! line: they are what joins trust, cache and network, and there is no network.
+//! Agents are not paused here, and trust is a flag, as it is in the real code: see
+//! [`Mutation::TrustIsAFlag`]. What `link.rs`, `validate.rs` and `keep_valid` do with them is repeated below, line for
+//! line: it joins trust and cache to a network, and there is none.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,7 +43,7 @@ impl Real {
         }
     }
 
-    fn hear(&mut self, told: Told) {
+    fn hear(&self, told: Told) {
         match told {
             Told::Hello { gap } => self.trust.regained(gap),
             Told::Session(session) => self.cache.end(id(session), Reason::REVOKED_SESSION),
@@ -75,7 +75,7 @@ impl Real {
 }
 
 fn id(session: usize) -> SessionId {
-    SessionId::from_bytes([u8::try_from(session).unwrap(); 20])
+    SessionId::from_bytes([u8::try_from(session).unwrap_or(u8::MAX); 20])
 }
 
 fn session(number: usize, started: u8) -> Session {
