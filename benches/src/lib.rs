@@ -10,7 +10,7 @@ mod unreachable_policy;
 use std::fmt::Write as _;
 use std::fs;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use agent::access::authenticate::authenticate;
 use agent::access::authorize::authorize;
@@ -52,6 +52,8 @@ pub struct Stage {
     pub conn: ConnectionInfo,
     /// The user's `SMSESSION=…`.
     pub cookie: HeaderValue,
+    /// When all requests come, for trust in the cache never to end.
+    arrived: Instant,
     _runtime: tokio::runtime::Runtime,
 }
 
@@ -77,7 +79,8 @@ impl Stage {
             .keys
             .replace(&agent_keys())
             .expect("the keys are good");
-        sessions.trust.regained(false);
+        let arrived = Instant::now();
+        sessions.trust.regained(false, arrived);
         let site = Site::build(config(0), None).expect("the configuration works");
         let cookie = log_in(&sessions, &site);
         drop(entered);
@@ -98,6 +101,7 @@ impl Stage {
             site,
             conn,
             cookie,
+            arrived,
             _runtime: runtime,
         }
     }
@@ -138,6 +142,7 @@ impl Stage {
             target: &target,
             origin: &origin,
             now: self.sessions.now(),
+            arrived: self.arrived,
             transaction_id: TransactionId::next(),
             metrics: self.sessions.metrics.worker(0),
             from_script: false,

@@ -243,7 +243,10 @@ async fn keep_valid(
     let session = &alias.session;
     let (validated_at, generation) = session.validated();
     let age = visit.now.since(validated_at);
-    if age < sessions.trust.period(generation, realm.validation_period) {
+    let period = sessions
+        .trust
+        .period(generation, realm.validation_period, visit.arrived);
+    if age < period {
         visit.metrics.session_cache_hit();
         return Ok(false);
     }

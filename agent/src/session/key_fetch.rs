@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use super::Sessions;
 use super::cookie::KeysMissing;
 use super::keys::LoadedKeys;
+use super::on_runtime::MAX_CALL;
 use super::single_flight::SingleFlight;
 
 /// A cookie that names an unknown key has the keys fetched no more often than this: anybody can make one up.
@@ -28,7 +29,7 @@ impl KeyFetch {
     pub(super) fn on(runtime: tokio::runtime::Handle) -> Self {
         Self {
             turn: tokio::sync::Mutex::default(),
-            search: SingleFlight::on(runtime),
+            search: SingleFlight::on(runtime, MAX_CALL),
             searched: Mutex::default(),
         }
     }
