@@ -566,6 +566,8 @@ pub(crate) fn credentials(user: &str, password: &str) -> Credentials {
     Credentials::Password {
         user_name: user.to_owned(),
         password: Secret::new(password.to_owned()),
+        new_password: None,
+        code: None,
     }
 }
 

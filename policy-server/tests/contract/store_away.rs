@@ -6,13 +6,13 @@ use base64::engine::general_purpose::STANDARD;
 use futures_util::StreamExt as _;
 use http::StatusCode;
 use policy_protocol::Reason;
-use policy_protocol::Secret;
 use policy_protocol::administration::{AddAgentRequest, AgentAnswer};
-use policy_protocol::message::{Credentials, LoginRequest};
+use policy_protocol::message::LoginRequest;
 use tower::ServiceExt as _;
 
 use crate::harness::{
-    AGENT, AGENT_SECRET, PASSWORD, World, alive, assert_dead, persistent, realm, resource,
+    AGENT, AGENT_SECRET, PASSWORD, World, alive, assert_dead, credentials, persistent, realm,
+    resource,
 };
 
 /// Status, `Retry-After` and body of an answer.
@@ -49,10 +49,7 @@ fn login() -> String {
     let request = LoginRequest {
         resource: resource("/app"),
         realm: realm(),
-        credentials: Credentials::Password {
-            user_name: String::from("alice"),
-            password: Secret::new(PASSWORD.to_owned()),
-        },
+        credentials: credentials("alice", PASSWORD),
         client_address: None,
         previous: Vec::new(),
         transaction_id: String::from("t"),
