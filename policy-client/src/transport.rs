@@ -153,10 +153,14 @@ impl Transport {
     }
 
     /// DELETEs something.
-    pub(crate) async fn delete(&self, path: &[&str]) -> Result<(), PolicyError> {
+    pub(crate) async fn delete(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+    ) -> Result<(), PolicyError> {
         let outgoing = &Outgoing {
             method: Method::DELETE,
-            ..Outgoing::get(path, &[])
+            ..Outgoing::get(path, query)
         };
         self.make(Call::new(Repeat::Freely), move |server| async move {
             success(self.exchange(server, outgoing).await?).map(drop)

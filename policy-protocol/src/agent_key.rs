@@ -18,6 +18,7 @@ pub const KEY_PROPAGATION: Duration = Duration::from_secs(600);
 
 /// One agent key on the wire and at rest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AgentKey {
     /// Its name inside sealed tokens.
     pub id: KeyId,
@@ -42,6 +43,7 @@ impl AgentKey {
 
 /// All agent keys, as the policy server hands them to its agents.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AgentKeySet {
     /// The identity of the store that they are kept in.
     pub store: String,

@@ -27,6 +27,8 @@ pub mod redirect;
 pub mod seal;
 pub mod secret;
 pub mod session;
+pub mod sessions;
+pub mod user_administration;
 pub mod utc;
 
 pub use agent_key::{AgentKey, AgentKeyRing, AgentKeySet, KEY_PROPAGATION};

@@ -29,6 +29,7 @@ mod post_preservation;
 mod proxy;
 mod redirect_targets;
 mod reload;
+mod rollover;
 mod rules;
 mod seal;
 mod secrets;

@@ -15,9 +15,10 @@ use policy_protocol::message::{
     AuthorizeAnswer, AuthorizeRequest, Credentials, LoginAnswer, LoginRequest, LogoutAnswer,
     LogoutRequest, SessionTicket, ValidateAnswer, ValidateRequest,
 };
+use policy_protocol::sessions::SessionQuery;
 use policy_protocol::{
     AuthScheme, Clock, ManualClock, ProtectionLevel, RealmContext, Reason, ResourceContext, Secret,
-    Session, Timestamp,
+    Session, SessionId, Timestamp,
 };
 use policy_server::store::Store;
 use policy_server::store::sqlite::SqliteStore;
@@ -149,7 +150,7 @@ pub(crate) struct World {
     pub(crate) calls: Arc<dyn PolicyCalls>,
     running: Option<RunningPolicyServer>,
     /// The server of the store, if this world has one of its own.
-    store: Option<Valkey>,
+    pub(crate) store: Option<Valkey>,
 }
 
 fn write(dir: &Path, name: &str, text: &str) {
@@ -260,12 +261,23 @@ impl World {
 
     /// As [`Self::restart`], with another cap on the life of sessions.
     pub(crate) async fn restart_with_max_timeout(self, from: &str, to: &str) -> Self {
-        let config = self.dir.path().join("policy-server.toml");
         let [from, to] = [from, to].map(|limit| format!("max_timeout = \"{limit}\""));
-        let text = std::fs::read_to_string(&config).unwrap();
-        assert!(text.contains(&from));
-        std::fs::write(&config, text.replace(&from, &to)).unwrap();
+        self.restart_with(&from, &to).await
+    }
+
+    /// As [`Self::restart`], with a part of the configuration replaced.
+    pub(crate) async fn restart_with(self, from: &str, to: &str) -> Self {
+        self.reconfigure(|text| {
+            assert!(text.contains(from));
+            text.replace(from, to)
+        });
         self.restart().await
+    }
+
+    /// As [`Self::restart`], with a `[sessions]` section.
+    pub(crate) async fn with_sessions(self, section: &str) -> Self {
+        let sessions = format!("[sessions]\n{section}\n[limits]");
+        self.restart_with("[limits]", &sessions).await
     }
 
     /// Changes the configuration file, for the next start.
@@ -335,11 +347,8 @@ impl World {
         realm: &RealmContext,
         previous: Option<&Session>,
     ) -> LoginAnswer {
-        let credentials = Credentials::Password {
-            user_name: user.to_owned(),
-            password: Secret::new(password.to_owned()),
-        };
-        self.present(credentials, realm, previous).await
+        self.present(credentials(user, password), realm, previous)
+            .await
     }
 
     pub(crate) async fn present(
@@ -348,14 +357,7 @@ impl World {
         realm: &RealmContext,
         previous: Option<&Session>,
     ) -> LoginAnswer {
-        let request = LoginRequest {
-            resource: resource("/app"),
-            realm: realm.clone(),
-            credentials,
-            client_address: Some(address("192.0.2.1")),
-            previous: previous.map(ticket).into_iter().collect(),
-            transaction_id: String::from("t1"),
-        };
+        let request = login_request(credentials, realm, previous);
         self.calls.login(request).await.unwrap()
     }
 
@@ -414,17 +416,20 @@ impl World {
         level: u16,
     ) -> AuthorizeAnswer {
         let request = AuthorizeRequest {
-            session: ticket(session),
-            resource: resource(path),
             realm: RealmContext {
                 protection_level: ProtectionLevel(level),
                 ..realm()
             },
             from: address(from),
-            client_address: None,
-            transaction_id: String::from("t4"),
+            ..authorization(session, path)
         };
         self.calls.authorize(request).await.unwrap()
+    }
+
+    /// The ids on a page of sessions.
+    pub(crate) async fn listed(&self, query: SessionQuery) -> Vec<SessionId> {
+        let page = self.server.sessions(query).await.unwrap();
+        page.sessions.iter().map(|session| session.id).collect()
     }
 
     pub(crate) fn audit_text(&self) -> String {
@@ -557,7 +562,42 @@ pub(crate) fn address(text: &str) -> IpAddr {
     text.parse().unwrap()
 }
 
-fn validation(session: SessionTicket) -> ValidateRequest {
+pub(crate) fn credentials(user: &str, password: &str) -> Credentials {
+    Credentials::Password {
+        user_name: user.to_owned(),
+        password: Secret::new(password.to_owned()),
+        new_password: None,
+        code: None,
+    }
+}
+
+pub(crate) fn login_request(
+    credentials: Credentials,
+    realm: &RealmContext,
+    previous: Option<&Session>,
+) -> LoginRequest {
+    LoginRequest {
+        resource: resource("/app"),
+        realm: realm.clone(),
+        credentials,
+        client_address: Some(address("192.0.2.1")),
+        previous: previous.map(ticket).into_iter().collect(),
+        transaction_id: String::from("t1"),
+    }
+}
+
+pub(crate) fn authorization(session: &Session, path: &str) -> AuthorizeRequest {
+    AuthorizeRequest {
+        session: ticket(session),
+        resource: resource(path),
+        realm: realm(),
+        from: address("192.0.2.1"),
+        client_address: None,
+        transaction_id: String::from("t4"),
+    }
+}
+
+pub(crate) fn validation(session: SessionTicket) -> ValidateRequest {
     ValidateRequest {
         session,
         resource: resource("/app"),

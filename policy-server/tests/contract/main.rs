@@ -9,10 +9,16 @@ mod agents;
 mod audit;
 mod credentials;
 mod events;
+mod inspection;
 mod keys;
 mod network;
+mod password_change;
 mod policies;
+mod regulation;
+mod second_factor;
 mod sessions;
+#[cfg(feature = "valkey")]
+mod store_away;
 mod tampering;
 
 /// Runs every test named against both kinds of policy server, and against one beside each kind of store.
