@@ -2,6 +2,7 @@
 //!
 //! * `benches/micro.rs`: how long the pieces of the hot path take
 //!   (`cargo bench -p benchmarks --features micro`).
+//! * `benches/revocation.rs`: how long until a hundred agents refuse a session that ended.
 //! * `tests/allocations.rs`: what a session cache hit may allocate, as a test.
 //! * `load/compare`: what a whole request costs, side by side with nginx.
 

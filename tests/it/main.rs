@@ -15,6 +15,7 @@ mod certificate;
 mod config;
 mod corpus;
 mod drain;
+mod fleet;
 mod framing;
 mod headers;
 mod http2_floods;
