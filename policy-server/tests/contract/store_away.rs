@@ -52,6 +52,8 @@ fn login() -> String {
         credentials: Credentials::Password {
             user_name: String::from("alice"),
             password: Secret::new(PASSWORD.to_owned()),
+            new_password: None,
+            code: None,
         },
         client_address: None,
         previous: Vec::new(),
