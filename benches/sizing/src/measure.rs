@@ -103,12 +103,14 @@ pub async fn measure(store: &Arc<dyn Store>, size: u64, load: Load) -> Figures {
         assert_eq!(found, 2);
     })
     .await;
+    // Others than the ones that will be filled in: who has ended does not come back.
+    let fresh = 1_000_000_000 + size * 1000;
     let login = run(store, callers, writes, move |store, turn| async move {
-        population::login(&*store, size + turn).await;
+        population::login(&*store, fresh + turn).await;
     })
     .await;
     let logout = run(store, callers, writes, move |store, turn| async move {
-        let session = population::session(size + turn);
+        let session = population::session(fresh + turn);
         let ending = Ending {
             id: session.id,
             keep_until: session.expires.plus(MARGIN),
