@@ -1,5 +1,7 @@
 //! What a policy server tells its agents without being asked.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{SessionId, Timestamp};
@@ -77,6 +79,8 @@ pub enum EventKind {
 /// One, because for so long a session that was ended may live on at an agent whose server is stopped or cut
 /// off.
 pub const HEARTBEAT_SECONDS: u64 = 1;
+/// An agent that has heard nothing for so long does not know what it has missed.
+pub const SILENCE: Duration = Duration::from_secs(3 * HEARTBEAT_SECONDS);
 
 #[cfg(test)]
 mod tests {

@@ -31,7 +31,7 @@ pub mod sessions;
 pub mod user_administration;
 pub mod utc;
 
-pub use agent_key::{AgentKey, AgentKeyRing, AgentKeySet};
+pub use agent_key::{AgentKey, AgentKeyRing, AgentKeySet, KEY_PROPAGATION};
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use event::{Event, EventKind, EventPosition};
 pub use realm::{AuthScheme, ProtectionLevel, RealmContext, ResourceContext};

@@ -107,10 +107,10 @@ impl PolicyServer {
     /// # Errors
     /// If the store failed, and sessions may live on; or if they ended and that could not be recorded.
     pub async fn revoke_all(&self) -> Result<(), PolicyError> {
-        let now = self.now();
-        let keep_until = self.longest_session_from(now);
+        let through = self.all_begun_by();
+        let keep_until = self.longest_session_from(through);
         self.store
-            .revoke_all(now, keep_until)
+            .revoke_all(through, keep_until)
             .await
             .map_err(failure)?;
         self.record("revoke-all", "", None).await

@@ -71,9 +71,14 @@ impl PolicyServer {
         let standing = self
             .store
             .standing(spec.id, &spec.universal_id, spec.start_time)
-            .await
-            .map_err(failure)?;
-        self.check_store(&keys)?;
+            .await;
+        let standing = match standing {
+            Ok(standing) if self.is_store_of(&keys) => standing,
+            // What another store knew is lost with it. This is an answer, and not an outage, for which
+            // agents might let the session live on.
+            Ok(_) | Err(StoreError::Replaced) => return Err(no(Reason::INVALID_SESSION)),
+            Err(error) => return Err(failure(error).into()),
+        };
         if standing.revoked || (spec.persistent && standing.last_access.is_none()) {
             return Err(no(Reason::REVOKED_SESSION));
         }
@@ -109,11 +114,15 @@ impl PolicyServer {
     /// Fails if the store is no longer the one that these keys are from: what it said was not about
     /// sessions that they open.
     pub(super) fn check_store(&self, keys: &TicketKeys) -> Result<(), PolicyError> {
-        if keys.store() == self.store.identity() {
+        if self.is_store_of(keys) {
             Ok(())
         } else {
             Err(failure(StoreError::Replaced))
         }
+    }
+
+    fn is_store_of(&self, keys: &TicketKeys) -> bool {
+        keys.store() == self.store.identity()
     }
 }
 

@@ -150,7 +150,7 @@ pub(crate) struct World {
     pub(crate) calls: Arc<dyn PolicyCalls>,
     running: Option<RunningPolicyServer>,
     /// The server of the store, if this world has one of its own.
-    store: Option<Valkey>,
+    pub(crate) store: Option<Valkey>,
 }
 
 fn write(dir: &Path, name: &str, text: &str) {
@@ -347,13 +347,8 @@ impl World {
         realm: &RealmContext,
         previous: Option<&Session>,
     ) -> LoginAnswer {
-        let credentials = Credentials::Password {
-            user_name: user.to_owned(),
-            password: Secret::new(password.to_owned()),
-            new_password: None,
-            code: None,
-        };
-        self.present(credentials, realm, previous).await
+        self.present(credentials(user, password), realm, previous)
+            .await
     }
 
     pub(crate) async fn present(
@@ -362,14 +357,7 @@ impl World {
         realm: &RealmContext,
         previous: Option<&Session>,
     ) -> LoginAnswer {
-        let request = LoginRequest {
-            resource: resource("/app"),
-            realm: realm.clone(),
-            credentials,
-            client_address: Some(address("192.0.2.1")),
-            previous: previous.map(ticket).into_iter().collect(),
-            transaction_id: String::from("t1"),
-        };
+        let request = login_request(credentials, realm, previous);
         self.calls.login(request).await.unwrap()
     }
 
@@ -428,15 +416,12 @@ impl World {
         level: u16,
     ) -> AuthorizeAnswer {
         let request = AuthorizeRequest {
-            session: ticket(session),
-            resource: resource(path),
             realm: RealmContext {
                 protection_level: ProtectionLevel(level),
                 ..realm()
             },
             from: address(from),
-            client_address: None,
-            transaction_id: String::from("t4"),
+            ..authorization(session, path)
         };
         self.calls.authorize(request).await.unwrap()
     }
@@ -577,7 +562,42 @@ pub(crate) fn address(text: &str) -> IpAddr {
     text.parse().unwrap()
 }
 
-fn validation(session: SessionTicket) -> ValidateRequest {
+pub(crate) fn credentials(user: &str, password: &str) -> Credentials {
+    Credentials::Password {
+        user_name: user.to_owned(),
+        password: Secret::new(password.to_owned()),
+        new_password: None,
+        code: None,
+    }
+}
+
+pub(crate) fn login_request(
+    credentials: Credentials,
+    realm: &RealmContext,
+    previous: Option<&Session>,
+) -> LoginRequest {
+    LoginRequest {
+        resource: resource("/app"),
+        realm: realm.clone(),
+        credentials,
+        client_address: Some(address("192.0.2.1")),
+        previous: previous.map(ticket).into_iter().collect(),
+        transaction_id: String::from("t1"),
+    }
+}
+
+pub(crate) fn authorization(session: &Session, path: &str) -> AuthorizeRequest {
+    AuthorizeRequest {
+        session: ticket(session),
+        resource: resource(path),
+        realm: realm(),
+        from: address("192.0.2.1"),
+        client_address: None,
+        transaction_id: String::from("t4"),
+    }
+}
+
+pub(crate) fn validation(session: SessionTicket) -> ValidateRequest {
     ValidateRequest {
         session,
         resource: resource("/app"),

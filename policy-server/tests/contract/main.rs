@@ -17,6 +17,8 @@ mod policies;
 mod regulation;
 mod second_factor;
 mod sessions;
+#[cfg(feature = "valkey")]
+mod store_away;
 mod tampering;
 
 /// Runs every test named against both kinds of policy server, and against one beside each kind of store.
