@@ -93,6 +93,17 @@ pub struct ListenConfig {
     pub key_file: PathBuf,
     /// Trust anchors (PEM) for the certificates of agents; nobody is asked for one if absent.
     pub client_ca_file: Option<PathBuf>,
+    /// Connections at a time, at most [`Self::MOST_CONNECTIONS`].
+    pub max_connections: usize,
+}
+
+impl ListenConfig {
+    /// Connections at a time unless the configuration says otherwise: several hundred agents, within the
+    /// usual limit of open files.
+    pub const DEFAULT_CONNECTIONS: usize = 1024;
+    /// More agents than this are for more policy servers: each of them tells the others which agents it
+    /// has in one record of the store.
+    pub const MOST_CONNECTIONS: usize = 8192;
 }
 
 /// Caps on what realms ask for; they can only shorten timeouts.

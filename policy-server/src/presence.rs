@@ -15,6 +15,7 @@ use policy_protocol::{Secret, SessionId, Timestamp};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use crate::config::ListenConfig;
 use crate::server::PolicyServer;
 use crate::store::{RecordChange, RecordKind, Store, StoreError};
 
@@ -28,7 +29,7 @@ const LIFE: Duration = Duration::from_secs(30);
 /// three heartbeats, and reconnects meanwhile.
 const LINGER: Duration = Duration::from_secs(3 * HEARTBEAT_SECONDS + 2);
 /// Agent processes at most; others are not counted. As many as there may be connections.
-const MAX_AGENTS: usize = 1024;
+const MAX_AGENTS: usize = ListenConfig::MOST_CONNECTIONS;
 
 /// An agent's name, and which process of that name.
 pub(crate) type Process = (Arc<str>, Arc<str>);

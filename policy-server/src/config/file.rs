@@ -100,6 +100,10 @@ pub struct ListenSection {
     /// Authorities (PEM) of agents' client certificates: agents are asked for one if given, and may prove
     /// themselves with it.
     pub client_ca_file: Option<String>,
+    /// Connections at a time: 1024 unless given, 16 to 8192. An agent holds one or two. The limit of open
+    /// files of the process must be above it.
+    #[schemars(with = "Option<usize>")]
+    pub max_connections: Option<Spanned<usize>>,
 }
 
 /// Caps on what realms ask for.

@@ -18,6 +18,8 @@ use crate::agents::Hash;
 const MIN_SECRET_LENGTH: usize = 16;
 /// More rollovers than this within the life of a session would only grow the key ring.
 const MIN_ROLLOVER: Duration = Duration::from_secs(3600);
+/// Fewer connections than this are a mistake: administrators and probes need some as well.
+const MIN_CONNECTIONS: usize = 16;
 
 /// Collects problems on the way.
 pub(super) struct Checker<'a> {
@@ -201,6 +203,12 @@ impl Checker<'_> {
             self.report(&section.address, "listen.address", rule);
             return None;
         };
+        let connections = section.max_connections.as_ref();
+        let range = MIN_CONNECTIONS..=ListenConfig::MOST_CONNECTIONS;
+        if let Some(wanted) = connections.filter(|wanted| !range.contains(wanted.get_ref())) {
+            let rule = format!("must be {} to {}", range.start(), range.end());
+            self.report(wanted, "listen.max_connections", &rule);
+        }
         let [cert_file, key_file] =
             [&section.cert_file, &section.key_file].map(|file| self.base.join(file));
         Some(ListenConfig {
@@ -211,6 +219,8 @@ impl Checker<'_> {
                 .client_ca_file
                 .as_ref()
                 .map(|file| self.base.join(file)),
+            max_connections: connections
+                .map_or(ListenConfig::DEFAULT_CONNECTIONS, |wanted| *wanted.get_ref()),
         })
     }
 
