@@ -9,6 +9,9 @@ pub mod duration;
 pub mod environment;
 pub mod file;
 pub mod keys;
+pub mod ldap;
+pub mod regulation;
+pub mod sessions;
 pub mod store;
 mod validate;
 
@@ -25,6 +28,8 @@ use crate::policy::PolicySet;
 use self::audit::AuditConfig;
 use self::directories::DirectoryConfig;
 use self::keys::MasterKeySource;
+use self::regulation::RegulationConfig;
+use self::sessions::SessionsConfig;
 use self::store::StoreConfig;
 
 /// Everything a policy server needs to run.
@@ -48,10 +53,14 @@ pub struct PolicyServerConfig {
     pub listen: Option<ListenConfig>,
     /// Caps on what realms ask for.
     pub limits: Limits,
+    /// What guessing passwords costs.
+    pub regulation: RegulationConfig,
     /// How long agent keys and session ticket keys are current.
     pub agent_key_rollover: Duration,
     /// Who may do what; without it, nobody may do anything that is asked about.
     pub policies_file: Option<PathBuf>,
+    /// How many sessions a user may have, and what may be noted about them.
+    pub sessions: SessionsConfig,
     /// Where audit records go.
     pub audit: AuditConfig,
 }

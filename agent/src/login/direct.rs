@@ -87,7 +87,7 @@ pub async fn from_credentials(
             };
             (certificate.fingerprint.clone().into_bytes(), credentials)
         }
-        AuthScheme::Form | AuthScheme::None => return None,
+        AuthScheme::Form | AuthScheme::Totp | AuthScheme::None => return None,
     };
     let key = sessions.credential_digest.of(realm, &credential, visit);
     drop(Zeroizing::new(credential));
@@ -162,6 +162,8 @@ pub(super) fn credentials(user_name: &str, password: &str) -> Option<Credentials
     (in_bounds && !user_name.contains(char::is_control)).then(|| Credentials::Password {
         user_name: user_name.to_owned(),
         password: Secret::new(password.to_owned()),
+        new_password: None,
+        code: None,
     })
 }
 
@@ -174,6 +176,7 @@ mod tests {
             Credentials::Password {
                 user_name,
                 password,
+                ..
             } => Some((user_name, password.expose().clone())),
             Credentials::Certificate { .. } => None,
         }

@@ -56,6 +56,7 @@ pub(super) fn validate(
             .and_then(|admin| checker.secret("admin", &admin.secret_file)),
         listen: file.listen.and_then(|listen| checker.listen(&listen)),
         limits: checker.limits(&file.limits),
+        regulation: super::regulation::validate(&mut checker, file.regulation),
         agent_key_rollover: checker.duration(
             "agent_key_rollover",
             file.agent_key_rollover.as_ref(),
@@ -63,6 +64,7 @@ pub(super) fn validate(
             MIN_ROLLOVER..=Duration::MAX,
         ),
         policies_file: file.policies_file.map(|file| base.join(file)),
+        sessions: super::sessions::validate(&mut checker, &file.sessions),
         audit: super::audit::validate(&mut checker, file.audit),
     };
     Problems::check(checker.problems, config)

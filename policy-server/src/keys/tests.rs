@@ -65,7 +65,7 @@ async fn a_ticket_key_opens_until_nothing_sealed_with_it_can_live() {
     clock.advance(HOUR);
     assert!(!keys.tidy().await.unwrap());
     assert!(keys.ticket_keys().find(old).is_some());
-    clock.advance(PROPAGATION);
+    clock.advance(KEY_PROPAGATION);
     assert!(keys.tidy().await.unwrap());
     assert!(keys.ticket_keys().find(old).is_none());
 }
