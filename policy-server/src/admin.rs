@@ -107,7 +107,7 @@ impl PolicyServer {
     /// # Errors
     /// If the store failed, and sessions may live on; or if they ended and that could not be recorded.
     pub async fn revoke_all(&self) -> Result<(), PolicyError> {
-        let through = self.all_begun_by();
+        let through = self.all_begun_by("").await?;
         let keep_until = self.longest_session_from(through);
         self.store
             .revoke_all(through, keep_until)

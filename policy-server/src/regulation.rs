@@ -9,6 +9,7 @@
 //! | record | holds | until |
 //! |---|---|---|
 //! | `user/HASH` | attempts with a name: [`counter`] | `window` after the last |
+//! | the same, of a user | attempts with codes of a second factor: [`codes`] | the same |
 //! | `user/HASH@NETWORK` | the same from a network that the name has logged in from | the same |
 //! | `network/NETWORK` | failures from a network | `window` after the first |
 //! | `known/HASH` | networks that a name has logged in from: [`known`] | 30 days |
@@ -16,26 +17,25 @@
 //! Only attempts whose password is looked at leave a record, so there are never more records than a
 //! policy server checks passwords within `window`.
 
+mod codes;
 mod counter;
 mod known;
+mod name;
 mod networks;
 
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_lc_rs::digest::{SHA256, digest};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use minicbor::{Decode, Encode};
 use policy_protocol::{Clock, Secret, Timestamp};
 use tokio::time::{Instant, sleep};
 
 use self::counter::{Admission, Attempts, NetworkFailures};
 use self::known::KnownNetworks;
+use self::name::Name;
 use self::networks::{Place, UnderWay, network_of};
 use crate::config::regulation::{NetworkLimit, RegulationConfig};
-use crate::directory::name::folded;
 use crate::store::{RecordChange, RecordKind, Store, StoreError};
 
 pub(crate) use self::counter::Ending;
@@ -71,32 +71,18 @@ pub(crate) struct Attempt {
     network: Option<String>,
     /// One for each limit.
     places: Vec<Place>,
+    /// Whether it has failed, whatever else becomes of it.
+    refused: bool,
 }
 
-/// A folded name, hashed.
-#[derive(Clone, PartialEq, Eq)]
-struct Name(String);
-
-impl Name {
-    fn of(name: &str) -> Self {
-        let input = Secret::new(["login name:", &folded(name)].concat());
-        let hash = digest(&SHA256, input.expose().as_bytes());
-        Self(URL_SAFE_NO_PAD.encode(hash))
+impl Attempt {
+    /// The password was looked at and is wrong.
+    pub(crate) const fn refused(&mut self) {
+        self.refused = true;
     }
 
-    /// The record that counts it.
-    fn record(&self) -> String {
-        format!("user/{}", self.0)
-    }
-
-    /// The record that counts it in a network that it has logged in from.
-    fn record_in(&self, network: &str) -> String {
-        format!("user/{}@{network}", self.0)
-    }
-
-    /// The record of networks that it has logged in from.
-    fn known(&self) -> String {
-        format!("known/{}", self.0)
+    pub(crate) const fn is_refused(&self) -> bool {
+        self.refused
     }
 }
 
@@ -167,6 +153,7 @@ impl Regulation {
             names: Vec::new(),
             network: networks.first().map(|(network, _)| network.clone()),
             places: Vec::new(),
+            refused: false,
         };
         let is_known = self.is_known(name, &attempt).await?;
         for (network, limit) in networks {
@@ -250,9 +237,14 @@ impl Regulation {
 
     /// What is known of a name: the worst of it.
     pub(crate) async fn standing(&self, name: &str) -> Result<Standing, StoreError> {
+        self.standing_in(self.records_of(&Name::of(name)).await?)
+            .await
+    }
+
+    async fn standing_in(&self, records: Vec<String>) -> Result<Standing, StoreError> {
         let now = self.clock.now();
         let mut standing = Standing::default();
-        for record in self.records_of(&Name::of(name)).await? {
+        for record in records {
             let (attempts, _): (Attempts, _) = self.read(&record).await?;
             let attempts = attempts.at(now, &self.settings);
             let until = attempts.refused_until;
@@ -266,7 +258,11 @@ impl Regulation {
 
     /// Forgets what is counted for a name.
     pub(crate) async fn forgive(&self, name: &str) -> Result<(), StoreError> {
-        for record in self.records_of(&Name::of(name)).await? {
+        self.forget(self.records_of(&Name::of(name)).await?).await
+    }
+
+    async fn forget(&self, records: Vec<String>) -> Result<(), StoreError> {
+        for record in records {
             self.change(&record, |_: &Attempts| Some(None::<(Timestamp, Attempts)>))
                 .await?;
         }

@@ -38,6 +38,8 @@ impl PolicyServer {
         if let Some(identity) = identity {
             let of_user = self.regulation.standing(&identity.user_name).await;
             standing = standing.worse(of_user.map_err(failure)?);
+            let of_codes = self.regulation.standing_of_codes(identity).await;
+            standing = standing.worse(of_codes.map_err(failure)?);
         }
         let second_factor = match identity {
             Some(identity) => self.second_factors.status(identity).await,
@@ -59,6 +61,8 @@ impl PolicyServer {
         self.regulation.forgive(name).await.map_err(failure)?;
         if let Some(user) = self.user(name).await? {
             let forgiven = self.regulation.forgive(&user.identity.user_name).await;
+            forgiven.map_err(failure)?;
+            let forgiven = self.regulation.forgive_codes(&user.identity).await;
             forgiven.map_err(failure)?;
         }
         self.record_of("unlock-user", name).await

@@ -85,7 +85,8 @@ impl PolicyServer {
         let now = self.now();
         let stored = standing.last_access.max(self.uses.noted(spec.id));
         let stored = stored.unwrap_or_default();
-        let last_access = last_access.max(stored).max(spec.last_time);
+        // An agent cannot have seen a use that is still to come.
+        let last_access = last_access.min(now).max(stored).max(spec.last_time);
         check_times(&spec, &self.limits, last_access, now).map_err(no)?;
         let Some(directory) = self.directories.by_oid(&spec.directory_oid) else {
             return Err(no(Reason::INVALID_SESSION));

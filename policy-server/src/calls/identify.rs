@@ -169,6 +169,7 @@ impl PolicyServer {
                 Ending::Right
             }
             Ok(Outcome::Rejected(_)) => Ending::Wrong,
+            Err(_) if attempt.is_refused() => Ending::Wrong,
             Err(_) => Ending::Withdrawn,
         };
         let was_last = regulation.end(attempt, ending).await.map_err(failure)?;
@@ -185,6 +186,9 @@ impl PolicyServer {
     async fn decide(&self, typed: Typed, attempt: &mut Attempt) -> Result<Outcome, PolicyError> {
         let password = typed.password.clone();
         let answer = self.directories.authenticate(&typed.name, password).await;
+        if answer == Err(DirectoryError::FailureAfterRefusal) {
+            attempt.refused();
+        }
         let (user, state) = match answer.map_err(unanswered)? {
             Authentication::Accepted(user, state) => (user, Ok(state)),
             Authentication::WrongPassword(user) => (user, Err("password")),
@@ -250,8 +254,20 @@ impl PolicyServer {
         let Some(code) = &typed.code else {
             return Ok(Err("no code"));
         };
+        // Beside the count of the name: a login with the password alone must not forgive guessed codes.
+        let begun = self.regulation.begin_code(&user.identity).await;
+        let Some(attempt) = begun.map_err(unregulated)? else {
+            return Ok(Err("too many codes"));
+        };
         let factor: &dyn SecondFactor = &self.second_factors;
         let proof = factor.verify(&user.identity, code, spend).await;
+        let ending = match proof {
+            Ok(Proof::Proven) => Ending::Right,
+            Ok(Proof::Wrong | Proof::NotEnrolled) => Ending::Wrong,
+            Err(_) => Ending::Withdrawn,
+        };
+        let ended = self.regulation.end(attempt, ending).await;
+        ended.map_err(failure)?;
         Ok(match proof.map_err(failure)? {
             Proof::Proven => Ok(()),
             Proof::Wrong => Err("code"),
@@ -282,6 +298,6 @@ fn unanswered(error: DirectoryError) -> PolicyError {
             tracing::warn!(%error, "login refused");
             PolicyError::Unavailable
         }
-        DirectoryError::Failure => failure(error),
+        DirectoryError::Failure | DirectoryError::FailureAfterRefusal => failure(error),
     }
 }

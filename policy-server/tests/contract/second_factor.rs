@@ -18,6 +18,7 @@ crate::for_both!(
     a_recovery_code_works_once,
     neither_alone_is_enough_and_nothing_tells_which_was_wrong,
     wrong_codes_count_like_wrong_passwords,
+    a_login_without_a_code_forgives_no_wrong_codes,
     a_second_factor_is_enrolled_once_and_can_be_taken_away,
 );
 
@@ -188,4 +189,31 @@ async fn administrators_do_the_same_over_https() {
             .is_err()
     );
     assert!(nobody.unlock_user("alice").await.is_err());
+}
+
+/// Who has the password and not the codes must not get rid of the count by using the password.
+async fn a_login_without_a_code_forgives_no_wrong_codes(world: World) {
+    let enrolment = enrolled(&world).await;
+    for guess in 0..10 {
+        assert_eq!(try_code(&world, PASSWORD, Some("000000")).await, REFUSED);
+        world.login("alice", &realm()).await;
+        // Past what a failure costs below the limit.
+        if guess < 9 {
+            world.clock.advance(Duration::from_secs(10));
+        }
+    }
+    world.login("alice", &realm()).await;
+    let code = code(&world, &enrolment);
+    assert_eq!(try_code(&world, PASSWORD, Some(&code)).await, REFUSED);
+    assert_eq!(
+        world
+            .server
+            .user_status("alice")
+            .await
+            .unwrap()
+            .failed_logins,
+        10
+    );
+    world.server.unlock_user("alice").await.unwrap();
+    assert_ne!(try_code(&world, PASSWORD, Some(&code)).await, REFUSED);
 }
