@@ -169,7 +169,7 @@ async fn the_compose_files_fit_together() {
     std::fs::rename(here.join("secrets/users.toml"), here.join("users.toml")).unwrap();
 
     let config = PolicyServerConfig::load(&here.join("policy-server.toml")).unwrap();
-    let store::StoreConfig::Valkey(valkey) = &config.store else {
+    let StoreConfig::Valkey(valkey) = &config.store else {
         panic!("{:?}", config.store);
     };
     let password = valkey.password.as_ref().unwrap().expose();
