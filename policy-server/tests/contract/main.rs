@@ -9,6 +9,7 @@ mod agents;
 mod audit;
 mod credentials;
 mod events;
+mod examples;
 mod inspection;
 mod keys;
 mod network;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// For whatever else the machine does: a dozen processes of unoptimised code share its cores.
-pub const SCHEDULER: Duration = Duration::from_millis(900);
+pub const SCHEDULER: Duration = Duration::from_millis(500);
 
 /// An acknowledged end of a session is known to every agent after this time while nothing is broken: what the
 /// book promises (100 ms), and the scheduler.

@@ -27,6 +27,8 @@ pub const USERS: usize = 240;
 /// Everybody's.
 pub const PASSWORD: &str = "correct horse battery staple";
 
+/// A port that nobody listens on (tcpmux).
+const NOBODY: u16 = 1;
 const ADMIN_SECRET: &str = "the administrators' very own secret";
 /// Longer than a call to a store.
 const ADMIN_TIMEOUT: Duration = Duration::from_secs(5);
@@ -117,6 +119,8 @@ impl Member {
 
     /// SIGKILL.
     pub fn kill(&mut self) {
+        // Somebody else may get its port before it is started again.
+        self.port.store(NOBODY, Ordering::SeqCst);
         self.process = None;
     }
 
