@@ -11,6 +11,7 @@ pub(crate) mod hash_password;
 pub(crate) mod keys;
 #[cfg(feature = "embedded")]
 pub(crate) mod policy_server;
+pub(crate) mod ready;
 pub(crate) mod schema;
 pub(crate) mod sessions;
 mod stop;

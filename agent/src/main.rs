@@ -43,6 +43,8 @@ enum Command {
         /// The agent's configuration.
         file: PathBuf,
     },
+    /// Say whether an agent or a policy server is ready, for the health check of a container.
+    Ready(commands::ready::Options),
     /// Print the JSON Schema of the agent's configuration.
     Schema {
         /// Print the reference of all settings in Markdown instead.
@@ -78,6 +80,7 @@ fn main() -> ExitCode {
         #[cfg(feature = "embedded")]
         Command::Demo(options) => commands::demo::run(&options),
         Command::Check { file } => commands::check::run(&file),
+        Command::Ready(options) => commands::ready::run(&options),
         #[cfg(feature = "embedded")]
         Command::Schema { openapi: true, .. } => commands::schema::run(Wanted::OpenApi),
         #[cfg(feature = "embedded")]

@@ -14,6 +14,7 @@ use policy_protocol::user_administration::{EnrolRequest, Enrolment, UserStatus};
 use policy_protocol::{Secret, SessionId};
 
 use crate::PolicyError;
+use crate::limits::PROBE_TIMEOUT;
 use crate::settings::{ClientError, ServerList, TransportSettings};
 use crate::transport::Transport;
 
@@ -28,6 +29,21 @@ pub struct AdminSettings {
     pub admin_secret: Secret<String>,
     /// Deadline of each call, over all addresses.
     pub timeout: Duration,
+}
+
+/// Whether the policy server at an `https://` address says that it is ready. Anybody may ask.
+///
+/// # Errors
+/// If the address or the trust anchors are unusable.
+pub async fn is_ready(url: String, ca_file: Option<PathBuf>) -> Result<bool, ClientError> {
+    let transport = Transport::new(&TransportSettings {
+        servers: ServerList::in_order(vec![url]),
+        ca_file,
+        client_certificate: None,
+        authorization: None,
+        timeout: PROBE_TIMEOUT,
+    })?;
+    Ok(transport.is_ready().await)
 }
 
 /// A client for administrators.

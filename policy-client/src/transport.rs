@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use crate::limits::{CONNECT_TIMEOUT, KEEP_ALIVE, MAX_ANSWER, MAX_PROBLEM, POOL_IDLE};
+use crate::limits::{CONNECT_TIMEOUT, KEEP_ALIVE, MAX_ANSWER, MAX_PROBLEM, POOL_IDLE, PROBE_TIMEOUT};
 use crate::retry::{Call, Caller, Failure, Repeat};
 use crate::servers::{Blame, Servers};
 use crate::settings::{ClientError, TransportSettings};
@@ -89,6 +89,14 @@ impl Transport {
             caller: Caller::new(Servers::new(&settings.servers), settings.timeout),
             streaming: AtomicUsize::new(NONE),
         })
+    }
+
+    /// Whether the first server says that it is ready.
+    pub(crate) async fn is_ready(&self) -> bool {
+        let [ready, live] = ["ready", "live"].map(|path| address(&self.bases[0], &[path], &[]));
+        let asked = is_ready(self.client.clone(), ready, live);
+        let answer = tokio::time::timeout(PROBE_TIMEOUT, asked).await;
+        answer.unwrap_or(false)
     }
 
     /// POSTs what does the same if it is done twice, and reads the answer.
@@ -263,22 +271,22 @@ impl Source {
         let servers = Arc::downgrade(&self.servers);
         let client = self.client.clone();
         let [ready, live] = ["ready", "live"].map(|path| address(&self.base, &[path], &[]));
-        let ask = move || {
-            let (client, ready, live) = (client.clone(), ready.clone(), live.clone());
-            async move {
-                match client.get(ready).send().await.map(|answer| answer.status()) {
-                    // One that does not say whether it is ready: alive has to do.
-                    Ok(StatusCode::NOT_FOUND) => client
-                        .get(live)
-                        .send()
-                        .await
-                        .is_ok_and(|answer| answer.status().is_success()),
-                    Ok(status) => status.is_success(),
-                    Err(_) => false,
-                }
-            }
-        };
+        let ask = move || is_ready(client.clone(), ready.clone(), live.clone());
         tokio::spawn(probe::run(servers, self.server, ask));
+    }
+}
+
+/// Asks one server whether it is well.
+async fn is_ready(client: Client, ready: Url, live: Url) -> bool {
+    match client.get(ready).send().await.map(|answer| answer.status()) {
+        // One that does not say whether it is ready: alive has to do.
+        Ok(StatusCode::NOT_FOUND) => client
+            .get(live)
+            .send()
+            .await
+            .is_ok_and(|answer| answer.status().is_success()),
+        Ok(status) => status.is_success(),
+        Err(_) => false,
     }
 }
 

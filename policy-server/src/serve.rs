@@ -89,6 +89,12 @@ pub async fn serve(
     })
 }
 
+/// Whether the certificate can be served.
+#[cfg(test)]
+pub(crate) fn usable(listen: &ListenConfig) -> bool {
+    Tls::watch(listen).is_ok()
+}
+
 async fn accept(
     listener: TcpListener,
     max_connections: usize,
