@@ -40,7 +40,7 @@ fn main() {
     println!("| store | from | p50 | p99 | longest |\n|---|---|--:|--:|--:|");
     let folder = tempfile::tempdir().unwrap();
     runtime.block_on(measure("SQLite", "", rounds));
-    if let Some(server) = Valkey::start() {
+    if let Some(server) = Valkey::start_with(&[("appendfsync", "always")]) {
         let url = format!("redis://{}/", server.address());
         let section = section(&folder, "valkey", &url, server.password());
         runtime.block_on(measure("Valkey", &section, rounds));

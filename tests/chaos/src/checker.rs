@@ -63,8 +63,6 @@ pub struct Seen {
 #[derive(Clone, Debug, Default)]
 pub struct Timeline {
     faults: Vec<Span>,
-    /// Agents that were stopped: they hear nothing, and time passes.
-    stops: Vec<(usize, Span)>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -72,13 +70,6 @@ struct Span {
     from: Duration,
     /// Absent while it lasts.
     to: Option<Duration>,
-}
-
-impl Span {
-    fn common(&self, from: Duration, to: Duration) -> Duration {
-        let end = self.to.unwrap_or(Duration::MAX).min(to);
-        end.saturating_sub(self.from.max(from))
-    }
 }
 
 impl Timeline {
@@ -95,31 +86,10 @@ impl Timeline {
         self.faults.last_mut().unwrap().to = Some(now);
     }
 
-    /// An agent is stopped.
-    pub fn stop(&mut self, agent: usize, now: Duration) {
-        self.stops.push((
-            agent,
-            Span {
-                from: now,
-                to: None,
-            },
-        ));
-    }
-
-    /// It goes on.
-    pub fn go_on(&mut self, now: Duration) {
-        self.stops.last_mut().unwrap().1.to = Some(now);
-    }
-
     /// Whether nothing was broken in this time.
     pub fn was_calm(&self, from: Duration, to: Duration) -> bool {
         let touches = |span: &Span| span.from <= to && span.to.is_none_or(|end| end >= from);
         !self.faults.iter().any(touches)
-    }
-
-    fn stopped(&self, agent: usize, from: Duration, to: Duration) -> Duration {
-        let of_agent = self.stops.iter().filter(|(who, _)| *who == agent);
-        of_agent.map(|(_, span)| span.common(from, to)).sum()
     }
 }
 
@@ -187,8 +157,7 @@ pub fn judge(seen: &Seen, timeline: &Timeline) -> Option<Violation> {
         let bound = if timeline.was_calm(at, seen.sent) {
             CALM
         } else {
-            // An agent that is stopped cannot notice anything; its own time counts.
-            DISTURBED + timeline.stopped(seen.agent, at, seen.answered)
+            DISTURBED
         };
         return (late > bound).then_some(Violation::Revived { late, bound });
     }

@@ -6,7 +6,6 @@ use std::time::Duration;
 use crate::installation::{COUNT, Installation, Member};
 use crate::proxy::{Proxy, Way};
 use crate::random::Random;
-use crate::watch::Watch;
 
 /// What breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,10 +106,7 @@ impl Fault {
     }
 
     /// Breaks it.
-    pub fn inject(&self, all: &mut Installation, watch: &Watch) {
-        if let (Harm::Pause, Part::Agent(agent)) = (self.harm, self.part) {
-            watch.timeline(|timeline, now| timeline.stop(agent, now));
-        }
+    pub fn inject(&self, all: &mut Installation) {
         match (self.harm, self.member(all)) {
             (Harm::Link(way), _) => self.links(all).into_iter().for_each(|link| link.set(way)),
             (Harm::Kill, Some(member)) => member.kill(),
@@ -121,7 +117,7 @@ impl Fault {
     }
 
     /// Mends it.
-    pub async fn mend(&self, all: &mut Installation, watch: &Watch) {
+    pub async fn mend(&self, all: &mut Installation) {
         match (self.harm, self.member(all)) {
             (Harm::Link(_), _) => {
                 self.links(all)
@@ -132,9 +128,6 @@ impl Fault {
             (Harm::Pause, Some(member)) => member.process().resume(),
             (Harm::Kill, None) => tokio::task::block_in_place(|| all.store.restart()),
             (Harm::Pause, None) => all.store.resume(),
-        }
-        if let (Harm::Pause, Part::Agent(_)) = (self.harm, self.part) {
-            watch.timeline(crate::checker::Timeline::go_on);
         }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use policy_client::admin::AdminClient;
+use policy_protocol::sessions::SessionQuery;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -197,13 +198,13 @@ impl Load {
 
     /// Whether all were found and ended. What an earlier attempt ended is not found any more.
     async fn revoke_one_by_one(&self, user: &str, expected: usize) -> bool {
-        let Ok(found) = self.administrator.sessions(Some(user)).await else {
+        let Ok(found) = self.administrator.sessions(&sessions_of(user)).await else {
             return false;
         };
-        if found.len() < expected {
+        if found.sessions.len() < expected {
             return self.administrator.revoke_user(user).await.is_ok();
         }
-        for session in found {
+        for session in found.sessions {
             if self.administrator.revoke_session(session.id).await.is_err() {
                 return false;
             }
@@ -240,6 +241,14 @@ impl Load {
             }
             self.pause(REPLAY_PAUSE).await;
         }
+    }
+}
+
+/// All that a user has.
+pub fn sessions_of(user: &str) -> SessionQuery {
+    SessionQuery {
+        user: Some(user.to_owned()),
+        ..SessionQuery::default()
     }
 }
 

@@ -11,7 +11,7 @@ use crate::browser::{Browser, Login};
 use crate::checker::Outcome;
 use crate::fault::{Fault, round};
 use crate::installation::{Installation, PASSWORD, USERS, user};
-use crate::load::{Load, look_at_all};
+use crate::load::{Load, look_at_all, sessions_of};
 use crate::random::Random;
 use crate::store::Engine;
 use crate::watch::Watch;
@@ -108,9 +108,9 @@ async fn one_fault(
     println!("{:>6.1} s: {fault}", watch.now().as_secs_f32());
     watch.report(|report| report.turn_to(&fault.to_string()));
     watch.timeline(|timeline, now| timeline.begin(now));
-    fault.inject(all, watch);
+    fault.inject(all);
     tokio::time::sleep(fault.lasts).await;
-    fault.mend(all, watch).await;
+    fault.mend(all).await;
     recover(all, watch, browsers, each).await;
 }
 
@@ -177,7 +177,7 @@ async fn until_all_is_well(all: &mut Installation, browsers: &[Browser], each: &
 
 async fn are_well(all: &mut Installation, browsers: &[Browser], each: &[AdminClient]) -> bool {
     for server in each {
-        if server.sessions(Some("nobody")).await.is_err() {
+        if server.sessions(&sessions_of("nobody")).await.is_err() {
             return false;
         }
     }

@@ -9,7 +9,7 @@ use test_services::{Postgres, Valkey};
 pub enum Engine {
     /// Valkey or Redis.
     Valkey,
-    /// The same, keeping everything in memory only: what no installation should do.
+    /// The same, and empty after each restart: what no installation should be.
     Forgetful,
     /// PostgreSQL.
     Postgres,
@@ -18,10 +18,12 @@ pub enum Engine {
 /// The server.
 #[derive(Debug)]
 pub enum StoreServer {
-    /// Valkey or Redis, as `test-services` starts it: with an append-only file that is flushed every second. What
-    /// was acknowledged survives the process, if not the machine.
+    /// Valkey or Redis, as it must be set up: with `everysec` it acknowledges what it has not yet written while it
+    /// waits for the disk, and a SIGKILL loses that.
     Valkey(Valkey),
-    /// PostgreSQL.
+    /// The same, and empty after each restart.
+    Forgetful(Valkey),
+    /// PostgreSQL. Nobody pulls the plug here, so it need not wait for the disk.
     Postgres(Postgres),
 }
 
@@ -29,16 +31,16 @@ impl StoreServer {
     /// Starts one; nothing if the program is missing, which is said loudly.
     pub fn start(engine: Engine) -> Option<Self> {
         Some(match engine {
-            Engine::Valkey => Self::Valkey(Valkey::start()?),
-            Engine::Forgetful => Self::Valkey(Valkey::start_with(&[("appendonly", "no")])?),
-            Engine::Postgres => Self::Postgres(Postgres::start()?),
+            Engine::Valkey => Self::Valkey(Valkey::start_with(&[("appendfsync", "always")])?),
+            Engine::Forgetful => Self::Forgetful(Valkey::start()?),
+            Engine::Postgres => Self::Postgres(Postgres::start_with(&[("fsync", "off")])?),
         })
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         match self {
-            Self::Valkey(server) => server.address(),
+            Self::Valkey(server) | Self::Forgetful(server) => server.address(),
             Self::Postgres(server) => server.address(),
         }
     }
@@ -46,7 +48,7 @@ impl StoreServer {
     /// The section of a policy server's configuration, over a link.
     pub fn section(&self, link: SocketAddr) -> String {
         let (kind, url) = match self {
-            Self::Valkey(_) => ("valkey", format!("redis://{link}/")),
+            Self::Valkey(_) | Self::Forgetful(_) => ("valkey", format!("redis://{link}/")),
             Self::Postgres(server) => (
                 "postgres",
                 format!(
@@ -61,7 +63,7 @@ impl StoreServer {
     /// The password.
     pub fn password(&self) -> &str {
         match self {
-            Self::Valkey(server) => server.password(),
+            Self::Valkey(server) | Self::Forgetful(server) => server.password(),
             Self::Postgres(server) => server.password(),
         }
     }
@@ -69,15 +71,16 @@ impl StoreServer {
     /// SIGKILL.
     pub fn kill(&mut self) {
         match self {
-            Self::Valkey(server) => server.kill(),
+            Self::Valkey(server) | Self::Forgetful(server) => server.kill(),
             Self::Postgres(server) => server.kill(),
         }
     }
 
-    /// Starts it again, with what it had.
+    /// Starts it again, with what it had, unless it is forgetful.
     pub fn restart(&mut self) {
         match self {
             Self::Valkey(server) => server.restart(),
+            Self::Forgetful(server) => server.wipe(),
             Self::Postgres(server) => server.restart(),
         }
     }
@@ -85,7 +88,7 @@ impl StoreServer {
     /// SIGSTOP.
     pub fn pause(&self) {
         match self {
-            Self::Valkey(server) => server.pause(),
+            Self::Valkey(server) | Self::Forgetful(server) => server.pause(),
             Self::Postgres(server) => server.pause(),
         }
     }
@@ -93,7 +96,7 @@ impl StoreServer {
     /// SIGCONT.
     pub fn resume(&self) {
         match self {
-            Self::Valkey(server) => server.resume(),
+            Self::Valkey(server) | Self::Forgetful(server) => server.resume(),
             Self::Postgres(server) => server.resume(),
         }
     }

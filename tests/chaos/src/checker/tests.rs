@@ -61,20 +61,6 @@ fn an_ended_session_passes_for_the_bound_and_no_longer() {
 }
 
 #[test]
-fn only_a_stopped_agents_own_time_counts() {
-    let mut timeline = timeline();
-    timeline.stop(1, 101 * SECOND);
-    timeline.go_on(108 * SECOND);
-    let late = |agent, late| {
-        let seen = seen(Standing::Ended(100 * SECOND), 100 * SECOND + late, passed());
-        judge(&Seen { agent, ..seen }, &timeline)
-    };
-    assert_eq!(late(1, DISTURBED + 7 * SECOND), None);
-    assert!(late(1, DISTURBED + 8 * SECOND).is_some());
-    assert!(late(0, DISTURBED + SECOND).is_some());
-}
-
-#[test]
 fn a_good_session_is_never_sent_to_the_login_page() {
     for at in [50, 105] {
         let seen = seen(Standing::Living, at * SECOND, Outcome::Login);
