@@ -16,10 +16,11 @@ const NEW: &str = "a new and longer password";
 /// A world where alice must change her password, and may.
 async fn writable(world: World) -> World {
     world.write_users("must_change = true");
-    let directory = "[[directories]]\nname = \"file\"\nkind = \"file\"\nfile = \"users.toml\"\n\
-                     writable = true\n[[agents]]";
-    let world = world.restart_with("users_file = \"users.toml\"", "").await;
-    world.restart_with("[[agents]]", directory).await
+    let directory = "directories = [{ name = \"users\", kind = \"file\", file = \"users.toml\", \
+                     writable = true }]";
+    world
+        .restart_with("users_file = \"users.toml\"", directory)
+        .await
 }
 
 async fn try_change(world: &World, old: &str, new: Option<&str>) -> LoginAnswer {
