@@ -1,11 +1,14 @@
 //! One file for each subcommand.
 
+mod admin;
 pub(crate) mod agent;
+pub(crate) mod agents;
 pub(crate) mod check;
 #[cfg(feature = "embedded")]
 pub(crate) mod demo;
 #[cfg(feature = "embedded")]
 pub(crate) mod hash_password;
+pub(crate) mod keys;
 #[cfg(feature = "embedded")]
 pub(crate) mod policy_server;
 pub(crate) mod schema;

@@ -100,6 +100,10 @@ pub struct TlsSettings {
     pub client_ca_file: Option<PathBuf>,
     /// Whether a client without a certificate is turned away at the handshake.
     pub client_certificate_required: bool,
+    /// Lists of revoked client certificates; without any, none is looked for.
+    pub crl_files: Vec<PathBuf>,
+    /// Whether a certificate that no list speaks of is taken, where there are lists.
+    pub crl_allow_unknown: bool,
     /// Whether a Host other than the TLS server name is answered 421.
     pub require_matching_host: bool,
 }

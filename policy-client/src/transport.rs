@@ -153,10 +153,14 @@ impl Transport {
     }
 
     /// DELETEs something.
-    pub(crate) async fn delete(&self, path: &[&str]) -> Result<(), PolicyError> {
+    pub(crate) async fn delete(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+    ) -> Result<(), PolicyError> {
         let outgoing = &Outgoing {
             method: Method::DELETE,
-            ..Outgoing::get(path, &[])
+            ..Outgoing::get(path, query)
         };
         self.make(Call::new(Repeat::Freely), move |server| async move {
             success(self.exchange(server, outgoing).await?).map(drop)
@@ -164,7 +168,7 @@ impl Transport {
         .await
     }
 
-    /// GETs an answer that goes on for ever, and where it comes from. The deadline holds for its head only.
+    /// GETs an answer that goes on for ever; when its server was asked, and where it is. The deadline holds for its head only.
     pub(crate) async fn stream(
         &self,
         path: &[&str],
@@ -172,20 +176,22 @@ impl Transport {
     ) -> Result<
         (
             impl Stream<Item = Result<Bytes, PolicyError>> + Send + use<>,
+            Instant,
             Source,
         ),
         PolicyError,
     > {
         let outgoing = &Outgoing::get(path, query);
         let head = move |server| async move {
+            let asked = Instant::now();
             let response = success(self.exchange(server, outgoing).await?)?;
-            Ok((response, self.source(server)))
+            Ok((response, asked, self.source(server)))
         };
-        let (response, source) = self.make(Call::new(Repeat::Freely), head).await?;
+        let (response, asked, source) = self.make(Call::new(Repeat::Freely), head).await?;
         self.streaming.store(source.server, Ordering::Relaxed);
         let chunks = response.bytes_stream();
         let chunks = chunks.map(|chunk| chunk.map_err(|_| PolicyError::NoConnection));
-        Ok((chunks, source))
+        Ok((chunks, asked, source))
     }
 
     async fn make<T, F>(&self, call: Call, attempt: impl Fn(usize) -> F) -> Result<T, PolicyError>

@@ -16,6 +16,7 @@ use crate::{
 
 /// What a user presents.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Credentials {
     /// A name and a password.
@@ -50,6 +51,7 @@ pub enum Credentials {
 
 /// A session as its holder presents it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SessionTicket {
     /// Its name.
     pub session_id: SessionId,
@@ -59,6 +61,7 @@ pub struct SessionTicket {
 
 /// IsProtected().
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct IsProtectedRequest {
     /// What is asked about.
     pub resource: ResourceContext,
@@ -66,6 +69,7 @@ pub struct IsProtectedRequest {
 
 /// The answer to [`IsProtectedRequest`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "answer", rename_all = "snake_case")]
 pub enum IsProtectedAnswer {
     /// A policy of this server covers the resource.
@@ -79,6 +83,7 @@ pub enum IsProtectedAnswer {
 
 /// Login().
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LoginRequest {
     /// What the user wants to reach.
     pub resource: ResourceContext,
@@ -96,6 +101,7 @@ pub struct LoginRequest {
 
 /// The answer to [`LoginRequest`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "answer", rename_all = "snake_case")]
 pub enum LoginAnswer {
     /// The user is who they say; here is the session.
@@ -119,6 +125,7 @@ pub enum LoginAnswer {
 
 /// Validate().
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ValidateRequest {
     /// The session.
     pub session: SessionTicket,
@@ -138,6 +145,7 @@ pub struct ValidateRequest {
 
 /// The answer to [`ValidateRequest`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "answer", rename_all = "snake_case")]
 pub enum ValidateAnswer {
     /// Alive; the spec is newly sealed, the id unchanged.
@@ -154,6 +162,7 @@ pub enum ValidateAnswer {
 
 /// Authorize().
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AuthorizeRequest {
     /// The session.
     pub session: SessionTicket,
@@ -171,6 +180,7 @@ pub struct AuthorizeRequest {
 
 /// One thing a policy adds to an accepted or rejected request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum ResponseAttribute {
     /// A header to the application.
@@ -191,12 +201,14 @@ pub enum ResponseAttribute {
 
 /// The answer to [`AuthorizeRequest`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "answer", rename_all = "snake_case")]
 pub enum AuthorizeAnswer {
     /// Allowed.
     Yes {
         /// Seconds this answer may be kept.
         #[serde(with = "seconds")]
+        #[cfg_attr(feature = "schema", schemars(with = "u64"))]
         ttl: std::time::Duration,
         /// What to add.
         responses: Vec<ResponseAttribute>,
@@ -208,6 +220,7 @@ pub enum AuthorizeAnswer {
     No {
         /// Seconds this answer may be kept.
         #[serde(with = "seconds")]
+        #[cfg_attr(feature = "schema", schemars(with = "u64"))]
         ttl: std::time::Duration,
         /// Why.
         reason: Reason,
@@ -219,6 +232,7 @@ pub enum AuthorizeAnswer {
 
 /// Logout().
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LogoutRequest {
     /// The session to end.
     pub session: SessionTicket,
@@ -228,6 +242,7 @@ pub struct LogoutRequest {
 
 /// The answer to [`LogoutRequest`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "answer", rename_all = "snake_case")]
 pub enum LogoutAnswer {
     /// The session is dead, here and at every agent. Also said of one that was dead already.
@@ -241,6 +256,7 @@ pub enum LogoutAnswer {
 
 /// A session as administrators see it: everything but what would let them use it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SessionSummary {
     /// Its name.
     pub id: SessionId,
@@ -262,6 +278,7 @@ pub struct SessionSummary {
     pub expires: Timestamp,
     /// Seconds without a request after which it ends; 0 for never.
     #[serde(with = "seconds")]
+    #[cfg_attr(feature = "schema", schemars(with = "u64"))]
     pub idle_timeout: std::time::Duration,
     /// How it was authenticated.
     pub auth_scheme: AuthScheme,

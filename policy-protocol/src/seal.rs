@@ -38,6 +38,7 @@ pub const MAX_SEALED_LENGTH: usize = 4096;
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, Encode, Decode,
 )]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 #[cbor(transparent)]
 pub struct KeyId(#[n(0)] pub u32);
@@ -52,6 +53,8 @@ pub enum TokenType {
     SessionSpec = 2,
     /// What a login page remembers until the form comes back.
     LoginState = 3,
+    /// A secret record in a policy server's store, under the master key.
+    Record = 4,
 }
 
 /// The token cannot be opened. Deliberately without detail.
@@ -86,7 +89,7 @@ impl SealingKey {
         self.id
     }
 
-    /// Seals `plaintext` as a token of `token_type` in `zone`.
+    /// Seals `plaintext` as a token of `token_type` in `zone`, as text.
     ///
     /// # Errors
     /// If there is no randomness to be had, or the text would exceed [`MAX_SEALED_LENGTH`].
@@ -96,6 +99,24 @@ impl SealingKey {
         zone: &str,
         plaintext: &[u8],
     ) -> Result<String, SealError> {
+        let text = URL_SAFE_NO_PAD.encode(self.seal_bytes(token_type, zone, plaintext)?);
+        if text.len() > MAX_SEALED_LENGTH {
+            Err(SealError(()))
+        } else {
+            Ok(text)
+        }
+    }
+
+    /// The same as bytes of any length, for what is kept and not carried around.
+    ///
+    /// # Errors
+    /// If there is no randomness to be had.
+    pub fn seal_bytes(
+        &self,
+        token_type: TokenType,
+        zone: &str,
+        plaintext: &[u8],
+    ) -> Result<Vec<u8>, SealError> {
         let mut token = Vec::with_capacity(HEAD_LENGTH + plaintext.len() + TAG_LENGTH);
         token.extend([VERSION, token_type as u8]);
         token.extend(self.id.0.to_be_bytes());
@@ -113,12 +134,7 @@ impl SealingKey {
             )
             .map_err(|_| SealError(()))?;
         token.extend(tag);
-        let text = URL_SAFE_NO_PAD.encode(&token);
-        if text.len() > MAX_SEALED_LENGTH {
-            Err(SealError(()))
-        } else {
-            Ok(text)
-        }
+        Ok(token)
     }
 }
 
@@ -138,12 +154,24 @@ pub fn open<'k>(
     if text.len() > MAX_SEALED_LENGTH {
         return Err(SealError(()));
     }
-    let mut token = URL_SAFE_NO_PAD.decode(text).map_err(|_| SealError(()))?;
-    if token.len() < HEAD_LENGTH + TAG_LENGTH || token[0] != VERSION || token[1] != token_type as u8
-    {
+    let token = URL_SAFE_NO_PAD.decode(text).map_err(|_| SealError(()))?;
+    open_bytes(token, token_type, zone, find_key)
+}
+
+/// The same for what [`SealingKey::seal_bytes`] made.
+///
+/// # Errors
+/// Always the same one, whatever is wrong.
+pub fn open_bytes<'k>(
+    mut token: Vec<u8>,
+    token_type: TokenType,
+    zone: &str,
+    find_key: impl FnOnce(KeyId) -> Option<&'k SealingKey>,
+) -> Result<Vec<u8>, SealError> {
+    if token.len() < HEAD_LENGTH + TAG_LENGTH {
         return Err(SealError(()));
     }
-    let key_id = KeyId(u32::from_be_bytes([token[2], token[3], token[4], token[5]]));
+    let key_id = key_id_of(&token, token_type).ok_or(SealError(()))?;
     let key = find_key(key_id).ok_or(SealError(()))?;
     let tag_start = token.len() - TAG_LENGTH;
     let tag = Tag::try_from(&token[tag_start..]).map_err(|_| SealError(()))?;
@@ -164,10 +192,14 @@ pub fn key_id(text: &[u8], token_type: TokenType) -> Option<KeyId> {
     }
     // The clear part ends where a group of four characters does.
     let clear = text.get(..CLEAR_LENGTH / 3 * 4)?;
-    let clear: [u8; CLEAR_LENGTH] = URL_SAFE_NO_PAD.decode(clear).ok()?.try_into().ok()?;
-    let [version, of_type, id @ ..] = clear;
-    let named = version == VERSION && of_type == token_type as u8;
-    named.then(|| KeyId(u32::from_be_bytes(id)))
+    key_id_of(&URL_SAFE_NO_PAD.decode(clear).ok()?, token_type)
+}
+
+/// The same for what [`SealingKey::seal_bytes`] made.
+pub fn key_id_of(token: &[u8], token_type: TokenType) -> Option<KeyId> {
+    let [version, of_type, id @ ..] = token.first_chunk::<CLEAR_LENGTH>()?;
+    let named = *version == VERSION && *of_type == token_type as u8;
+    named.then(|| KeyId(u32::from_be_bytes(*id)))
 }
 
 /// The clear part followed by the zone. The clear part has a fixed length, so no two pairs collide.
@@ -180,10 +212,11 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const TYPES: [TokenType; 3] = [
+    const TYPES: [TokenType; 4] = [
         TokenType::Session,
         TokenType::SessionSpec,
         TokenType::LoginState,
+        TokenType::Record,
     ];
 
     fn key(id: u32) -> SealingKey {
@@ -261,6 +294,19 @@ mod tests {
         for garbage in ["", "AQEAAAA", "!!!!!!!!", "LOGGEDOFF"] {
             assert_eq!(key_id(garbage.as_bytes(), TokenType::Session), None);
         }
+    }
+
+    #[test]
+    fn bytes_may_be_longer_than_a_cookie() {
+        let plain = vec![5; MAX_SEALED_LENGTH];
+        let key = key(1);
+        let sealed = key
+            .seal_bytes(TokenType::Record, "keys/keys", &plain)
+            .unwrap();
+        let find = |id| (id == key.id()).then_some(&key);
+        let opened = open_bytes(sealed.clone(), TokenType::Record, "keys/keys", find);
+        assert_eq!(opened, Ok(plain));
+        assert!(open_bytes(sealed, TokenType::Record, "agent/keys", find).is_err());
     }
 
     #[test]

@@ -6,6 +6,7 @@ use crate::{Secret, Timestamp};
 
 /// How the logins of a user stand.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct UserStatus {
     /// The user's universal id; nothing if no directory knows one of this name. What follows is counted
     /// for names that nobody has, too.
@@ -20,6 +21,7 @@ pub struct UserStatus {
 
 /// What a user has for a second factor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SecondFactorStatus {
     /// When it was enrolled.
     pub enrolled: Timestamp,
@@ -29,6 +31,7 @@ pub struct SecondFactorStatus {
 
 /// Gives a user a second factor.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct EnrolRequest {
     /// What authenticator apps show beside the user's name.
     pub issuer: String,
@@ -36,6 +39,7 @@ pub struct EnrolRequest {
 
 /// What the user's authenticator app needs to know. It is told once and never again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Enrolment {
     /// All of it as an address for a QR code: `otpauth://totp/…`.
     pub uri: Secret<String>,

@@ -148,3 +148,6 @@ impl Audit {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

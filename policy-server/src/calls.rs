@@ -8,6 +8,9 @@ mod login;
 mod logout;
 mod validate;
 
+use std::sync::Arc;
+
+use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
 use policy_client::{EventStream, PolicyCalls, PolicyError};
 use policy_protocol::message::{
@@ -16,6 +19,7 @@ use policy_protocol::message::{
 };
 use policy_protocol::{AgentKeySet, EventPosition};
 
+pub(crate) use self::check::NotAlive;
 use crate::server::{AgentHandle, failure};
 
 /// An agent speaks for itself only: whatever name stands in a request is replaced by its own.
@@ -29,7 +33,13 @@ impl PolicyCalls for AgentHandle {
 
     fn login(&self, mut request: LoginRequest) -> BoxFuture<'_, Result<LoginAnswer, PolicyError>> {
         self.agent.as_ref().clone_into(&mut request.resource.agent);
-        Box::pin(self.server.login(request))
+        Box::pin(async {
+            if self.server.store_health.is_lost() {
+                // Before anything is looked at, so that the agent may ask another policy server.
+                return Err(PolicyError::Unavailable);
+            }
+            self.server.login(request).await
+        })
     }
 
     fn validate(
@@ -53,7 +63,11 @@ impl PolicyCalls for AgentHandle {
     }
 
     fn agent_keys(&self) -> BoxFuture<'_, Result<AgentKeySet, PolicyError>> {
-        Box::pin(async { Ok(self.server.keys.agent_key_set()) })
+        Box::pin(async {
+            let keys = self.server.keys.latest().await.map_err(failure)?;
+            self.server.presence.fetched(&self.process, keys.held());
+            Ok(keys.agent_key_set())
+        })
     }
 
     fn events(
@@ -62,7 +76,28 @@ impl PolicyCalls for AgentHandle {
     ) -> BoxFuture<'_, Result<EventStream, PolicyError>> {
         Box::pin(async move {
             let end = self.server.store.feed_end().await.map_err(failure)?;
-            self.server.events.listen(position.as_ref(), end).await
+            // Before it can hear that it may believe its cache.
+            let now = self.server.now();
+            let stay = self.server.presence.join(&self.process, self.address, now);
+            let events = self.server.events.listen(position.as_ref(), end).await?;
+            // Nothing here keeps the policy server alive: when it goes, its streams end.
+            let proof = self.proof.clone().map(|proof| {
+                let Self { server, agent, .. } = self;
+                let (agents, clock) = (Arc::clone(&server.agents), Arc::clone(&server.clock));
+                (agents, Arc::clone(agent), proof, clock)
+            });
+            let refused = async move {
+                match proof {
+                    Some((agents, agent, proof, clock)) => {
+                        agents.refused(&agent, &proof, &*clock).await;
+                    }
+                    None => std::future::pending().await,
+                }
+            };
+            let events = events.take_until(Box::pin(refused)).inspect(move |_| {
+                let _stay = &stay;
+            });
+            Ok(Box::pin(events) as EventStream)
         })
     }
 }

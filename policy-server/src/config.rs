@@ -8,7 +8,10 @@ pub mod directories;
 pub mod duration;
 pub mod environment;
 pub mod file;
+pub mod keys;
+pub mod ldap;
 pub mod regulation;
+pub mod sessions;
 pub mod store;
 mod validate;
 
@@ -24,7 +27,9 @@ use crate::policy::PolicySet;
 
 use self::audit::AuditConfig;
 use self::directories::DirectoryConfig;
+use self::keys::MasterKeySource;
 use self::regulation::RegulationConfig;
+use self::sessions::SessionsConfig;
 use self::store::StoreConfig;
 
 /// Everything a policy server needs to run.
@@ -36,6 +41,8 @@ pub struct PolicyServerConfig {
     pub state_dir: PathBuf,
     /// Where keys, sessions, revocations and the feed are.
     pub store: StoreConfig,
+    /// What seals what is secret there.
+    pub master_key: MasterKeySource,
     /// Where the users are, in order. Never empty.
     pub directories: Vec<DirectoryConfig>,
     /// Agents that may ask over HTTPS.
@@ -52,17 +59,27 @@ pub struct PolicyServerConfig {
     pub agent_key_rollover: Duration,
     /// Who may do what; without it, nobody may do anything that is asked about.
     pub policies_file: Option<PathBuf>,
+    /// How many sessions a user may have, and what may be noted about them.
+    pub sessions: SessionsConfig,
     /// Where audit records go.
     pub audit: AuditConfig,
 }
 
-/// An agent that may ask over HTTPS.
+/// An agent that may ask over HTTPS. It has a secret, a certificate, or both, and then needs both.
 #[derive(Clone, Debug)]
 pub struct AgentCredentials {
     /// Its name.
     pub name: String,
     /// What it proves itself with.
-    pub secret: Secret<String>,
+    pub secret: Option<Secret<String>>,
+    /// SHA-256 of its certificates (DER); any of them will do.
+    pub certificate_fingerprints: Vec<[u8; 32]>,
+}
+
+/// Whether a name can be an agent's. It is the user of HTTP Basic, which a colon would end.
+pub(crate) fn is_agent_name(name: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_graphic() && byte != b':';
+    (1..=64).contains(&name.len()) && name.bytes().all(is_plain)
 }
 
 /// Where a policy server listens.
@@ -74,6 +91,19 @@ pub struct ListenConfig {
     pub cert_file: PathBuf,
     /// The private key (PEM).
     pub key_file: PathBuf,
+    /// Trust anchors (PEM) for the certificates of agents; nobody is asked for one if absent.
+    pub client_ca_file: Option<PathBuf>,
+    /// Connections at a time, at most [`Self::MOST_CONNECTIONS`].
+    pub max_connections: usize,
+}
+
+impl ListenConfig {
+    /// Connections at a time unless the configuration says otherwise: several hundred agents, within the
+    /// usual limit of open files.
+    pub const DEFAULT_CONNECTIONS: usize = 1024;
+    /// More agents than this are for more policy servers: each of them tells the others which agents it
+    /// has in one record of the store.
+    pub const MOST_CONNECTIONS: usize = 8192;
 }
 
 /// Caps on what realms ask for; they can only shorten timeouts.

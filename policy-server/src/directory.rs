@@ -6,6 +6,8 @@
 mod directories;
 pub mod file;
 mod file_format;
+#[cfg(feature = "ldap")]
+pub mod ldap;
 pub mod name;
 pub mod password;
 
@@ -41,6 +43,8 @@ pub enum Authentication {
     Locked(Arc<User>),
     /// There is no such user. For audit records only.
     UnknownUser,
+    /// There are several users of this name, so nobody has it. For audit records only.
+    Ambiguous,
 }
 
 /// What a directory says of a password that is right.

@@ -4,19 +4,21 @@
 //! nothing more doubt what they have cached.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use policy_client::{EventStream, PolicyError};
 use policy_protocol::event::HEARTBEAT_SECONDS;
 use policy_protocol::{Event, EventKind, EventPosition};
 use tokio::sync::{broadcast, watch};
-use tokio::time::{Interval, MissedTickBehavior};
+use tokio::time::{Instant, Interval, MissedTickBehavior};
 
 /// Events that an agent can still get after it was away.
 pub(crate) const KEPT: usize = 4096;
 /// Events that a slow agent may lag behind before its stream ends.
 const MAX_LAG: usize = 1024;
+/// The feed shows this often at least that it is alive; else agents must not hear that all is well.
+const SILENT: Duration = Duration::from_secs(3);
 /// What is in the feed when an agent comes must be known here within this time.
 const CATCH_UP: Duration = Duration::from_secs(1);
 
@@ -25,16 +27,38 @@ pub(crate) struct Events {
     kept: Mutex<Kept>,
     /// The number of the last event.
     heard: watch::Sender<u64>,
+    pulse: Pulse,
 }
 
 struct Kept {
     /// The store's identity.
     instance: String,
     events: VecDeque<Event>,
+    /// Who has heard everything up to this number can be told the rest.
+    oldest: u64,
     /// The number of the last event.
     sequence: u64,
     /// To whoever listens; absent while the feed is lost.
     sender: Option<broadcast::Sender<Event>>,
+}
+
+/// When the feed last showed that it is alive.
+#[derive(Clone)]
+struct Pulse(Arc<Mutex<Instant>>);
+
+impl Pulse {
+    fn beat(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    /// Whether that is so long ago that nobody may rely on it: this process was stopped, most likely.
+    fn is_gone(&self) -> bool {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .elapsed()
+            >= SILENT
+    }
 }
 
 impl Kept {
@@ -54,6 +78,7 @@ struct Listener {
     /// The last event it was told of.
     position: EventPosition,
     heartbeat: Interval,
+    pulse: Pulse,
 }
 
 impl Events {
@@ -63,10 +88,12 @@ impl Events {
             kept: Mutex::new(Kept {
                 instance: String::new(),
                 events: VecDeque::new(),
+                oldest: 0,
                 sequence: 0,
                 sender: None,
             }),
             heard: watch::Sender::new(0),
+            pulse: Pulse(Arc::new(Mutex::new(Instant::now()))),
         }
     }
 
@@ -76,10 +103,12 @@ impl Events {
 
     /// The feed of `instance` is followed from `sequence` on. What is kept stays if it leads there.
     pub(crate) fn follow(&self, instance: &str, sequence: u64) {
+        self.pulse.beat();
         let mut kept = self.kept();
         if kept.instance != instance || kept.sequence != sequence {
             kept.events.clear();
             instance.clone_into(&mut kept.instance);
+            kept.oldest = sequence;
             kept.sequence = sequence;
             // Who listens must come again, and hear that there is a gap.
             kept.sender = None;
@@ -95,10 +124,16 @@ impl Events {
         let mut kept = self.kept();
         for (sequence, kind) in entries {
             kept.sequence = sequence;
+            if kind == EventKind::AgentsChanged {
+                // For policy servers only.
+                continue;
+            }
             let position = kept.position(sequence);
             let event = Event { position, kind };
-            if kept.events.len() == KEPT {
-                kept.events.pop_front();
+            if kept.events.len() == KEPT
+                && let Some(dropped) = kept.events.pop_front()
+            {
+                kept.oldest = dropped.position.sequence;
             }
             kept.events.push_back(event.clone());
             // An error means that nobody listens. Under the lock, so that numbers arrive in order.
@@ -137,10 +172,9 @@ impl Events {
             .as_ref()
             .ok_or(PolicyError::Failure)?
             .subscribe();
-        let oldest = kept.sequence - kept.events.len() as u64;
         let known = position.filter(|position| {
             position.instance == kept.instance
-                && (oldest..=kept.sequence).contains(&position.sequence)
+                && (kept.oldest..=kept.sequence).contains(&position.sequence)
         });
         let from = known.map_or(kept.sequence, |position| position.sequence);
         let position = kept.position(from);
@@ -166,6 +200,7 @@ impl Events {
             pending,
             position,
             heartbeat,
+            pulse: self.pulse.clone(),
         };
         Ok(Box::pin(futures_util::stream::unfold(
             listener,
@@ -188,9 +223,10 @@ impl Listener {
             biased;
             // Lagged, or the feed is lost: either way the agent has to ask again.
             received = self.receiver.recv() => received.ok(),
-            _ = self.heartbeat.tick() => {
-                Some(Event { position: self.position.clone(), kind: EventKind::Heartbeat })
-            }
+            // A flag that says so comes too late when this process was stopped and goes on.
+            _ = self.heartbeat.tick() => (!self.pulse.is_gone()).then(|| {
+                Event { position: self.position.clone(), kind: EventKind::Heartbeat }
+            }),
         }
     }
 }

@@ -57,13 +57,18 @@ pub(crate) async fn run(
             return;
         };
         let taken = match part.unwrap_or(Err(StoreError::TimedOut)) {
-            Ok(part) => take(&server, place, part).await,
-            Err(StoreError::Replaced) => rejoin(&server).await,
+            Ok(part) if server.keys.are_of_this_store() => take(&server, place, part).await,
+            // Or it was joined without its keys.
+            Ok(_) | Err(StoreError::Replaced) => rejoin(&server).await,
             Err(error) => Err(error.into()),
         };
         match taken {
-            Ok(next) => place = next,
+            Ok(next) => {
+                server.store_health.alive();
+                place = next;
+            }
             Err(error) => {
+                server.store_health.lost();
                 server.events.lost();
                 tracing::warn!(%error, "the feed of the store is lost: agents doubt their caches");
                 drop(server);
@@ -78,16 +83,20 @@ async fn take(server: &PolicyServer, after: u64, part: FeedPart) -> Result<u64, 
     let instance = server.store.identity();
     match part {
         FeedPart::Gap { end } => {
-            // What was missed may have been a rollover.
+            // What was missed may have been anything.
             server.keys.reload().await?;
+            server.agents.reload().await?;
             server.events.follow(&instance, end);
             Ok(end)
         }
         FeedPart::Entries(entries) => {
             // Before the agents are told: they ask for what they are told of.
-            let rolled = |(_, event): &(u64, EventKind)| matches!(event, EventKind::KeysRolled);
-            if entries.iter().any(rolled) {
+            let tell = |kind: EventKind| entries.iter().any(|(_, event)| *event == kind);
+            if tell(EventKind::KeysRolled) {
                 server.keys.reload().await?;
+            }
+            if tell(EventKind::AgentsChanged) {
+                server.agents.reload().await?;
             }
             let next = entries.last().map_or(after, |(sequence, _)| *sequence);
             server.events.follow(&instance, after);
@@ -100,11 +109,12 @@ async fn take(server: &PolicyServer, after: u64, part: FeedPart) -> Result<u64, 
 /// The store is another one: whatever was sealed, listed or announced before counts no more.
 async fn rejoin(server: &PolicyServer) -> Result<u64, FeedError> {
     server.events.lost();
-    let instance = server.store.rejoin().await?;
+    let instance = server.keys.rejoin().await?;
     tracing::error!(
         instance,
         "the store was replaced: nobody's session lives on"
     );
-    server.keys.replace(server.now()).await?;
+    server.presence.forget_keys();
+    server.agents.reload().await?;
     catch_up(server).await
 }

@@ -5,7 +5,6 @@
 //! [`Totp`] is the one there is.
 
 mod recovery;
-mod sealing;
 mod totp;
 
 use futures_util::future::BoxFuture;
@@ -13,8 +12,6 @@ use policy_protocol::{Identity, Secret};
 
 use crate::store::StoreError;
 
-pub(crate) use self::sealing::Sealing;
-pub(crate) use self::sealing::StoreSealing;
 pub(crate) use self::totp::{EnrolError, Totp};
 
 /// What became of a proof.

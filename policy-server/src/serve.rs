@@ -1,29 +1,26 @@
 //! Serves the router over HTTPS: TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1 by ALPN.
 
 mod connection;
+mod tls;
 
-use std::fmt::Display;
 use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use rustls::ServerConfig;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_rustls::TlsAcceptor;
 
+use self::tls::Tls;
+use crate::agents::Hash;
 use crate::config::ListenConfig;
+use crate::http::credentials::Peer;
 use crate::http::router;
 use crate::server::PolicyServer;
 
-/// Connections at a time. Every worker of every agent holds one or a few.
-const MAX_CONNECTIONS: usize = 1024;
 /// How long a TLS handshake may take.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -75,7 +72,7 @@ pub async fn serve(
     server: Arc<PolicyServer>,
     listen: ListenConfig,
 ) -> Result<RunningPolicyServer, ServeError> {
-    let acceptor = TlsAcceptor::from(Arc::new(tls(&listen)?));
+    let tls = Tls::watch(&listen)?;
     let failed = |error| ServeError::Listen {
         address: listen.address,
         error,
@@ -84,7 +81,13 @@ pub async fn serve(
     let address = listener.local_addr().map_err(failed)?;
     let (stopping, stop) = watch::channel(false);
     let router = router(&server, Some(stop.clone()));
-    let accepting = tokio::spawn(accept(listener, acceptor, router, stop));
+    let accepting = tokio::spawn(accept(
+        listener,
+        listen.max_connections,
+        tls,
+        router,
+        stop,
+    ));
     Ok(RunningPolicyServer {
         address,
         stopping,
@@ -94,11 +97,12 @@ pub async fn serve(
 
 async fn accept(
     listener: TcpListener,
-    acceptor: TlsAcceptor,
+    max_connections: usize,
+    tls: Arc<Tls>,
     router: Router,
     mut stop: watch::Receiver<bool>,
 ) {
-    let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let permits = Arc::new(Semaphore::new(max_connections));
     let mut connections = JoinSet::new();
     loop {
         // A connection that cannot be served waits in the kernel's queue, which is bounded too.
@@ -110,8 +114,8 @@ async fn accept(
             accepted = listener.accept() => accepted,
         };
         while connections.try_join_next().is_some() {}
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        let (stream, address) = match accepted {
+            Ok(accepted) => accepted,
             Err(error) => {
                 // Out of file descriptors, most likely: trying again at once would only burn time.
                 tracing::warn!(%error, "cannot accept a connection");
@@ -119,7 +123,8 @@ async fn accept(
                 continue;
             }
         };
-        let connection = connection(stream, acceptor.clone(), router.clone(), stop.clone());
+        let (router, stop) = (router.clone(), stop.clone());
+        let connection = connection(stream, address, tls.acceptor(), router, stop);
         connections.spawn(async move {
             let _permit = permit;
             if let Err(error) = connection.await {
@@ -133,36 +138,19 @@ async fn accept(
 
 async fn connection(
     stream: TcpStream,
+    address: SocketAddr,
     acceptor: TlsAcceptor,
     router: Router,
     stop: watch::Receiver<bool>,
 ) -> Result<(), connection::ConnectionError> {
     stream.set_nodelay(true)?;
     let stream = tokio::time::timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream)).await??;
-    let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-    connection::serve(stream, is_http2, router, stop).await
-}
-
-fn tls(listen: &ListenConfig) -> Result<ServerConfig, ServeError> {
-    let chain = CertificateDer::pem_file_iter(&listen.cert_file)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|error| unusable(&listen.cert_file, &error))?;
-    let key = PrivateKeyDer::from_pem_file(&listen.key_file)
-        .map_err(|error| unusable(&listen.key_file, &error))?;
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let mut config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| unusable(&listen.cert_file, &error))?
-        .with_no_client_auth()
-        .with_single_cert(chain, key)
-        .map_err(|error| unusable(&listen.cert_file, &error))?;
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(config)
-}
-
-fn unusable(file: &Path, problem: &dyn Display) -> ServeError {
-    ServeError::Certificate {
-        file: file.display().to_string(),
-        problem: problem.to_string(),
-    }
+    let session = stream.get_ref().1;
+    let is_http2 = session.alpn_protocol() == Some(b"h2");
+    let leaf = session.peer_certificates().and_then(<[_]>::first);
+    let peer = Peer {
+        address,
+        certificate: leaf.map(|certificate| Hash::of(certificate)),
+    };
+    connection::serve(stream, peer, is_http2, router, stop).await
 }

@@ -1,29 +1,34 @@
 //! The policy server: its parts put together, and what runs in the background.
 
-use std::collections::HashMap;
 use std::fmt::Display;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use policy_client::PolicyError;
-use policy_protocol::{Clock, EventKind, Timestamp};
+use policy_protocol::{Clock, EventKind, SessionId, Timestamp};
 use tokio::sync::watch;
 
+use crate::agents::{Agents, Hash, Proof};
 use crate::answer_time::AnswerTime;
 use crate::audit::Audit;
+use crate::config::keys::{MasterKeySource, MasterKeys};
+use crate::config::sessions::SessionsConfig;
 use crate::config::store::StoreConfig;
 use crate::config::{Limits, PolicyServerConfig, Problems};
 use crate::directory::Directories;
 use crate::events::Events;
 use crate::feed::{self, FeedError};
-use crate::http::credentials::SecretHash;
-use crate::keys::Keys;
+use crate::keys::{self, KeyError, Keys};
+use crate::master_key::{self, MasterKey, MasterKeyError};
 use crate::policy::store::PolicyStore;
+use crate::presence::{self, Presence, Process};
 use crate::regulation::Regulation;
-use crate::second_factor::{StoreSealing, Totp};
+use crate::second_factor::Totp;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Store, StoreError};
+use crate::store_health::StoreHealth;
 use crate::uses::{self, Uses};
 
 /// How often keys, users and what has reached its end are looked after.
@@ -36,20 +41,27 @@ pub struct PolicyServer {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) directories: Directories,
     pub(crate) store: Arc<dyn Store>,
+    /// What following its feed tells of it.
+    pub(crate) store_health: StoreHealth,
+    /// Seals what is secret in the store.
+    pub(crate) master_key: Arc<MasterKey>,
     /// Uses of sessions that the store will be told of.
     pub(crate) uses: Uses,
     pub(crate) keys: Keys,
     pub(crate) events: Events,
     pub(crate) audit: Audit,
     pub(crate) limits: Limits,
+    pub(crate) sessions: SessionsConfig,
     pub(crate) regulation: Regulation,
     pub(crate) second_factors: Totp,
     pub(crate) answer_time: AnswerTime,
     pub(crate) policies: PolicyStore,
-    /// Agents that may ask over HTTPS, by name.
-    pub(crate) agents: HashMap<String, SecretHash>,
-    pub(crate) admin: Option<SecretHash>,
-    rollover: Duration,
+    /// Agents that may ask over HTTPS.
+    pub(crate) agents: Arc<Agents>,
+    /// Agents that listen here.
+    pub(crate) presence: Arc<Presence>,
+    pub(crate) admin: Option<Hash>,
+    pub(crate) rollover: Duration,
     /// Whether users or policies have changed and the agents have not been told.
     flush_due: AtomicBool,
     /// Ends what runs in the background.
@@ -74,6 +86,9 @@ pub enum OpenError {
         /// What is wrong.
         problem: String,
     },
+    /// There is no master key, or it is not the one that the keys in the store are sealed with.
+    #[error("{0}")]
+    MasterKey(String),
     /// Audit records cannot be written.
     #[error("audit: {0}")]
     Audit(std::io::Error),
@@ -87,6 +102,12 @@ pub enum OpenError {
 pub struct AgentHandle {
     pub(crate) server: Arc<PolicyServer>,
     pub(crate) agent: Arc<str>,
+    /// The agent's name and which process of that name.
+    pub(crate) process: Process,
+    /// Where it is, if it is not in this process.
+    pub(crate) address: Option<SocketAddr>,
+    /// How it proved who it is, if it had to.
+    pub(crate) proof: Option<Proof>,
 }
 
 impl PolicyServer {
@@ -99,41 +120,73 @@ impl PolicyServer {
         config: PolicyServerConfig,
         clock: Arc<dyn Clock>,
     ) -> Result<Arc<Self>, OpenError> {
-        let path = config.state_dir.display().to_string();
-        let state = |error: &dyn Display| OpenError::State {
-            path: path.clone(),
-            problem: error.to_string(),
-        };
+        let store = open_store(&config)
+            .await
+            .map_err(|error| unusable(&config, &error))?;
+        Self::open_with(config, store, clock).await
+    }
+
+    /// The same with a store that is open already, such as one that several policy servers of one process
+    /// share.
+    ///
+    /// # Errors
+    /// If anything of that cannot be done; nothing runs then.
+    pub async fn open_with(
+        config: PolicyServerConfig,
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Arc<Self>, OpenError> {
+        let state = |error: &dyn Display| unusable(&config, error);
         let directories = Directories::open(&config.directories).map_err(OpenError::Users)?;
         let audit =
             Audit::open(config.audit.clone(), config.name.clone()).map_err(OpenError::Audit)?;
         let policies = PolicyStore::open(config.policies_file.as_deref(), config.directory_names())
             .map_err(OpenError::Policies)?;
-        let store = open_store(&config).await.map_err(|error| state(&error))?;
-        let max_timeout = config.limits.max_timeout;
-        let keys = Keys::open(Arc::clone(&store), max_timeout, clock.now())
+        let master_key = Arc::new(open_master_key(&config, &*store).await?);
+        let keys = Keys::open(
+            Arc::clone(&store),
+            Arc::clone(&master_key),
+            config.limits.max_timeout,
+            Arc::clone(&clock),
+        )
+        .await
+        .map_err(|error| match error {
+            KeyError::Sealed(_) => OpenError::MasterKey(error.to_string()),
+            other => state(&other),
+        })?;
+        let agents = Agents::open(&config.agents, Arc::clone(&store), Arc::clone(&master_key))
             .await
             .map_err(|error| state(&error))?;
-        let agents = config.agents.iter();
+        let address = config.listen.as_ref().map(|listen| listen.address);
+        let presence =
+            Arc::new(Presence::new(&config.name, address).map_err(|error| state(&error))?);
         let regulation = Regulation::new(Arc::clone(&store), Arc::clone(&clock), config.regulation);
-        let sealing = Arc::new(StoreSealing::new(&store.identity()));
-        let second_factors = Totp::new(Arc::clone(&store), Arc::clone(&clock), sealing);
+        let second_factors = Totp::new(
+            Arc::clone(&store),
+            Arc::clone(&clock),
+            Arc::clone(&master_key),
+        );
         let server = Arc::new(Self {
             clock,
             directories,
             store: Arc::clone(&store),
+            store_health: StoreHealth::default(),
+            master_key,
             uses: Uses::default(),
             keys,
             events: Events::new(),
             audit,
             limits: config.limits,
+            sessions: config.sessions,
             regulation,
             second_factors,
             answer_time: AnswerTime::new(),
-            agents: agents
-                .map(|agent| (agent.name.clone(), SecretHash::of(&agent.secret)))
-                .collect(),
-            admin: config.admin_secret.as_ref().map(SecretHash::of),
+            agents: Arc::new(agents),
+            presence: Arc::clone(&presence),
+            admin: config
+                .admin_secret
+                .as_ref()
+                .map(|secret| Hash::of(secret.expose().as_bytes())),
             rollover: config.agent_key_rollover,
             policies,
             // Users and policies may have changed while nobody looked.
@@ -147,6 +200,7 @@ impl PolicyServer {
         let place = feed::catch_up(&server)
             .await
             .map_err(|error: FeedError| OpenError::Feed(error.to_string()))?;
+        server.store_health.alive();
         let weak = Arc::downgrade(&server);
         tokio::spawn(feed::run(
             Weak::clone(&weak),
@@ -154,6 +208,7 @@ impl PolicyServer {
             place,
             server.stopped.subscribe(),
         ));
+        tokio::spawn(presence::run(Weak::clone(&weak), presence));
         tokio::spawn(every(MAINTENANCE, Weak::clone(&weak), async |server| {
             // Its failures are logged where they happen, and the next round tries again.
             _ = server.maintain().await;
@@ -166,21 +221,15 @@ impl PolicyServer {
 
     /// The policy server as the agent `name` sees it, without a network between.
     pub fn as_agent(self: &Arc<Self>, name: &str) -> AgentHandle {
+        // Without randomness it is the only one of its name.
+        let instance = SessionId::random().map_or_else(|_| name.to_owned(), |id| id.to_string());
         AgentHandle {
             server: Arc::clone(self),
             agent: name.into(),
+            process: (name.into(), instance.into()),
+            address: None,
+            proof: None,
         }
-    }
-
-    /// Makes the next agent key current, and a new one next; the old one opens cookies for as long as
-    /// any may live. The session ticket key rolls over with it. Agents are told.
-    ///
-    /// # Errors
-    /// If the new keys cannot be kept; the old ones are then still in force.
-    pub async fn roll_agent_keys(&self) -> Result<(), PolicyError> {
-        self.keys.roll(self.now()).await.map_err(failure)?;
-        tracing::info!("keys rolled over");
-        Ok(())
     }
 
     /// One round of what the background does: rolls keys over when it is time, drops what has reached
@@ -195,7 +244,7 @@ impl PolicyServer {
             self.refresh_users().await,
             self.refresh_policies(),
             self.flush_caches_when_due().await,
-            self.roll_keys_when_due().await,
+            self.look_after_keys().await,
             self.store.remove_expired(self.now()).await.map_err(failure),
         ];
         parts.into_iter().collect()
@@ -227,14 +276,6 @@ impl PolicyServer {
             told.map_err(failure)?;
             self.flush_due.store(false, Ordering::Relaxed);
         }
-        Ok(())
-    }
-
-    async fn roll_keys_when_due(&self) -> Result<(), PolicyError> {
-        if self.now().since(self.keys.rolled_at()) >= self.rollover {
-            self.roll_agent_keys().await?;
-        }
-        self.keys.drop_old(self.now()).await.map_err(failure)?;
         Ok(())
     }
 
@@ -273,8 +314,42 @@ async fn open_store(config: &PolicyServerConfig) -> Result<Arc<dyn Store>, Store
     }
 }
 
-/// Does something for a policy server every so often, until nobody uses it any more.
+fn unusable(config: &PolicyServerConfig, problem: &dyn Display) -> OpenError {
+    OpenError::State {
+        path: config.state_dir.display().to_string(),
+        problem: problem.to_string(),
+    }
+}
+
+/// The master key that is given, or that of the state folder. It is only made for a store without keys.
+async fn open_master_key(
+    config: &PolicyServerConfig,
+    store: &dyn Store,
+) -> Result<MasterKey, OpenError> {
+    let previous = match &config.master_key {
+        MasterKeySource::Given(keys) => return Ok(MasterKey::new(keys)),
+        MasterKeySource::StateDir { previous } => previous.clone(),
+    };
+    let has_keys = keys::exist(store)
+        .await
+        .map_err(|error| unusable(config, &error))?;
+    let state_dir = config.state_dir.clone();
+    let opened =
+        tokio::task::spawn_blocking(move || master_key::of_state_dir(&state_dir, !has_keys));
+    let opened = opened.await.map_err(|error| unusable(config, &error))?;
+    let current =
+        opened.map_err(|error: MasterKeyError| OpenError::MasterKey(error.to_string()))?;
+    Ok(MasterKey::new(&MasterKeys { current, previous }))
+}
+
+/// Does something for a policy server every so often, until nobody uses it any more. Policy servers that
+/// start together do not do it together.
 async fn every(period: Duration, server: Weak<PolicyServer>, what: impl AsyncFn(&PolicyServer)) {
+    let mut random = [0; 2];
+    // Without randomness they do.
+    _ = getrandom::fill(&mut random);
+    let part = f64::from(u16::from_be_bytes(random)) / f64::from(u16::MAX);
+    tokio::time::sleep(period.mul_f64(part)).await;
     loop {
         tokio::time::sleep(period).await;
         let Some(server) = server.upgrade() else {

@@ -1,70 +1,48 @@
-//! Session ticket keys: what seals session specs. They never leave the policy server.
+//! Session ticket keys: what seals session specs. They never leave the policy servers.
 
-use policy_protocol::{AgentKey, KeyId, SealingKey, Timestamp};
-use serde::{Deserialize, Serialize};
+use policy_protocol::message::SessionTicket;
+use policy_protocol::{KeyId, SealingKey, TokenType, seal};
 
-/// Session ticket keys at rest.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct TicketKeyState {
-    /// Seals specs.
-    pub(crate) current: AgentKey,
-    /// Open specs that were sealed before a rollover, newest first.
-    pub(crate) previous: Vec<RetiredKey>,
-}
-
-/// A key that only opens, and until when.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct RetiredKey {
-    /// The key.
-    pub(crate) key: AgentKey,
-    /// When nothing sealed with it can be alive any more.
-    pub(crate) drop_at: Timestamp,
-}
-
-impl TicketKeyState {
-    pub(crate) fn random() -> Result<Self, getrandom::Error> {
-        Ok(Self {
-            current: AgentKey::random(KeyId(1))?,
-            previous: Vec::new(),
-        })
-    }
-
-    /// A new current key; the old one opens until `drop_at`.
-    pub(crate) fn roll(&mut self, drop_at: Timestamp) -> Result<(), getrandom::Error> {
-        let new = AgentKey::random(KeyId(self.current.id.0.wrapping_add(1)))?;
-        let key = std::mem::replace(&mut self.current, new);
-        self.previous.insert(0, RetiredKey { key, drop_at });
-        Ok(())
-    }
-}
+use crate::rolling_keys::RollingKeys;
 
 /// Session ticket keys, ready for use.
 #[derive(Clone, Debug)]
 pub(crate) struct TicketKeys {
-    current: SealingKey,
-    previous: Vec<SealingKey>,
+    /// Current first: almost every spec is sealed with it.
+    keys: Vec<SealingKey>,
+    /// The store that they are from.
+    store: String,
 }
 
 impl TicketKeys {
-    pub(crate) fn new(state: &TicketKeyState) -> Self {
-        let prepare = |key: &AgentKey| SealingKey::new(key.id, key.key.expose());
+    pub(crate) fn new(keys: &RollingKeys, store: String) -> Self {
+        let prepare = |key: &policy_protocol::AgentKey| SealingKey::new(key.id, key.key.expose());
         Self {
-            current: prepare(&state.current),
-            previous: state
-                .previous
-                .iter()
-                .map(|retired| prepare(&retired.key))
-                .collect(),
+            keys: keys.iter().map(prepare).collect(),
+            store,
         }
     }
 
-    pub(crate) const fn current(&self) -> &SealingKey {
-        &self.current
+    pub(crate) fn current(&self) -> &SealingKey {
+        &self.keys[0]
     }
 
     pub(crate) fn find(&self, id: KeyId) -> Option<&SealingKey> {
-        std::iter::once(&self.current)
-            .chain(&self.previous)
-            .find(|key| key.id() == id)
+        self.keys.iter().find(|key| key.id() == id)
+    }
+
+    /// The identity of the store that they are from. Nothing that another store says is about sessions
+    /// that these keys open.
+    pub(crate) fn store(&self) -> &str {
+        &self.store
+    }
+
+    /// Whether the key that a ticket's spec names is missing. What names no key is not worth looking for.
+    pub(crate) fn lack_key_of(&self, ticket: &SessionTicket) -> bool {
+        seal::key_id(
+            ticket.session_spec.as_str().as_bytes(),
+            TokenType::SessionSpec,
+        )
+        .is_some_and(|id| self.find(id).is_none())
     }
 }

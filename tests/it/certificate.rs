@@ -97,6 +97,62 @@ async fn where_a_certificate_is_required_nobody_gets_in_without() {
     assert_eq!(gateway.origin.requests().len(), 1);
 }
 
+/// What becomes of a request with this certificate.
+async fn ask(gateway: &Gateway, leaf: &Leaf) -> Option<u16> {
+    let config = Arc::new(gateway.pki.client_config(&["http/1.1"], Some(leaf)));
+    let mut raw = RawClient::try_connect(gateway.address(), HOST, &config)
+        .await
+        .ok()?;
+    // In TLS 1.3 the client learns of the refusal with its first read.
+    raw.send(get("/certified/", &[])).await;
+    raw.response().await.map(|response| response.status)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revoked_certificate_fails_the_handshake_from_when_it_is_listed() {
+    let gateway = Gateway::setup().with(CONFIG).start().await;
+    let [alice, other] = [(); 2].map(|()| gateway.pki.client("alice"));
+    let listed = CONFIG.replace("client_ca_file", "crl_files = [\"ca.crl\"]\nclient_ca_file");
+    for (revoked, until, [alices, others]) in [
+        (&[&other][..], 2999, [Some(200), None]),
+        (&[&alice], 2999, [None, Some(200)]),
+        // A list that is too old says nothing of anybody.
+        (&[], 2021, [None, None]),
+        (&[], 2999, [Some(200), Some(200)]),
+    ] {
+        let list = gateway.pki.revocation_list(revoked, until);
+        std::fs::write(gateway.folder.path().join("ca.crl"), list).unwrap();
+        gateway.reload(&listed).await.unwrap();
+        assert_eq!(ask(&gateway, &alice).await, alices, "{until}");
+        assert_eq!(ask(&gateway, &other).await, others, "{until}");
+    }
+    assert_eq!(
+        client(&gateway, Protocol::Http2, None)
+            .get("/open/")
+            .await
+            .status,
+        200
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_that_no_list_speaks_of_is_refused_unless_allowed() {
+    let gateway = Gateway::setup().with(CONFIG).start().await;
+    let alice = gateway.pki.client("alice");
+    // The list of another authority.
+    let list = Pki::new("Other CA").revocation_list(&[], 2999);
+    std::fs::write(gateway.folder.path().join("other.crl"), list).unwrap();
+    for (allow, status) in [(false, None), (true, Some(200))] {
+        let keys =
+            format!("crl_files = [\"other.crl\"]\ncrl_allow_unknown = {allow}\nclient_ca_file");
+        gateway
+            .reload(&CONFIG.replace("client_ca_file", &keys))
+            .await
+            .unwrap();
+        assert_eq!(ask(&gateway, &alice).await, status, "{allow}");
+    }
+}
+
 /// Identity headers that an application might take for a certificate's are ours to set.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_certificate_cannot_be_claimed_in_a_header() {

@@ -14,12 +14,7 @@ async fn a_rollover_logs_nobody_out() {
         let (_, old) = logged_in(&gateway, "alice", Protocol::Http1).await;
         for _ in 0..3 {
             let before = gateway.policy.count(Call::AgentKeys);
-            gateway
-                .policy_server
-                .server()
-                .roll_agent_keys()
-                .await
-                .unwrap();
+            gateway.policy_server.roll_keys().await;
             eventually("both agents fetch the keys", async || {
                 (gateway.policy.count(Call::AgentKeys) >= before + 2).then_some(())
             })
@@ -51,8 +46,7 @@ async fn a_cookie_of_an_unknown_key_makes_an_agent_ask_for_the_keys() {
     logged_in(&gateway, "bob", Protocol::Http1).await;
     gateway.policy.hide_rollovers();
     for _ in 0..2 {
-        let server = gateway.policy_server.server();
-        server.roll_agent_keys().await.unwrap();
+        gateway.policy_server.force_roll_keys().await;
     }
     let fresh = gateway.beside("").await;
     let (_, cookie) = logged_in(&fresh, "alice", Protocol::Http1).await;

@@ -7,8 +7,9 @@ use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
-    KeyPair, KeyUsagePurpose, PublicKeyData,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DnType,
+    ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose, PublicKeyData,
+    RevokedCertParams, SerialNumber, date_time_ymd,
 };
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -29,6 +30,7 @@ pub struct Leaf {
     pub key_pem: String,
     /// SHA-256 of the public key (SubjectPublicKeyInfo, DER), base64: how a browser is told to trust it.
     pub key_digest: String,
+    serial_number: SerialNumber,
 }
 
 impl Default for Pki {
@@ -74,8 +76,32 @@ impl Pki {
         self.sign(params)
     }
 
+    /// The authority's list of revoked certificates (PEM), which is good until the first of January of a
+    /// year.
+    pub fn revocation_list(&self, revoked: &[&Leaf], next_update: i32) -> String {
+        let revoked_certs = revoked.iter().map(|leaf| RevokedCertParams {
+            serial_number: leaf.serial_number.clone(),
+            revocation_time: date_time_ymd(2020, 1, 1),
+            reason_code: None,
+            invalidity_date: None,
+        });
+        let list = CertificateRevocationListParams {
+            this_update: date_time_ymd(2020, 1, 1),
+            next_update: date_time_ymd(next_update, 1, 1),
+            crl_number: SerialNumber::from(1),
+            issuing_distribution_point: None,
+            revoked_certs: revoked_certs.collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        list.signed_by(&self.authority).unwrap().pem().unwrap()
+    }
+
     fn sign(&self, mut params: CertificateParams) -> Leaf {
         params.use_authority_key_identifier_extension = true;
+        let mut number = [0; 8];
+        aws_lc_rs::rand::fill(&mut number).unwrap();
+        let serial_number = SerialNumber::from(u64::from_be_bytes(number) >> 1);
+        params.serial_number = Some(serial_number.clone());
         let key = KeyPair::generate().unwrap();
         let cert = params.signed_by(&key, &self.authority).unwrap();
         let public_key = key.subject_public_key_info();
@@ -83,6 +109,7 @@ impl Pki {
             cert_pem: cert.pem(),
             key_pem: key.serialize_pem(),
             key_digest: STANDARD.encode(digest(&SHA256, &public_key)),
+            serial_number,
         }
     }
 

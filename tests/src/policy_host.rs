@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use policy_client::native::{NativeClient, NativeSettings};
 use policy_client::{PolicyCalls, ServerList};
+use policy_protocol::administration::{RollAnswer, RollRequest, RollWhich};
 use policy_protocol::{ManualClock, Secret};
 use policy_server::{
     PasswordCost, PolicyServer, PolicyServerConfig, RunningPolicyServer, hash_password_at,
@@ -199,6 +200,38 @@ impl PolicyHost {
     /// Writes another policies file, which the next maintenance finds.
     pub fn write_policies(&self, toml: &str) {
         std::fs::write(self.folder.join("policies.toml"), toml).unwrap();
+    }
+
+    /// Rolls keys over by command, as soon as every agent has the next key.
+    ///
+    /// # Panics
+    /// If it is stopped, or some agent does not fetch keys.
+    pub async fn roll_keys(&self) {
+        let request = RollRequest {
+            which: RollWhich::Rolling,
+            next_key: None,
+            force: false,
+        };
+        let server = self.server();
+        crate::eventually("every agent has the next key", async || {
+            let answer = server.roll_keys(&request).await.expect("a rollover");
+            matches!(answer, RollAnswer::Yes { .. }).then_some(())
+        })
+        .await;
+    }
+
+    /// Rolls keys over, whoever does not have the next key.
+    ///
+    /// # Panics
+    /// If it is stopped.
+    pub async fn force_roll_keys(&self) {
+        let request = RollRequest {
+            which: RollWhich::Rolling,
+            next_key: None,
+            force: true,
+        };
+        let answer = self.server().roll_keys(&request).await.expect("a rollover");
+        assert!(matches!(answer, RollAnswer::Yes { .. }), "{answer:?}");
     }
 
     /// How an agent's configuration names it.

@@ -64,7 +64,8 @@ pub async fn submit(
         ));
     }
     let fields = Fields::read(visit.headers, body).await?;
-    let keys = sessions.keys.load()?;
+    // Before the login: a session without a cookie would be of no use to anybody.
+    let keys = sessions.sealing_keys().await?;
     let nonce = browser_nonce(visit.headers, &visit.site.cookies);
     let state = LoginState::open(
         &fields.state,

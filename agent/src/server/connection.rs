@@ -21,6 +21,7 @@ use super::activity::{Activity, Stopped};
 use super::guard::Guard;
 use super::listener::{Accepting, WRITE_STALL};
 use super::stack::{Connection, stack};
+use super::tls::revocation;
 use super::worker::Context;
 use super::{client_certificate, proxy_protocol};
 use crate::config::Limits;
@@ -67,7 +68,13 @@ pub(super) async fn serve(
         Err(error) => {
             let counters = &worker.shared.counters;
             counters.handshakes_failed.fetch_add(1, Ordering::Relaxed);
-            tracing::debug!(client = %peer.ip(), %error, "handshake failed");
+            match revocation::reason(&error) {
+                Some(reason) => {
+                    let name = reason.name();
+                    tracing::warn!(client = %peer.ip(), %reason, name, %error, "certificate refused");
+                }
+                None => tracing::debug!(client = %peer.ip(), %error, "handshake failed"),
+            }
             return;
         }
     };

@@ -1,5 +1,7 @@
 //! TLS on a listener, the only place that knows rustls's server configuration.
 
+pub(super) mod revocation;
+
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
@@ -83,7 +85,15 @@ fn with_client_certificates(
     let file = settings.client_ca_file.clone().unwrap_or_default();
     let roots = trust_anchors(&file).map_err(|reason| TlsError::File { file, reason })?;
     let provider = Arc::clone(builder.crypto_provider());
-    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+    let mut verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+    if !settings.crl_files.is_empty() {
+        verifier = verifier
+            .with_crls(revocation::lists(&settings.crl_files)?)
+            .enforce_revocation_expiration();
+        if settings.crl_allow_unknown {
+            verifier = verifier.allow_unknown_revocation_status();
+        }
+    }
     let verifier = if settings.client_certificate_required {
         verifier
     } else {

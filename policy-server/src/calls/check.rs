@@ -11,21 +11,23 @@ use crate::config::Limits;
 use crate::directory::User;
 use crate::server::{CLOCK_SKEW, PolicyServer, failure};
 use crate::spec::Spec;
+use crate::store::StoreError;
+use crate::ticket_keys::TicketKeys;
 
 /// A session that is alive.
-pub(super) struct Alive {
+pub(crate) struct Alive {
     /// Its state, with the timeouts that it got at login.
-    pub(super) spec: Spec,
+    pub(crate) spec: Spec,
     /// Its user, as the directory knows them now.
-    pub(super) user: Arc<User>,
+    pub(crate) user: Arc<User>,
     /// When it was last used, by all that is known.
-    pub(super) last_access: Timestamp,
+    pub(crate) last_access: Timestamp,
     /// When the store last recorded a use, if the session is in the store.
-    pub(super) stored_access: Option<Timestamp>,
+    pub(crate) stored_access: Option<Timestamp>,
 }
 
 /// Why a session is not known to be alive.
-pub(super) enum NotAlive {
+pub(crate) enum NotAlive {
     /// It is dead, or none of ours.
     No {
         /// Why.
@@ -46,14 +48,15 @@ impl From<PolicyError> for NotAlive {
 impl PolicyServer {
     /// Checks a session that was last used at `last_access` and is now used from `client_address`
     /// (`None` if the agent does not bind sessions to addresses).
-    pub(super) async fn check(
+    pub(crate) async fn check(
         &self,
         ticket: &SessionTicket,
         client_address: Option<IpAddr>,
         last_access: Timestamp,
     ) -> Result<Alive, NotAlive> {
-        let spec = Spec::open(ticket, &self.keys.ticket_keys())
-            .map_err(|reason| NotAlive::No { reason, user: None })?;
+        let keys = self.ticket_keys_for(std::slice::from_ref(ticket)).await?;
+        let spec =
+            Spec::open(ticket, &keys).map_err(|reason| NotAlive::No { reason, user: None })?;
         let no = |reason| NotAlive::No {
             reason,
             user: Some(spec.universal_id.clone()),
@@ -68,8 +71,14 @@ impl PolicyServer {
         let standing = self
             .store
             .standing(spec.id, &spec.universal_id, spec.start_time)
-            .await
-            .map_err(failure)?;
+            .await;
+        let standing = match standing {
+            Ok(standing) if self.is_store_of(&keys) => standing,
+            // What another store knew is lost with it. This is an answer, and not an outage, for which
+            // agents might let the session live on.
+            Ok(_) | Err(StoreError::Replaced) => return Err(no(Reason::INVALID_SESSION)),
+            Err(error) => return Err(failure(error).into()),
+        };
         if standing.revoked || (spec.persistent && standing.last_access.is_none()) {
             return Err(no(Reason::REVOKED_SESSION));
         }
@@ -90,6 +99,30 @@ impl PolicyServer {
             }),
             _ => Err(no(Reason::USER_DISABLED)),
         }
+    }
+}
+
+impl PolicyServer {
+    /// Session ticket keys, with those of the tickets if there are such.
+    pub(super) async fn ticket_keys_for(
+        &self,
+        tickets: &[SessionTicket],
+    ) -> Result<Arc<TicketKeys>, PolicyError> {
+        self.keys.ticket_keys_for(tickets).await.map_err(failure)
+    }
+
+    /// Fails if the store is no longer the one that these keys are from: what it said was not about
+    /// sessions that they open.
+    pub(super) fn check_store(&self, keys: &TicketKeys) -> Result<(), PolicyError> {
+        if self.is_store_of(keys) {
+            Ok(())
+        } else {
+            Err(failure(StoreError::Replaced))
+        }
+    }
+
+    fn is_store_of(&self, keys: &TicketKeys) -> bool {
+        keys.store() == self.store.identity()
     }
 }
 

@@ -190,6 +190,7 @@ impl PolicyServer {
             Authentication::WrongPassword(user) => (user, Err("password")),
             Authentication::Locked(user) => (user, Err("locked in the directory")),
             Authentication::UnknownUser => return Ok(wrong(None, "name")),
+            Authentication::Ambiguous => return Ok(wrong(None, "several users of this name")),
         };
         // Somebody with several names does not get several times as many tries.
         let own_name = &user.identity.user_name;

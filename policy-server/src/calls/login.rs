@@ -1,11 +1,10 @@
 //! Login(): exchanges credentials for a session.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use policy_client::PolicyError;
-use policy_protocol::message::{LoginAnswer, LoginRequest, SessionSummary};
+use policy_protocol::message::{LoginAnswer, LoginRequest};
 use policy_protocol::{ProtectionLevel, Reason, SessionId};
 use tokio::time::Instant;
 
@@ -13,6 +12,7 @@ use super::identify::Outcome;
 use crate::audit::{AuditEvent, Record};
 use crate::server::{CLOCK_SKEW, PolicyServer, failure};
 use crate::spec::{SessionType, Spec, address_bytes};
+use crate::store::Insertion;
 
 /// The most that the store's time of last access lags behind, in seconds: saves a write to disk for
 /// most calls.
@@ -118,45 +118,68 @@ impl PolicyServer {
             impersonator_directory_name: None,
             auth_context: realm.name.clone(),
         };
-        let keys = self.keys.ticket_keys();
+        let keys = self.ticket_keys_for(&previous).await?;
         let sealed = spec.seal(&keys).map_err(failure)?;
-        let summary = SessionSummary {
-            id: spec.id,
-            identity: identity.clone(),
-            protection_level: spec.level,
-            realm: realm.name.clone(),
-            agent: resource.agent.clone(),
-            client_address,
-            started: spec.start_time,
-            last_access: spec.last_time,
-            expires: spec.expires(),
-            idle_timeout: spec.idle_timeout(&self.limits),
-            auth_scheme: realm.auth_scheme,
-            persistent: spec.persistent,
-            properties: BTreeMap::new(),
-        };
+        let summary = spec.summary(identity.clone(), resource.agent.clone(), &self.limits);
         let previous = previous.iter().take(MAX_PREVIOUS);
         let replaces = previous
             .filter_map(|ticket| Spec::open(ticket, &keys).ok())
             .filter_map(|previous| self.ending(&previous))
             .collect();
-        self.store
-            .insert(summary, replaces, None, CLOCK_SKEW, now)
-            .await
-            .map_err(failure)?;
         let record = Record {
             user: &identity.universal_id,
             directory: &identity.directory.name,
-            session: Some(spec.id),
             ..record
         };
-        if let Err(error) = record.write(&self.audit).await {
-            // Nobody will ever hold it.
+        let insertion = self
+            .store
+            .insert(summary, replaces, self.sessions.quota, CLOCK_SKEW, now)
+            .await
+            .map_err(failure)?;
+        self.check_store(&keys)?;
+        let Insertion::Kept { ended } = insertion else {
+            let reason = Reason::SET_PERSISTENT_SESSION_FAILED;
+            Record {
+                event: AuditEvent::AuthReject,
+                reason,
+                ..record
+            }
+            .write(&self.audit)
+            .await?;
+            return Ok(LoginAnswer::No { reason });
+        };
+        if let Err(error) = self.record_login(record, &ended, spec.id).await {
+            // Nobody will ever hold this session.
             _ = self.end_session_of_spec(&spec).await;
             return Err(error);
         }
         Ok(LoginAnswer::Yes {
             session: Box::new(spec.session(sealed, &user, &self.limits)),
         })
+    }
+
+    /// Records a login and the end of the sessions that gave way to it.
+    async fn record_login(
+        &self,
+        login: Record<'_>,
+        ended: &[SessionId],
+        new: SessionId,
+    ) -> Result<(), PolicyError> {
+        for id in ended {
+            Record {
+                event: AuditEvent::AuthLogout,
+                session: Some(*id),
+                reason: Reason::REVOKED_SESSION,
+                ..login
+            }
+            .write(&self.audit)
+            .await?;
+        }
+        Record {
+            session: Some(new),
+            ..login
+        }
+        .write(&self.audit)
+        .await
     }
 }

@@ -12,6 +12,11 @@ use crate::server::{CLOCK_SKEW, PolicyServer, failure};
 use crate::spec::Spec;
 use crate::store::Ending;
 
+/// How far the clocks of policy servers may be apart before a session that began at one of them could
+/// outlive the end of all sessions of its user at another. A login within this time of such an end is dated
+/// after it.
+const CLOCKS_APART: Duration = Duration::from_secs(5);
+
 impl PolicyServer {
     /// Any session of ours is dead afterwards, also one that was dead before.
     pub(super) async fn logout(
@@ -19,11 +24,14 @@ impl PolicyServer {
         agent: &str,
         request: LogoutRequest,
     ) -> Result<LogoutAnswer, PolicyError> {
-        let spec = match Spec::open(&request.session, &self.keys.ticket_keys()) {
+        let ticket = &request.session;
+        let keys = self.ticket_keys_for(std::slice::from_ref(ticket)).await?;
+        let spec = match Spec::open(ticket, &keys) {
             Ok(spec) => spec,
             Err(reason) => return Ok(LogoutAnswer::No { reason }),
         };
         self.end_session_of_spec(&spec).await?;
+        self.check_store(&keys)?;
         Record {
             user: &spec.universal_id,
             directory: &spec.directory_name,
@@ -66,12 +74,17 @@ impl PolicyServer {
 
     /// Records that all sessions of a user are dead; agents learn of it by the feed.
     pub(crate) async fn end_sessions_of(&self, universal_id: &str) -> Result<(), PolicyError> {
-        let now = self.now();
-        let keep_until = self.longest_session_from(now);
+        let through = self.all_begun_by();
+        let keep_until = self.longest_session_from(through);
         self.store
-            .revoke_user(universal_id, now, keep_until)
+            .revoke_user(universal_id, through, keep_until)
             .await
             .map_err(failure)
+    }
+
+    /// When every session that there is has begun, by the clock of any policy server.
+    pub(crate) fn all_begun_by(&self) -> Timestamp {
+        self.now().plus(CLOCKS_APART)
     }
 
     /// When no session that exists `now` can be alive any more, whatever the limits were at its login

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::ldap::{self, LdapSettings};
 use super::validate::Checker;
 
 /// Directory names stand in every session spec, whose length is bounded. In bytes.
@@ -26,9 +27,83 @@ pub struct DirectorySection {
     pub kind: DirectoryKindValue,
     /// For `file`: the file with the users.
     pub file: Option<String>,
-    /// For `file`: whether users may change their passwords, which rewrites the file. `false` unless given.
-    #[schemars(with = "Option<bool>")]
-    pub writable: Option<Spanned<bool>>,
+    /// Whether users may change their passwords: in the file, or at the LDAP server (RFC 3062).
+    #[serde(default)]
+    pub writable: bool,
+    /// For `ldap`: servers in order, as `ldaps://host:636` or `ldap://host:389`. The first that answers
+    /// is asked.
+    #[schemars(with = "Vec<String>")]
+    #[serde(default)]
+    pub urls: Vec<Spanned<String>>,
+    /// For `ldap`: whether to begin TLS on `ldap://` connections. `false` unless given.
+    pub start_tls: Option<bool>,
+    /// For `ldap`: whether passwords may go over `ldap://` without TLS. `false` unless given.
+    pub allow_plaintext: Option<bool>,
+    /// For `ldap`: certificates (PEM) of the authorities to trust; the system's if absent.
+    pub ca_file: Option<String>,
+    /// For `ldap`: whom to search as; nobody in particular if absent.
+    #[schemars(with = "Option<String>")]
+    pub bind_dn: Option<Spanned<String>>,
+    /// For `ldap`: a file with the password of `bind_dn`.
+    #[schemars(with = "Option<String>")]
+    pub bind_password_file: Option<Spanned<String>>,
+    /// For `ldap`: the entry below which the users are.
+    pub base: Option<String>,
+    /// For `ldap`: `subtree` unless given, or `one` for the entries directly below `base`.
+    pub scope: Option<ScopeValue>,
+    /// For `ldap`: which entry has the name `{name}`; `(uid={name})` unless given.
+    #[schemars(with = "Option<String>")]
+    pub user_filter: Option<Spanned<String>>,
+    /// For `ldap`: which of those may not log in; none unless given.
+    #[schemars(with = "Option<String>")]
+    pub disabled_filter: Option<Spanned<String>>,
+    /// For `ldap`: the attribute that names a user for ever; `entryUUID` unless given.
+    #[schemars(with = "Option<String>")]
+    pub universal_id_attribute: Option<Spanned<String>>,
+    /// For `ldap`: the attribute with the login name; `uid` unless given.
+    #[schemars(with = "Option<String>")]
+    pub user_name_attribute: Option<Spanned<String>>,
+    /// For `ldap`: attributes for policies and responses; none unless given.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>")]
+    pub attributes: Vec<Spanned<String>>,
+    /// For `ldap`: the attribute of users and groups with the groups they are in, such as `memberOf`.
+    #[schemars(with = "Option<String>")]
+    pub group_attribute: Option<Spanned<String>>,
+    /// For `ldap`: which entries are groups of the entry `{dn}`, such as `(member={dn})`.
+    #[schemars(with = "Option<String>")]
+    pub group_filter: Option<Spanned<String>>,
+    /// For `ldap`: the entry below which groups are; `base` unless given. Groups elsewhere do not count.
+    pub group_base: Option<String>,
+    /// For `ldap`: the attribute with a group's name, `cn` unless given; `dn` for its whole name.
+    #[schemars(with = "Option<String>")]
+    pub group_name_attribute: Option<Spanned<String>>,
+    /// For `ldap`: how deep groups are followed: 1 for the user's own; 5 unless given, at most 20.
+    #[schemars(with = "Option<u8>")]
+    pub group_depth: Option<Spanned<u8>>,
+    /// For `ldap`: which entry a client certificate belongs to, by `{subject}`, `{cn}`, `{email}` or
+    /// `{fingerprint}` (SHA-256, hex). Without it nobody logs in by certificate.
+    #[schemars(with = "Option<String>")]
+    pub certificate_filter: Option<Spanned<String>>,
+    /// For `ldap`: an attribute that must hold the very certificate, such as `userCertificate;binary`.
+    #[schemars(with = "Option<String>")]
+    pub certificate_attribute: Option<Spanned<String>>,
+    /// For `ldap`: issuers of those certificates; any that the agent trusts unless given.
+    #[serde(default)]
+    pub certificate_issuers: Vec<String>,
+    /// For `ldap`: an entry that is asked for its password in the place of users who do not exist, so that
+    /// time does not tell. It should be like a user's, with the same password policy and no lockout.
+    pub decoy_dn: Option<String>,
+    /// For `ldap`: how long a server may take for an answer: `2s` unless given.
+    #[schemars(with = "Option<String>")]
+    pub timeout: Option<Spanned<String>>,
+    /// For `ldap`: connections at most, for searches and for logins each: 8 unless given.
+    #[schemars(with = "Option<u16>")]
+    pub connections: Option<Spanned<u16>>,
+    /// For `ldap`: how long what was found of a user is taken for true: `60s` unless given, at most `10m`;
+    /// `0s` to ask for every validation.
+    #[schemars(with = "Option<String>")]
+    pub cache: Option<Spanned<String>>,
 }
 
 /// What kind of directory.
@@ -37,6 +112,19 @@ pub struct DirectorySection {
 pub enum DirectoryKindValue {
     /// A TOML file.
     File,
+    /// LDAP.
+    Ldap,
+}
+
+/// How far below an entry to search.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ScopeValue {
+    /// At any depth.
+    #[default]
+    Subtree,
+    /// Directly below.
+    One,
 }
 
 /// A directory of users.
@@ -55,6 +143,8 @@ pub struct DirectoryConfig {
 pub enum DirectoryKind {
     /// A TOML file.
     File(FileSettings),
+    /// LDAP.
+    Ldap(Box<LdapSettings>),
 }
 
 /// A TOML file of users.
@@ -96,6 +186,7 @@ pub(super) fn validate(
         }
         let kind = match section.kind {
             DirectoryKindValue::File => file(checker, &key, &section),
+            DirectoryKindValue::Ldap => ldap::validate(checker, &key, &section),
         };
         directories.extend(kind.map(|kind| DirectoryConfig {
             oid: name.clone(),
@@ -119,19 +210,16 @@ fn short_form(path: PathBuf) -> DirectoryConfig {
 }
 
 fn file(checker: &mut Checker<'_>, key: &str, section: &DirectorySection) -> Option<DirectoryKind> {
+    if !section.urls.is_empty() || section.base.is_some() {
+        checker.report(&section.name, key, "a file has neither urls nor a base");
+    }
     let Some(file) = &section.file else {
-        checker.report(
-            &section.name,
-            &format!("{key}.file"),
-            "this kind of directory needs a file",
-        );
+        let rule = "this kind of directory needs a file";
+        checker.report(&section.name, &format!("{key}.file"), rule);
         return None;
     };
     Some(DirectoryKind::File(FileSettings {
         path: checker.base.join(file),
-        writable: section
-            .writable
-            .as_ref()
-            .is_some_and(|writable| *writable.get_ref()),
+        writable: section.writable,
     }))
 }

@@ -6,7 +6,9 @@ use toml::Spanned;
 
 use super::audit::AuditSection;
 use super::directories::DirectorySection;
+use super::keys::KeysSection;
 use super::regulation::RegulationSection;
+use super::sessions::SessionsSection;
 use super::store::StoreSection;
 
 /// The file.
@@ -23,6 +25,9 @@ pub struct PolicyServerFile {
     /// servers that answer for the same sessions share one store.
     #[serde(default)]
     pub store: StoreSection,
+    /// The master key, which seals what is secret in the store.
+    #[serde(default)]
+    pub keys: KeysSection,
     /// A file with users: the short form of a first directory, of kind `file`.
     pub users_file: Option<String>,
     /// Where the users are, in order: a user is the one in the first directory that has the name.
@@ -46,6 +51,9 @@ pub struct PolicyServerFile {
     pub agent_key_rollover: Option<Spanned<String>>,
     /// The file that says who may do what, for realms with `authorize = true`. Without it nobody may.
     pub policies_file: Option<String>,
+    /// How many sessions a user may have, and what may be noted about them.
+    #[serde(default)]
+    pub sessions: SessionsSection,
     /// Where audit records go.
     #[serde(default)]
     pub audit: AuditSection,
@@ -58,9 +66,15 @@ pub struct AgentSection {
     /// The agent's name.
     #[schemars(with = "String")]
     pub name: Spanned<String>,
-    /// A file with the agent's secret: at least 16 characters on one line.
-    #[schemars(with = "String")]
-    pub secret_file: Spanned<String>,
+    /// A file with the agent's secret: at least 16 characters on one line. An agent needs a secret, a
+    /// certificate, or both.
+    #[schemars(with = "Option<String>")]
+    pub secret_file: Option<Spanned<String>>,
+    /// SHA-256 of the agent's client certificates (DER) in hex; any of them will do. Needs
+    /// `listen.client_ca_file`.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>")]
+    pub certificate_fingerprints: Vec<Spanned<String>>,
 }
 
 /// Sessions administration over HTTPS.
@@ -83,6 +97,13 @@ pub struct ListenSection {
     pub cert_file: String,
     /// The private key (PEM).
     pub key_file: String,
+    /// Authorities (PEM) of agents' client certificates: agents are asked for one if given, and may prove
+    /// themselves with it.
+    pub client_ca_file: Option<String>,
+    /// Connections at a time: 1024 unless given, 16 to 8192. An agent holds one or two. The limit of open
+    /// files of the process must be above it.
+    #[schemars(with = "Option<usize>")]
+    pub max_connections: Option<Spanned<usize>>,
 }
 
 /// Caps on what realms ask for.

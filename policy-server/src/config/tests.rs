@@ -130,3 +130,22 @@ fn the_schema_describes_every_section() {
         assert!(schema.contains(key), "{key}");
     }
 }
+
+#[test]
+fn connections_are_bounded_and_so_is_their_bound() {
+    let parse = |number: &str| {
+        let text = format!(
+            "state_dir = \"s\"\nusers_file = \"u\"\n[listen]\naddress = \"127.0.0.1:0\"\n\
+             cert_file = \"c\"\nkey_file = \"k\"\n{number}"
+        );
+        PolicyServerConfig::parse(&text, "f", Path::new(""))
+    };
+    let bound = |number| parse(number).unwrap().listen.unwrap().max_connections;
+    assert_eq!(bound(""), 1024);
+    assert_eq!(bound("max_connections = 8192"), 8192);
+    for bad in ["max_connections = 15", "max_connections = 8193"] {
+        let problems = parse(bad).unwrap_err().to_string();
+        let expected = "f:7:19: listen.max_connections: must be 16 to 8192";
+        assert_eq!(problems, expected);
+    }
+}

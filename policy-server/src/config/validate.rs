@@ -10,12 +10,16 @@ use toml::Spanned;
 use super::file::{AgentSection, LimitsSection, ListenSection, PolicyServerFile};
 use super::{
     AgentCredentials, Limits, ListenConfig, PolicyServerConfig, Problem, Problems, duration,
+    is_agent_name,
 };
+use crate::agents::Hash;
 
 /// Shorter secrets can be guessed.
 const MIN_SECRET_LENGTH: usize = 16;
 /// More rollovers than this within the life of a session would only grow the key ring.
 const MIN_ROLLOVER: Duration = Duration::from_secs(3600);
+/// Fewer connections than this are a mistake: administrators and probes need some as well.
+const MIN_CONNECTIONS: usize = 16;
 
 /// Collects problems on the way.
 pub(super) struct Checker<'a> {
@@ -37,12 +41,18 @@ pub(super) fn validate(
         base,
         problems: Vec::new(),
     };
+    let store = super::store::validate(&mut checker, file.store);
+    let asks_for_certificates = file
+        .listen
+        .as_ref()
+        .is_some_and(|listen| listen.client_ca_file.is_some());
     let config = PolicyServerConfig {
         name: checker.name_of_server(file.name),
         state_dir: base.join(file.state_dir),
-        store: super::store::validate(&mut checker, file.store),
+        master_key: super::keys::validate(&mut checker, &file.keys, &store),
+        store,
         directories: super::directories::validate(&mut checker, file.users_file, file.directories),
-        agents: checker.agents(&file.agents),
+        agents: checker.agents(&file.agents, asks_for_certificates),
         admin_secret: file
             .admin
             .and_then(|admin| checker.secret("admin", &admin.secret_file)),
@@ -56,6 +66,7 @@ pub(super) fn validate(
             MIN_ROLLOVER..=Duration::MAX,
         ),
         policies_file: file.policies_file.map(|file| base.join(file)),
+        sessions: super::sessions::validate(&mut checker, &file.sessions),
         audit: super::audit::validate(&mut checker, file.audit),
     };
     Problems::check(checker.problems, config)
@@ -84,30 +95,62 @@ impl Checker<'_> {
         name.into_inner()
     }
 
-    fn agents(&mut self, sections: &[AgentSection]) -> Vec<AgentCredentials> {
+    fn agents(
+        &mut self,
+        sections: &[AgentSection],
+        asks_for_certificates: bool,
+    ) -> Vec<AgentCredentials> {
         let mut names = BTreeSet::new();
         let mut agents = Vec::new();
         for section in sections {
             let name = section.name.get_ref();
             let key = format!("agents.{name}");
-            // The name is the user of HTTP Basic, which a colon would end.
-            let plain = name
-                .bytes()
-                .all(|byte| byte.is_ascii_graphic() && byte != b':');
-            if name.is_empty() || name.len() > 64 || !plain {
+            if !is_agent_name(name) {
                 let rule = "must be 1 to 64 visible ASCII characters without a colon";
                 self.report(&section.name, &key, rule);
             }
             if !names.insert(name.clone()) {
                 self.report(&section.name, &key, "there is another agent of this name");
             }
-            let secret = self.secret(&key, &section.secret_file);
-            agents.extend(secret.map(|secret| AgentCredentials {
+            if section.secret_file.is_none() && section.certificate_fingerprints.is_empty() {
+                self.report(
+                    &section.name,
+                    &key,
+                    "needs a secret_file, certificate_fingerprints, or both",
+                );
+            }
+            let secret = section.secret_file.as_ref();
+            let secret = secret.and_then(|file| self.secret(&key, file));
+            let fingerprints = &section.certificate_fingerprints;
+            let certificate_fingerprints = fingerprints
+                .iter()
+                .filter_map(|text| self.fingerprint(&key, text, asks_for_certificates))
+                .collect();
+            agents.push(AgentCredentials {
                 name: name.clone(),
                 secret,
-            }));
+                certificate_fingerprints,
+            });
         }
         agents
+    }
+
+    fn fingerprint(
+        &mut self,
+        key: &str,
+        text: &Spanned<String>,
+        asks_for_certificates: bool,
+    ) -> Option<[u8; 32]> {
+        let key = format!("{key}.certificate_fingerprints");
+        if !asks_for_certificates {
+            let rule = "without listen.client_ca_file nobody is asked for a certificate";
+            self.report(text, &key, rule);
+        }
+        let hash = Hash::from_hex(text.get_ref());
+        if hash.is_none() {
+            self.report(text, &key, "must be a certificate's SHA-256 in hex");
+        }
+        hash.map(Hash::bytes)
     }
 
     /// A problem that has no place, because something is missing.
@@ -117,7 +160,7 @@ impl Checker<'_> {
     }
 
     /// Reads a file with one line. A newline at its end, which editors leave, is not part of it.
-    fn line(&mut self, key: &str, file: &Spanned<String>) -> Option<Secret<String>> {
+    pub(super) fn line(&mut self, key: &str, file: &Spanned<String>) -> Option<Secret<String>> {
         let path = self.base.join(file.get_ref());
         match std::fs::read_to_string(&path) {
             Ok(text) => {
@@ -160,12 +203,24 @@ impl Checker<'_> {
             self.report(&section.address, "listen.address", rule);
             return None;
         };
+        let connections = section.max_connections.as_ref();
+        let range = MIN_CONNECTIONS..=ListenConfig::MOST_CONNECTIONS;
+        if let Some(wanted) = connections.filter(|wanted| !range.contains(wanted.get_ref())) {
+            let rule = format!("must be {} to {}", range.start(), range.end());
+            self.report(wanted, "listen.max_connections", &rule);
+        }
         let [cert_file, key_file] =
             [&section.cert_file, &section.key_file].map(|file| self.base.join(file));
         Some(ListenConfig {
             address,
             cert_file,
             key_file,
+            client_ca_file: section
+                .client_ca_file
+                .as_ref()
+                .map(|file| self.base.join(file)),
+            max_connections: connections
+                .map_or(ListenConfig::DEFAULT_CONNECTIONS, |wanted| *wanted.get_ref()),
         })
     }
 

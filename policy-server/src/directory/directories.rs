@@ -7,9 +7,13 @@ use policy_protocol::Secret;
 use super::{
     Authentication, CertificateFacts, Changes, Directory, DirectoryError, PasswordChange, User,
 };
+#[cfg(not(feature = "ldap"))]
+use crate::config::Problem;
 use crate::config::Problems;
 use crate::config::directories::{DirectoryConfig, DirectoryKind};
 use crate::directory::file::FileDirectory;
+#[cfg(feature = "ldap")]
+use crate::directory::ldap::LdapDirectory;
 
 /// The configured directories, in order.
 ///
@@ -27,6 +31,15 @@ impl Directories {
         let opened = configs.iter().map(|config| match &config.kind {
             DirectoryKind::File(settings) => FileDirectory::open(config, settings)
                 .map(|file| Arc::new(file) as Arc<dyn Directory>),
+            #[cfg(feature = "ldap")]
+            DirectoryKind::Ldap(settings) => LdapDirectory::open(config, settings)
+                .map(|ldap| Arc::new(ldap) as Arc<dyn Directory>),
+            #[cfg(not(feature = "ldap"))]
+            DirectoryKind::Ldap(_) => Err(Problems::one(Problem::unplaced(
+                &config.name,
+                "kind",
+                "this program was built without LDAP",
+            ))),
         });
         opened.collect::<Result<_, _>>().map(Self)
     }
@@ -53,6 +66,10 @@ impl Directories {
         password: Secret<String>,
     ) -> Result<Authentication, DirectoryError> {
         let mut answer = Authentication::UnknownUser;
+        // Directories may take no password for a login as nobody in particular (RFC 4513, section 5.1.2).
+        if password.expose().is_empty() {
+            return Ok(answer);
+        }
         for directory in &self.0 {
             if answer == Authentication::UnknownUser {
                 answer = directory.authenticate(name, password.clone()).await?;

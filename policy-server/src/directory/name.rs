@@ -4,22 +4,25 @@ use icu_normalizer::ComposingNormalizerBorrowed;
 
 /// How login names are compared: `Alice`, ` alice ` and `ＡＬＩＣＥ` are one.
 ///
-/// Unicode's compatibility forms (NFKC), case, blanks around and repeated blanks within make no
-/// difference, nor do characters that cannot be seen.
+/// Case makes no difference, and neither does what [`cleaned`] takes away.
 pub fn folded(name: &str) -> String {
+    let small = cleaned(name).to_lowercase();
+    // Where the fold of a letter is not its small letter (CaseFolding.txt), as far as NFKC leaves any.
+    let folded = small.replace('ς', "σ").replace('ß', "ss");
+    // Small letters may compose anew.
+    cleaned(&folded)
+}
+
+/// A name as directories are asked for it: in Unicode's compatibility form (NFKC), without blanks around,
+/// repeated blanks within and characters that cannot be seen.
+pub(super) fn cleaned(name: &str) -> String {
     let nfkc = ComposingNormalizerBorrowed::new_nfkc();
-    let visible: String = nfkc
-        .normalize(name)
+    let visible: String = name
         .chars()
         .filter(|character| !is_invisible(*character))
-        .flat_map(char::to_lowercase)
-        // Where the fold of a letter is not its small letter (CaseFolding.txt), as far as NFKC leaves any.
-        .map(|character| if character == 'ς' { 'σ' } else { character })
         .collect();
-    let visible = visible.replace('ß', "ss");
-    // Small letters may compose anew.
-    let visible = nfkc.normalize(&visible);
-    visible.split_whitespace().collect::<Vec<_>>().join(" ")
+    let normal = nfkc.normalize(&visible);
+    normal.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Those that Unicode says to ignore where they have no glyph (`Default_Ignorable_Code_Point`), and

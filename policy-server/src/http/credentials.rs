@@ -1,46 +1,38 @@
-//! Who asks: agents by name and secret (HTTP Basic, RFC 7617), administrators by their secret (Bearer).
+//! Who asks: agents by name and secret (HTTP Basic, RFC 7617), by a client certificate, or by both;
+//! administrators by their secret (Bearer).
 //!
-//! A wrong name, a wrong secret and none at all get the same answer before anything else of the
-//! request is looked at.
+//! A wrong name, a wrong secret or certificate and none at all get the same answer before anything else of
+//! the request is looked at.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use ::http::{HeaderMap, StatusCode, header};
-use aws_lc_rs::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use policy_protocol::{Reason, Secret};
-use subtle::ConstantTimeEq;
 
 use super::problem::Problem;
+use crate::agents::{Hash, Proof};
 use crate::audit::{AuditEvent, Record};
 use crate::server::{AgentHandle, PolicyServer};
 
 const UNAUTHORIZED: Problem = Problem(StatusCode::UNAUTHORIZED);
+/// Names the process among those of one agent. It says which keys a process has, and no more.
+const INSTANCE: &str = "doorward-agent-instance";
+/// The longest name of a process, in bytes; agents send 27.
+const MAX_INSTANCE: usize = 64;
 
-/// A secret that can be compared and nothing else: hashes have one length, so that comparing them in
-/// constant time does not tell the secret's.
+/// Who is at the other end of a connection. Every request of the connection carries it as an extension.
 #[derive(Clone, Copy)]
-pub(crate) struct SecretHash([u8; SHA256_OUTPUT_LEN]);
-
-impl SecretHash {
-    pub(crate) fn of(secret: &Secret<String>) -> Self {
-        Self::of_bytes(secret.expose().as_bytes())
-    }
-
-    fn of_bytes(secret: &[u8]) -> Self {
-        let mut hash = [0; SHA256_OUTPUT_LEN];
-        hash.copy_from_slice(digest(&SHA256, secret).as_ref());
-        Self(hash)
-    }
-
-    fn matches(&self, secret: &[u8]) -> bool {
-        self.0.ct_eq(&Self::of_bytes(secret).0).into()
-    }
+pub(crate) struct Peer {
+    pub(crate) address: SocketAddr,
+    /// The client certificate that the TLS layer has verified, if there is one.
+    pub(crate) certificate: Option<Hash>,
 }
 
 /// Whether anybody has proven on a connection who they are. Every request of the connection carries it
@@ -75,30 +67,48 @@ pub(super) async fn agent(
     mut request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    let name = authorization(request.headers(), "Basic").and_then(|text| known(&server, text));
+    let peer = request.extensions().get::<Peer>().copied();
+    let proof = proof(request.headers(), peer);
+    let name = proof
+        .as_ref()
+        .and_then(|proof| server.agents.identify(proof, server.now()));
     let Some(name) = name else {
         tracing::warn!("refused an agent that could not prove who it is");
         return Err(UNAUTHORIZED);
     };
     Proven::by(&request);
+    let instance = instance(request.headers()).map_or_else(|| Arc::clone(&name), Arc::from);
     request.extensions_mut().insert(AgentHandle {
-        agent: name.into(),
+        process: (Arc::clone(&name), instance),
+        agent: name,
+        address: peer.map(|peer| peer.address),
+        proof,
         server,
     });
     Ok(next.run(request).await)
 }
 
-/// The name of the agent that a pair of name and secret belongs to.
-fn known(server: &PolicyServer, text: &str) -> Option<String> {
-    let pair = Secret::new(STANDARD.decode(text).ok()?);
-    let colon = pair.expose().iter().position(|byte| *byte == b':')?;
-    let (name, secret) = (&pair.expose()[..colon], &pair.expose()[colon + 1..]);
-    let name = std::str::from_utf8(name).ok()?;
-    server
-        .agents
-        .get(name)?
-        .matches(secret)
-        .then(|| name.to_owned())
+/// What a request shows. Nothing if it shows something that is not understood.
+fn proof(headers: &HeaderMap, peer: Option<Peer>) -> Option<Proof> {
+    let pair = if headers.contains_key(header::AUTHORIZATION) {
+        let text = authorization(headers, "Basic")?;
+        let pair = Secret::new(STANDARD.decode(text).ok()?);
+        let colon = pair.expose().iter().position(|byte| *byte == b':')?;
+        let (name, secret) = (&pair.expose()[..colon], &pair.expose()[colon + 1..]);
+        Some((std::str::from_utf8(name).ok()?.into(), Hash::of(secret)))
+    } else {
+        None
+    };
+    Some(Proof {
+        pair,
+        certificate: peer.and_then(|peer| peer.certificate),
+    })
+}
+
+/// Which process of an agent this is, if it says.
+fn instance(headers: &HeaderMap) -> Option<&str> {
+    let text = headers.get(INSTANCE)?.to_str().ok()?;
+    (1..=MAX_INSTANCE).contains(&text.len()).then_some(text)
 }
 
 /// Lets administrators through.
@@ -110,7 +120,7 @@ pub(super) async fn administrator(
     let secret = authorization(request.headers(), "Bearer");
     let accepted = secret
         .zip(server.admin)
-        .is_some_and(|(secret, admin)| admin.matches(secret.as_bytes()));
+        .is_some_and(|(secret, admin)| admin.matches(&Hash::of(secret.as_bytes())));
     if !accepted {
         let reason = Reason::INVALID_SESSION;
         Record {

@@ -19,7 +19,8 @@ use totp_rs::{Algorithm, Builder};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use super::recovery;
-use super::{Proof, Sealing, SecondFactor, SecondFactorError};
+use super::{Proof, SecondFactor, SecondFactorError};
+use crate::master_key::MasterKey;
 use crate::store::{RecordChange, RecordKind, Store};
 
 const DIGITS: u8 = 6;
@@ -34,7 +35,7 @@ const SECRET_LENGTH: usize = 20;
 pub(crate) struct Totp {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
-    sealing: Arc<dyn Sealing>,
+    master_key: Arc<MasterKey>,
 }
 
 /// Why a user was not enrolled.
@@ -103,12 +104,12 @@ impl Totp {
     pub(crate) fn new(
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
-        sealing: Arc<dyn Sealing>,
+        master_key: Arc<MasterKey>,
     ) -> Self {
         Self {
             store,
             clock,
-            sealing,
+            master_key,
         }
     }
 
@@ -175,9 +176,9 @@ impl Totp {
         let Some(record) = self.store.record(kind, name).await? else {
             return Ok(None);
         };
-        let plain = self.sealing.open(kind, name, &record.value);
-        let plain = plain.ok_or(SecondFactorError::Unreadable)?;
-        let state = minicbor::decode(plain.expose());
+        let opened = self.master_key.open(kind, name, &record.value);
+        let opened = opened.map_err(|_| SecondFactorError::Unreadable)?;
+        let state = minicbor::decode(opened.plain.expose());
         let state = state.map_err(|_| SecondFactorError::Unreadable)?;
         Ok(Some((state, record.version)))
     }
@@ -194,8 +195,8 @@ impl Totp {
             Some(state) => {
                 let plain = minicbor::to_vec(state);
                 let plain = Secret::new(plain.map_err(|_| SecondFactorError::Unreadable)?);
-                let sealed = self.sealing.seal(kind, name, plain.expose());
-                Some(sealed.ok_or(SecondFactorError::NoRandomness)?)
+                let sealed = self.master_key.seal(kind, name, plain.expose());
+                Some(sealed.map_err(|_| SecondFactorError::NoRandomness)?)
             }
             None => None,
         };

@@ -13,7 +13,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 
-use crate::http::credentials::Proven;
+use crate::http::credentials::{Peer, Proven};
 
 /// Calls at a time on one HTTP/2 connection.
 const MAX_STREAMS: u32 = 256;
@@ -35,6 +35,7 @@ pub(super) type ConnectionError = Box<dyn std::error::Error + Send + Sync>;
 /// Serves a connection to its end.
 pub(super) async fn serve<S>(
     stream: S,
+    peer: Peer,
     is_http2: bool,
     router: Router,
     stop: watch::Receiver<bool>,
@@ -47,6 +48,7 @@ where
     let of_requests = proven.clone();
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(of_requests.clone());
+        request.extensions_mut().insert(peer);
         calls.call(request)
     });
     let stream = TokioIo::new(stream);

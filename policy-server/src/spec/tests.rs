@@ -1,8 +1,8 @@
 use super::*;
-use crate::ticket_keys::TicketKeyState;
+use crate::rolling_keys::RollingKeys;
 
 fn keys() -> TicketKeys {
-    TicketKeys::new(&TicketKeyState::random().unwrap())
+    TicketKeys::new(&RollingKeys::random(None).unwrap(), String::new())
 }
 
 fn spec() -> Spec {

@@ -1,5 +1,7 @@
 //! Events: what agents are told, and whether they can rely on it.
 
+use std::time::Duration;
+
 use futures_util::StreamExt;
 use policy_client::EventStream;
 use policy_protocol::{Event, EventKind, EventPosition};
@@ -96,6 +98,7 @@ async fn a_restart_is_no_gap(world: World) {
 async fn what_ends_sessions_is_told(world: World) {
     let mut stream = listen(&world, None).await;
     next(&mut stream).await;
+    world.calls.agent_keys().await.unwrap();
     let session = world.login("alice", &persistent()).await;
     // Step-up, logout (of the same, once only), administrator, user, disabled user, keys.
     world
@@ -107,8 +110,8 @@ async fn what_ends_sessions_is_told(world: World) {
     world.server.revoke_user("bob").await.unwrap();
     world.write_users("disabled = true");
     world.server.maintain().await.unwrap();
-    world.server.roll_agent_keys().await.unwrap();
-    let through = world.now();
+    world.roll().await;
+    let through = world.now().plus(Duration::from_secs(5));
     for expected in [
         EventKind::SessionRevoked {
             session_id: session.id,

@@ -12,11 +12,12 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 use tower::ServiceExt;
 
 use crate::harness::{ADMIN_SECRET, AGENT_SECRET, World};
 
-const CALLS: [(&str, &str); 9] = [
+const CALLS: [(&str, &str); 15] = [
     ("POST", "/policy/v1/is-protected"),
     ("POST", "/policy/v1/login"),
     ("POST", "/policy/v1/validate"),
@@ -26,6 +27,12 @@ const CALLS: [(&str, &str); 9] = [
     ("GET", "/policy/v1/events"),
     ("GET", "/policy/v1/sessions"),
     ("DELETE", "/policy/v1/users/alice/sessions"),
+    ("GET", "/policy/v1/keys"),
+    ("POST", "/policy/v1/keys/roll"),
+    ("GET", "/policy/v1/agents"),
+    ("POST", "/policy/v1/agents"),
+    ("DELETE", "/policy/v1/agents/gateway-1"),
+    ("POST", "/policy/v1/agents/gateway-1/rotate"),
 ];
 
 async fn send(
@@ -98,7 +105,8 @@ async fn agents_and_administrators_are_not_each_other() {
     let agent = basic(&format!("gateway-1:{AGENT_SECRET}"));
     let admin = format!("Bearer {ADMIN_SECRET}");
     for (method, path) in CALLS {
-        let for_admin = path.ends_with("sessions");
+        let for_admin = ["sessions", "/v1/keys", "/v1/agents"];
+        let for_admin = for_admin.iter().any(|part| path.contains(part));
         let other = if for_admin { &agent } else { &admin };
         assert_eq!(
             send(&world, method, path, &[other], Body::empty()).await.0,
@@ -207,7 +215,8 @@ async fn stopping_ends_event_streams_and_then_nothing_answers() {
 }
 
 /// What a live check answers over a connection that offers `protocols`, and which was chosen.
-async fn live_over(world: &World, protocols: &[&[u8]]) -> (Option<Vec<u8>>, String) {
+/// A TLS connection that trusts the certificate of a policy server.
+pub(crate) async fn connect(world: &World, protocols: &[&[u8]]) -> TlsStream<TcpStream> {
     let mut roots = RootCertStore::empty();
     let file = world.dir.path().join("cert.pem");
     roots
@@ -223,10 +232,14 @@ async fn live_over(world: &World, protocols: &[&[u8]]) -> (Option<Vec<u8>>, Stri
     let address = world.url().replace("https://", "");
     let stream = TcpStream::connect(address).await.unwrap();
     let name = "localhost".try_into().unwrap();
-    let mut stream = TlsConnector::from(Arc::new(config))
+    TlsConnector::from(Arc::new(config))
         .connect(name, stream)
         .await
-        .unwrap();
+        .unwrap()
+}
+
+async fn live_over(world: &World, protocols: &[&[u8]]) -> (Option<Vec<u8>>, String) {
+    let mut stream = connect(world, protocols).await;
     let chosen = stream.get_ref().1.alpn_protocol().map(<[u8]>::to_vec);
     let head = "GET /policy/v1/live HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
     stream.write_all(head.as_bytes()).await.unwrap();

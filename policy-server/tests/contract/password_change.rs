@@ -16,11 +16,13 @@ const NEW: &str = "a new and longer password";
 /// A world where alice must change her password, and may.
 async fn writable(world: World) -> World {
     world.write_users("must_change = true");
-    let directory = "directories = [{ name = \"users\", kind = \"file\", file = \"users.toml\", \
-                     writable = true }]";
-    world
-        .restart_with("users_file = \"users.toml\"", directory)
-        .await
+    let directory = "[[directories]]\nname = \"users\"\nkind = \"file\"\nfile = \"users.toml\"\n\
+                     writable = true\n[[agents]]";
+    world.reconfigure(|text| {
+        text.replace("users_file = \"users.toml\"", "")
+            .replace("[[agents]]", directory)
+    });
+    world.restart().await
 }
 
 async fn try_change(world: &World, old: &str, new: Option<&str>) -> LoginAnswer {

@@ -1,6 +1,10 @@
 //! What holds for every store, asked of each engine: real servers where there are some.
 
 #![allow(clippy::unwrap_used)] // also in helpers
+#![cfg_attr(
+    not(any(feature = "postgres", feature = "valkey")),
+    allow(dead_code, reason = "what is only asked of shared stores")
+)]
 
 mod engines;
 
@@ -9,6 +13,7 @@ mod feed;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod records;
+mod restored;
 mod revocations;
 mod sessions;
 #[cfg(feature = "valkey")]

@@ -41,6 +41,12 @@ pub struct Tls {
     pub client_ca_file: Option<PathBuf>,
     /// Whether a client must have a certificate.
     pub client_certificate: ClientCertificate,
+    /// Lists of revoked certificates (PEM, "X509 CRL"), of every authority that a client's certificate goes
+    /// through. Without any, nothing is known of revocations. They are read again when the files change; a
+    /// list past its next update refuses all certificates that it speaks of.
+    pub crl_files: Vec<PathBuf>,
+    /// Whether certificates of authorities without a list are taken, where there are `crl_files`.
+    pub crl_allow_unknown: bool,
     /// Answer 421 when the request's host is not the name that the TLS session was made for. Turned off,
     /// a client certificate asked for on one host can be avoided through another.
     pub require_matching_host: bool,
@@ -53,6 +59,8 @@ impl Default for Tls {
             min_version: TlsVersion::Tls12,
             client_ca_file: None,
             client_certificate: ClientCertificate::Optional,
+            crl_files: Vec::new(),
+            crl_allow_unknown: false,
             require_matching_host: true,
         }
     }

@@ -314,6 +314,16 @@ fn every_mistake_in_a_listener_is_told_of_its_key() {
             "tls.client_ca_file",
         ),
         (
+            &format!(
+                "{TLS}\ntls.crl_files = [\"policy.toml\"]\ntls.client_ca_file = \"tls/app.example.com.pem\""
+            ),
+            "tls.crl_files[0]",
+        ),
+        (
+            &format!("{TLS}\ntls.crl_allow_unknown = true"),
+            "tls.crl_allow_unknown",
+        ),
+        (
             &format!("{TLS}\nredirect_to_https = 1"),
             "redirect_to_https",
         ),

@@ -89,6 +89,24 @@ fn tls(file: &file::Tls, files: &Files<'_>, spot: &Spot<'_>) -> Option<TlsSettin
             "set `client_ca_file`",
         );
     }
+    if !file.crl_files.is_empty() && file.client_ca_file.is_none() {
+        spot.key("crl_files").problem_with_hint(
+            "there are no client certificates to look for in these lists",
+            "set `client_ca_file`",
+        );
+    }
+    if file.crl_allow_unknown && file.crl_files.is_empty() {
+        spot.key("crl_allow_unknown").problem_with_hint(
+            "without any list, nothing is known of any certificate",
+            "set `crl_files`",
+        );
+    }
+    let crl_files: Vec<_> = file
+        .crl_files
+        .iter()
+        .enumerate()
+        .map(|(index, path)| files.pem(path, "X509 CRL", &spot.key("crl_files").index(index)))
+        .collect();
     if !file.require_matching_host {
         spot.key("require_matching_host")
             .warn("a client may name one host to TLS and ask another for its answer");
@@ -98,6 +116,8 @@ fn tls(file: &file::Tls, files: &Files<'_>, spot: &Spot<'_>) -> Option<TlsSettin
         tls12: file.min_version == file::TlsVersion::Tls12,
         client_ca_file: client_ca_file?,
         client_certificate_required: required,
+        crl_files: crl_files.into_iter().collect::<Option<_>>()?,
+        crl_allow_unknown: file.crl_allow_unknown,
         require_matching_host: file.require_matching_host,
     })
 }

@@ -21,6 +21,8 @@ fn settings(certificates: Vec<CertificateFiles>) -> TlsSettings {
         tls12: true,
         client_ca_file: None,
         client_certificate_required: false,
+        crl_files: Vec::new(),
+        crl_allow_unknown: false,
         require_matching_host: true,
     }
 }

@@ -25,6 +25,8 @@ async fn server(dir: &Path) -> Arc<PolicyServer> {
         secret_file = "secret"
         [admin]
         secret_file = "secret"
+        [audit]
+        file = "audit"
     "#;
     let config = PolicyServerConfig::parse(text, "test", dir).unwrap();
     PolicyServer::open(config, Arc::new(SystemClock))
@@ -36,7 +38,11 @@ async fn server(dir: &Path) -> Arc<PolicyServer> {
 fn connect(server: &Arc<PolicyServer>, is_http2: bool) -> (DuplexStream, watch::Sender<bool>) {
     let (client, stream) = tokio::io::duplex(64 * 1024);
     let (stopping, stop) = watch::channel(false);
-    tokio::spawn(serve(stream, is_http2, server.router(), stop));
+    let peer = Peer {
+        address: ([127, 0, 0, 1], 1).into(),
+        certificate: None,
+    };
+    tokio::spawn(serve(stream, peer, is_http2, server.router(), stop));
     (client, stopping)
 }
 

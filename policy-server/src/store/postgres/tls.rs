@@ -1,6 +1,5 @@
 //! TLS to PostgreSQL, with rustls.
 
-use std::fmt::Display;
 use std::io;
 use std::path::Path;
 use std::pin::Pin;
@@ -8,14 +7,14 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures_util::future::BoxFuture;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_postgres::Socket;
 use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream};
 use tokio_rustls::TlsConnector;
 
+use crate::client_tls::client_config;
 use crate::store::StoreError;
 
 /// Connects with TLS, and takes only certificates of the given authorities.
@@ -25,30 +24,9 @@ pub(super) struct Tls(Arc<ClientConfig>);
 impl Tls {
     /// Trusts the certificates in a file (PEM); those of the system if none is given. Blocks.
     pub(super) fn new(ca_file: Option<&Path>) -> Result<Self, StoreError> {
-        let failed = |problem: String| StoreError::Failed(format!("TLS: {problem}"));
-        let mut roots = RootCertStore::empty();
-        match ca_file {
-            Some(file) => {
-                let problem = |error: &dyn Display| failed(format!("{}: {error}", file.display()));
-                let certificates =
-                    CertificateDer::pem_file_iter(file).map_err(|error| problem(&error))?;
-                for certificate in certificates {
-                    let certificate = certificate.map_err(|error| problem(&error))?;
-                    roots.add(certificate).map_err(|error| problem(&error))?;
-                }
-            }
-            None => {
-                let system = rustls_native_certs::load_native_certs();
-                roots.add_parsable_certificates(system.certs);
-            }
-        }
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|error| failed(error.to_string()))?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        Ok(Self(Arc::new(config)))
+        let config = client_config(ca_file)
+            .map_err(|problem| StoreError::Failed(format!("TLS: {problem}")))?;
+        Ok(Self(config))
     }
 }
 
