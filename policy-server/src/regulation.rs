@@ -423,3 +423,6 @@ fn network_record(place: &Place) -> String {
 fn unreadable() -> StoreError {
     StoreError::Failed(String::from("a record of login regulation cannot be read"))
 }
+
+#[cfg(test)]
+mod tests;
