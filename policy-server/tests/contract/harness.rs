@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use policy_client::admin::{AdminClient, AdminSettings};
 use policy_client::native::{NativeClient, NativeSettings};
-use policy_client::{PolicyCalls, ServerList};
+use policy_client::{PolicyCalls, PolicyError, ServerList};
 use policy_protocol::administration::{RollAnswer, RollRequest, RollWhich};
 use policy_protocol::message::{
     AuthorizeAnswer, AuthorizeRequest, Credentials, LoginAnswer, LoginRequest, LogoutAnswer,
@@ -175,7 +175,7 @@ impl World {
         let url = url.replace(&format!(":{}@", server.password()), "@");
         let ca_file = server.ca_file();
         let store = format!(
-            "[store]\nkind = \"postgres\"\nurl = \"{url}\"\nca_file = \"{}\"\n\
+            "[store]\ntimeout = \"20s\"\nkind = \"postgres\"\nurl = \"{url}\"\nca_file = \"{}\"\n\
              password_file = \"store-password\"\n\
              [keys]\nmaster_key_file = \"master-key\"\n",
             ca_file.display()
@@ -189,7 +189,7 @@ impl World {
         let dir = tempfile::tempdir().unwrap();
         write(dir.path(), "store-password", server.password());
         let store = format!(
-            "[store]\nkind = \"valkey\"\nurl = \"redis://{}\"\n\
+            "[store]\ntimeout = \"20s\"\nkind = \"valkey\"\nurl = \"redis://{}\"\n\
              password_file = \"store-password\"\n\
              [keys]\nmaster_key_file = \"master-key\"\n",
             server.address()
@@ -357,8 +357,22 @@ impl World {
         realm: &RealmContext,
         previous: Option<&Session>,
     ) -> LoginAnswer {
-        let request = login_request(credentials, realm, previous);
-        self.calls.login(request).await.unwrap()
+        self.login_of(login_request(credentials, realm, previous))
+            .await
+    }
+
+    /// Asks again as long as nothing was looked at, as agents ask another policy server: on a machine
+    /// with too much to do a store may be late.
+    pub(crate) async fn login_of(&self, request: LoginRequest) -> LoginAnswer {
+        for _ in 0..50 {
+            match self.calls.login(request.clone()).await {
+                Err(PolicyError::Unavailable) => {
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+                answer => return answer.unwrap(),
+            }
+        }
+        panic!("nobody looks at a login")
     }
 
     /// Validates a session that was not used since its last answer.

@@ -42,7 +42,7 @@ async fn try_from(world: &World, user: &str, password: &str, from: &str) -> Logi
         previous: Vec::new(),
         transaction_id: String::from("t1"),
     };
-    world.calls.login(request).await.unwrap()
+    world.login_of(request).await
 }
 
 /// Ten failures, as fast as they are looked at.
