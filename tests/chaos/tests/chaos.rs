@@ -1,4 +1,4 @@
-//! `cargo test -p chaos-tests`: a minute and a half. `DOORWARD_CHAOS_SECONDS` makes it longer, `DOORWARD_CHAOS_SEED`
+//! `cargo test -p chaos-tests -- --ignored`: a minute and a half. `DOORWARD_CHAOS_SECONDS` makes it longer, `DOORWARD_CHAOS_SEED`
 //! repeats a schedule; `-- --nocapture` shows the tables.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -67,17 +67,20 @@ fn holds(engine: Engine, first_fault: usize) {
 }
 
 #[test]
+#[ignore = "minutes of load on the whole machine: cargo test -p chaos-tests -- --ignored"]
 fn what_must_hold_holds_with_valkey() {
     holds(Engine::Valkey, 0);
 }
 
 #[test]
+#[ignore = "minutes of load on the whole machine: cargo test -p chaos-tests -- --ignored"]
 fn what_must_hold_holds_with_postgresql() {
     holds(Engine::Postgres, HALF);
 }
 
 /// The checker can fail: a store that forgets ends good sessions, and that is noticed.
 #[test]
+#[ignore = "minutes of load on the whole machine: cargo test -p chaos-tests -- --ignored"]
 fn a_store_that_forgets_is_noticed() {
     let fault = Fault {
         part: Part::Store,
