@@ -1,6 +1,6 @@
 //! Sessions as seen from outside: what there is, what will become of it, and what may be noted about it.
 //!
-//! Nothing here is audited: whoever asks on somebody's behalf records it, as [administration](crate::admin)
+//! Nothing here is audited: whoever asks on somebody's behalf records it, as administration
 //! does.
 
 use std::collections::BTreeMap;
