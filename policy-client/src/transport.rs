@@ -15,7 +15,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use crate::limits::{CONNECT_TIMEOUT, KEEP_ALIVE, MAX_ANSWER, MAX_PROBLEM, POOL_IDLE, PROBE_TIMEOUT};
+use crate::limits::{
+    CONNECT_TIMEOUT, KEEP_ALIVE, MAX_ANSWER, MAX_PROBLEM, POOL_IDLE, PROBE_TIMEOUT,
+};
 use crate::retry::{Call, Caller, Failure, Repeat};
 use crate::servers::{Blame, Servers};
 use crate::settings::{ClientError, TransportSettings};

@@ -81,13 +81,7 @@ pub async fn serve(
     let address = listener.local_addr().map_err(failed)?;
     let (stopping, stop) = watch::channel(false);
     let router = router(&server, Some(stop.clone()));
-    let accepting = tokio::spawn(accept(
-        listener,
-        listen.max_connections,
-        tls,
-        router,
-        stop,
-    ));
+    let accepting = tokio::spawn(accept(listener, listen.max_connections, tls, router, stop));
     Ok(RunningPolicyServer {
         address,
         stopping,

@@ -31,9 +31,10 @@ async fn main() {
         let number = || value.parse().expect("a number");
         match &*name {
             "--engine" => {
-                engine = Some(EngineKind::named(&value).expect(
-                    "an engine is one of sqlite, valkey, valkey-always, postgres",
-                ));
+                engine = Some(
+                    EngineKind::named(&value)
+                        .expect("an engine is one of sqlite, valkey, valkey-always, postgres"),
+                );
             }
             "--sessions" => {
                 sizes = value

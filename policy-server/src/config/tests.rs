@@ -162,7 +162,10 @@ async fn the_compose_files_fit_together() {
         std::fs::copy(compose.join(file), here.join(file)).unwrap();
     }
     let made = Command::new(here.join("make-secrets.sh"))
-        .env("ALICE_HASH", "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHQ$aGFzaGhhc2g")
+        .env(
+            "ALICE_HASH",
+            "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHQ$aGFzaGhhc2g",
+        )
         .output()
         .unwrap();
     assert!(made.status.success(), "{made:?}");
@@ -184,7 +187,10 @@ async fn the_compose_files_fit_together() {
     for line in lines() {
         if let Some((file, _)) = line.strip_prefix("- ./").and_then(|it| it.split_once(':')) {
             let file = file.replace("secrets/users.toml", "users.toml");
-            assert!(here.join(&file).is_file() || compose.join(&file).is_file(), "{line}");
+            assert!(
+                here.join(&file).is_file() || compose.join(&file).is_file(),
+                "{line}"
+            );
         }
         if let Some(image) = line.strip_prefix("image: ") {
             let tag = image.rsplit_once(':').map(|(_, tag)| tag);

@@ -219,8 +219,9 @@ impl Checker<'_> {
                 .client_ca_file
                 .as_ref()
                 .map(|file| self.base.join(file)),
-            max_connections: connections
-                .map_or(ListenConfig::DEFAULT_CONNECTIONS, |wanted| *wanted.get_ref()),
+            max_connections: connections.map_or(ListenConfig::DEFAULT_CONNECTIONS, |wanted| {
+                *wanted.get_ref()
+            }),
         })
     }
 

@@ -79,7 +79,10 @@ async fn sqlite_restored_from_a_copy_made_while_it_runs_lets_no_old_session_in()
     let backup = book("sqlite3 /var/lib/doorward/policy-server.sqlite \"VACUUM");
     let backup = format!("VACUUM{}", backup.trim_end_matches('"'));
     let into = copy.display().to_string();
-    run(&file, &backup.replace("/backup/policy-server.sqlite", &into));
+    run(
+        &file,
+        &backup.replace("/backup/policy-server.sqlite", &into),
+    );
     after(&store).await;
     let forget = book("sqlite3 /var/lib/doorward/policy-server.sqlite \"DELETE");
     run(&copy, &format!("DELETE{}", forget.trim_end_matches('"')));
