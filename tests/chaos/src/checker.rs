@@ -59,6 +59,18 @@ pub struct Seen {
     pub outcome: Outcome,
 }
 
+/// Who has nobody to ask: no policy server, or none that has the store. What is cached then goes on for the realm's
+/// validation period (minutes), as documented, so this time does not count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Alone {
+    /// Nobody.
+    Nobody,
+    /// An agent.
+    Agent(usize),
+    /// All agents.
+    Everybody,
+}
+
 /// What was broken, and when.
 #[derive(Clone, Debug, Default)]
 pub struct Timeline {
@@ -70,14 +82,23 @@ struct Span {
     from: Duration,
     /// Absent while it lasts.
     to: Option<Duration>,
+    alone: Alone,
+}
+
+impl Span {
+    fn common(&self, from: Duration, to: Duration) -> Duration {
+        let end = self.to.unwrap_or(Duration::MAX).min(to);
+        end.saturating_sub(self.from.max(from))
+    }
 }
 
 impl Timeline {
     /// Something is broken from now on.
-    pub fn begin(&mut self, now: Duration) {
+    pub fn begin(&mut self, alone: Alone, now: Duration) {
         self.faults.push(Span {
             from: now,
             to: None,
+            alone,
         });
     }
 
@@ -90,6 +111,13 @@ impl Timeline {
     pub fn was_calm(&self, from: Duration, to: Duration) -> bool {
         let touches = |span: &Span| span.from <= to && span.to.is_none_or(|end| end >= from);
         !self.faults.iter().any(touches)
+    }
+
+    /// For how long an agent had nobody to ask.
+    fn alone(&self, agent: usize, from: Duration, to: Duration) -> Duration {
+        let is_alone = |span: &&Span| [Alone::Agent(agent), Alone::Everybody].contains(&span.alone);
+        let spans = self.faults.iter().filter(is_alone);
+        spans.map(|span| span.common(from, to)).sum()
     }
 }
 
@@ -157,7 +185,7 @@ pub fn judge(seen: &Seen, timeline: &Timeline) -> Option<Violation> {
         let bound = if timeline.was_calm(at, seen.sent) {
             CALM
         } else {
-            DISTURBED
+            DISTURBED + timeline.alone(seen.agent, at, seen.sent)
         };
         return (late > bound).then_some(Violation::Revived { late, bound });
     }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::checker::Alone;
 use crate::installation::{COUNT, Installation, Member};
 use crate::proxy::{Proxy, Way};
 use crate::random::Random;
@@ -102,6 +103,16 @@ impl Fault {
             Part::Server(number) => Some(&mut all.servers[number]),
             Part::Agent(number) => Some(&mut all.agents[number]),
             Part::Store | Part::StoreOf(_) => None,
+        }
+    }
+
+    /// Who has nobody to ask meanwhile.
+    pub const fn alone(&self) -> Alone {
+        match (self.part, self.harm) {
+            (_, Harm::Link(Way::Open | Way::Slow)) => Alone::Nobody,
+            (Part::Store, _) => Alone::Everybody,
+            (Part::Agent(number), Harm::Link(_)) => Alone::Agent(number),
+            _ => Alone::Nobody,
         }
     }
 

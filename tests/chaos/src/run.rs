@@ -8,7 +8,7 @@ use policy_client::admin::AdminClient;
 
 use crate::bounds::RECOVERY;
 use crate::browser::{Browser, Login};
-use crate::checker::Outcome;
+use crate::checker::{Alone, Outcome};
 use crate::fault::{Fault, round};
 use crate::installation::{Installation, PASSWORD, USERS, user};
 use crate::load::{Load, look_at_all, sessions_of};
@@ -107,7 +107,7 @@ async fn one_fault(
 ) {
     println!("{:>6.1} s: {fault}", watch.now().as_secs_f32());
     watch.report(|report| report.turn_to(&fault.to_string()));
-    watch.timeline(|timeline, now| timeline.begin(now));
+    watch.timeline(|timeline, now| timeline.begin(fault.alone(), now));
     fault.inject(all);
     tokio::time::sleep(fault.lasts).await;
     fault.mend(all).await;
@@ -123,7 +123,7 @@ async fn kill_all(
 ) {
     println!("{:>6.1} s: everything is killed", watch.now().as_secs_f32());
     watch.report(|report| report.turn_to("killed: everything at once"));
-    watch.timeline(|timeline, now| timeline.begin(now));
+    watch.timeline(|timeline, now| timeline.begin(Alone::Everybody, now));
     tokio::task::block_in_place(|| all.store.kill());
     for member in all.servers.iter_mut().chain(&mut all.agents) {
         member.kill();

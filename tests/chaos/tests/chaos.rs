@@ -12,7 +12,7 @@ use chaos::run::{Findings, Plan, run};
 use chaos::store::Engine;
 
 /// Of the load with both engines together; starting and looking at everything at the end come on top of it.
-const SECONDS: u64 = 70;
+const SECONDS: u64 = 44;
 /// Half of the faults of a round.
 const HALF: usize = 9;
 

@@ -21,7 +21,7 @@ fn passed() -> Outcome {
 /// Something was broken from second 100 to second 110.
 fn timeline() -> Timeline {
     let mut timeline = Timeline::default();
-    timeline.begin(100 * SECOND);
+    timeline.begin(Alone::Nobody, 100 * SECOND);
     timeline.end(110 * SECOND);
     timeline
 }
@@ -58,6 +58,25 @@ fn an_ended_session_passes_for_the_bound_and_no_longer() {
     assert!(late(ended, 1000 * SECOND).is_some(), "ever after");
     let refused = seen(Standing::Ended(ended), 1000 * SECOND, Outcome::Login);
     assert_eq!(judge(&refused, &timeline()), None);
+}
+
+#[test]
+fn the_time_without_anybody_to_ask_does_not_count() {
+    for (alone, counts) in [
+        (Alone::Agent(1), [true, false]),
+        (Alone::Everybody, [false; 2]),
+    ] {
+        let mut timeline = Timeline::default();
+        timeline.begin(alone, 100 * SECOND);
+        timeline.end(107 * SECOND);
+        let late = |agent, late| {
+            let seen = seen(Standing::Ended(100 * SECOND), 100 * SECOND + late, passed());
+            judge(&Seen { agent, ..seen }, &timeline)
+        };
+        assert_eq!(late(0, DISTURBED + 7 * SECOND).is_some(), counts[0]);
+        assert_eq!(late(1, DISTURBED + 7 * SECOND).is_some(), counts[1]);
+        assert!(late(1, DISTURBED + 8 * SECOND).is_some());
+    }
 }
 
 #[test]
