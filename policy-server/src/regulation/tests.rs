@@ -47,7 +47,11 @@ async fn guesses_at_two_policy_servers_at_once_get_no_more_tries() {
             let server = Arc::clone(&world.servers[guess % 2]);
             let tries = Arc::clone(&tries);
             tokio::spawn(async move {
-                let spelling = if guess.is_multiple_of(3) { "Alice" } else { "alice " };
+                let spelling = if guess.is_multiple_of(3) {
+                    "Alice"
+                } else {
+                    "alice "
+                };
                 let Some(attempt) = server.begin(spelling, None).await.unwrap() else {
                     return;
                 };
