@@ -14,6 +14,7 @@ pub(crate) mod policy_server;
 pub(crate) mod schema;
 pub(crate) mod sessions;
 mod stop;
+pub(crate) mod users;
 pub(crate) mod why;
 
 use std::process::ExitCode;
