@@ -15,6 +15,7 @@ pub(crate) mod ready;
 pub(crate) mod schema;
 pub(crate) mod sessions;
 mod stop;
+pub(crate) mod users;
 pub(crate) mod why;
 
 use std::process::ExitCode;

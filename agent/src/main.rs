@@ -64,6 +64,8 @@ enum Command {
     HashPassword,
     /// See and end sessions.
     Sessions(commands::sessions::Options),
+    /// See how a user's logins stand, end a lockout, give and take a second factor.
+    Users(commands::users::Options),
     /// See which keys there are and who has them, and roll them over.
     Keys(commands::keys::Options),
     /// Register agents, and give them new credentials.
@@ -93,6 +95,7 @@ fn main() -> ExitCode {
         #[cfg(feature = "embedded")]
         Command::HashPassword => commands::hash_password::run(),
         Command::Sessions(options) => commands::sessions::run(&options),
+        Command::Users(options) => commands::users::run(&options),
         Command::Keys(options) => commands::keys::run(&options),
         Command::Agents(options) => commands::agents::run(&options),
         Command::Why(options) => commands::why::run(&options),
