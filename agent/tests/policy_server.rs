@@ -226,7 +226,12 @@ async fn sessions_are_listed_by_pages_and_ended_by_command() {
         .map(|session| session["id"].to_string())
         .collect();
     assert_eq!(ids.len(), 103, "two pages, every session once");
-    assert_eq!(sessions[0]["identity"]["user_name"], "bob");
+    assert!(
+        sessions.is_sorted_by_key(|session| std::cmp::Reverse(session["started"].as_u64())),
+        "the newest first"
+    );
+    let of_bob = |session: &&Value| session["identity"]["user_name"] == "bob";
+    let bob = sessions.iter().find(of_bob).unwrap();
     for (arguments, count) in [
         (&["--user", "bob"][..], 1),
         (
@@ -241,7 +246,7 @@ async fn sessions_are_listed_by_pages_and_ended_by_command() {
         assert_eq!(text.lines().count(), 1 + count, "{arguments:?}");
     }
 
-    let id = sessions[0]["id"].as_str().unwrap();
+    let id = bob["id"].as_str().unwrap();
     let shown = world.sessions(&["show", "--", id]).await;
     let shown: Value = serde_json::from_slice(&shown.stdout).unwrap();
     assert_eq!(

@@ -20,6 +20,7 @@ use crate::config::{Limits, PolicyServerConfig, Problems};
 use crate::directory::Directories;
 use crate::events::Events;
 use crate::feed::{self, FeedError};
+use crate::http::credentials::Refusals;
 use crate::keys::{self, KeyError, Keys};
 use crate::master_key::{self, MasterKey, MasterKeyError};
 use crate::policy::store::PolicyStore;
@@ -61,6 +62,7 @@ pub struct PolicyServer {
     /// Agents that listen here.
     pub(crate) presence: Arc<Presence>,
     pub(crate) admin: Option<Hash>,
+    pub(crate) refused_administrators: Refusals,
     pub(crate) rollover: Duration,
     /// Whether users or policies have changed and the agents have not been told.
     flush_due: AtomicBool,
@@ -187,6 +189,7 @@ impl PolicyServer {
                 .admin_secret
                 .as_ref()
                 .map(|secret| Hash::of(secret.expose().as_bytes())),
+            refused_administrators: Refusals::default(),
             rollover: config.agent_key_rollover,
             policies,
             // Users and policies may have changed while nobody looked.

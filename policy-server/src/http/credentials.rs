@@ -5,8 +5,8 @@
 //! the request is looked at.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ::http::{HeaderMap, StatusCode, header};
 use axum::extract::{Request, State};
@@ -14,7 +14,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use policy_protocol::{Reason, Secret};
+use policy_protocol::{Reason, Secret, Timestamp};
 
 use super::problem::Problem;
 use crate::agents::{Hash, Proof};
@@ -111,6 +111,38 @@ fn instance(headers: &HeaderMap) -> Option<&str> {
     (1..=MAX_INSTANCE).contains(&text.len()).then_some(text)
 }
 
+/// Refused administrators that are recorded in one second. Of more, which only somebody makes who wants to
+/// fill the audit, it is recorded how many there were.
+const MAX_RECORDED: u32 = 10;
+
+/// Refused administrators, counted.
+#[derive(Default)]
+pub(crate) struct Refusals(Mutex<Refused>);
+
+#[derive(Default)]
+struct Refused {
+    second: Timestamp,
+    recorded: u32,
+    passed_over: u64,
+}
+
+impl Refusals {
+    /// There is one more. If it is to be recorded: how many before it were not.
+    fn one_more(&self, now: Timestamp) -> Option<u64> {
+        let mut refused = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if refused.second != now {
+            refused.second = now;
+            refused.recorded = 0;
+        }
+        if refused.recorded == MAX_RECORDED {
+            refused.passed_over += 1;
+            return None;
+        }
+        refused.recorded += 1;
+        Some(std::mem::take(&mut refused.passed_over))
+    }
+}
+
 /// Lets administrators through.
 pub(super) async fn administrator(
     State(server): State<Arc<PolicyServer>>,
@@ -122,15 +154,37 @@ pub(super) async fn administrator(
         .zip(server.admin)
         .is_some_and(|(secret, admin)| admin.matches(&Hash::of(secret.as_bytes())));
     if !accepted {
-        let reason = Reason::INVALID_SESSION;
-        Record {
-            reason,
-            ..Record::new(AuditEvent::AdminReject, "", "")
+        if let Some(passed_over) = server.refused_administrators.one_more(server.now()) {
+            let peer = request.extensions().get::<Peer>();
+            let detail = match passed_over {
+                0 => String::new(),
+                number => format!("{number} before it were not recorded"),
+            };
+            Record {
+                reason: Reason::INVALID_SESSION,
+                client: peer.map(|peer| peer.address.ip()),
+                detail: &detail,
+                ..Record::new(AuditEvent::AdminReject, "", "")
+            }
+            .write(&server.audit)
+            .await?;
         }
-        .write(&server.audit)
-        .await?;
         return Err(UNAUTHORIZED);
     }
     Proven::by(&request);
     Ok(next.run(request).await)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_refusals_at_once_are_counted_and_not_recorded() {
+        let refusals = Refusals::default();
+        let recorded = (0..100).filter_map(|_| refusals.one_more(Timestamp(7)));
+        assert_eq!(recorded.count(), 10);
+        assert_eq!(refusals.one_more(Timestamp(8)), Some(90));
+        assert_eq!(refusals.one_more(Timestamp(8)), Some(0));
+    }
 }
