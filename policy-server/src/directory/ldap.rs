@@ -49,6 +49,16 @@ const AD_MUST_CHANGE: u32 = 0x773;
 /// And one that it gives for any.
 const AD_LOCKED: u32 = 0x775;
 
+/// Values for all words in filters.
+const SAMPLE: [(&str, &str); 6] = [
+    ("name", "x"),
+    ("dn", "x"),
+    ("subject", "x"),
+    ("cn", "x"),
+    ("email", "x"),
+    ("fingerprint", "x"),
+];
+
 /// Users in LDAP.
 pub struct LdapDirectory(Arc<Inner>);
 
@@ -89,9 +99,18 @@ impl LdapDirectory {
             ),
         ];
         for (key, template) in filters {
-            let broken = |template: &&String| parse_filter(filter::any(template)).is_err();
+            let broken = |template: &&String| {
+                // Users are looked for with any name too, which an extensible match cannot say.
+                (key == "user_filter" && template.contains(":={"))
+                    // Within another filter, it needs its parentheses.
+                    || !template.starts_with('(')
+                    || parse_filter(filter::fill(template, &SAMPLE)).is_err()
+            };
             if template.filter(broken).is_some() {
-                return Err(problem(key, "this is not a search filter (RFC 4515)"));
+                return Err(problem(
+                    key,
+                    "this is not a search filter (RFC 4515), or not one for this",
+                ));
             }
         }
         let tls = client_config(settings.ca_file.as_deref());
