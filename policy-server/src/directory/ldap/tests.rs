@@ -1,8 +1,13 @@
 use std::path::Path;
 
+use ldap3::LdapResult;
+
+use super::password_policy::Remark;
+use super::verdict::{Verdict, verdict};
 use super::*;
 use crate::config::PolicyServerConfig;
-use crate::directory::Directories;
+use crate::config::ldap::CertificateSettings;
+use crate::directory::{Directories, PasswordState};
 
 fn result(rc: u32, text: &str) -> LdapResult {
     LdapResult {
