@@ -12,6 +12,8 @@ pub mod identity;
 pub mod protection;
 pub mod redirect;
 
+use std::time::Instant;
+
 use http::HeaderMap;
 use policy_protocol::{AgentKeyRing, RealmContext, ResourceContext, Timestamp};
 
@@ -40,6 +42,8 @@ pub struct Facts<'r> {
     pub origin: &'r ClientOrigin,
     /// When.
     pub now: Timestamp,
+    /// The same by a clock that nobody sets.
+    pub arrived: Instant,
     /// Joins the records of this request across systems.
     pub transaction_id: TransactionId,
     /// The counters of the worker that serves it.

@@ -1,13 +1,17 @@
 //! One file for each subcommand.
 
+mod admin;
 pub(crate) mod agent;
+pub(crate) mod agents;
 pub(crate) mod check;
 #[cfg(feature = "embedded")]
 pub(crate) mod demo;
 #[cfg(feature = "embedded")]
 pub(crate) mod hash_password;
+pub(crate) mod keys;
 #[cfg(feature = "embedded")]
 pub(crate) mod policy_server;
+pub(crate) mod ready;
 pub(crate) mod schema;
 pub(crate) mod sessions;
 mod stop;

@@ -134,14 +134,14 @@ impl LoginCall {
         }
     }
 
-    /// A session, or the reason why not. A success ends the sessions that it replaces, here at once.
+    /// A session, or why there is none. A success ends the sessions that it replaces, here at once.
     ///
     /// # Errors
     /// If the policy server gives no answer.
     async fn run(
         self,
         sessions: &Sessions,
-    ) -> Result<Result<Arc<CachedSession>, Reason>, PolicyError> {
+    ) -> Result<Result<Arc<CachedSession>, NotLoggedIn>, PolicyError> {
         let previous = self.request.previous.iter();
         let replaced: Vec<_> = previous.map(|ticket| ticket.session_id).collect();
         let generation = sessions.trust.generation();
@@ -161,11 +161,22 @@ impl LoginCall {
                 for id in replaced {
                     sessions.cache.end(id, Reason::REVOKED_SESSION);
                 }
-                Ok(sessions.cache.adopt(*session, generation, self.now))
+                let adopted = sessions.cache.adopt(*session, generation, self.now);
+                Ok(adopted.map_err(NotLoggedIn::Refused))
             }
-            LoginAnswer::No { reason } | LoginAnswer::Challenge { reason } => Ok(Err(reason)),
+            LoginAnswer::No { reason } => Ok(Err(NotLoggedIn::Refused(reason))),
+            LoginAnswer::Challenge { reason } => Ok(Err(NotLoggedIn::NewPassword(reason))),
         }
     }
+}
+
+/// Why a login made no session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum NotLoggedIn {
+    /// The credentials do not do.
+    Refused(Reason),
+    /// They do, once the password is changed.
+    NewPassword(Reason),
 }
 
 /// From a plain listener to the same place over TLS.

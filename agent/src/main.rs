@@ -43,6 +43,8 @@ enum Command {
         /// The agent's configuration.
         file: PathBuf,
     },
+    /// Say whether an agent or a policy server is ready, for the health check of a container.
+    Ready(commands::ready::Options),
     /// Print the JSON Schema of the agent's configuration.
     Schema {
         /// Print the reference of all settings in Markdown instead.
@@ -52,12 +54,20 @@ enum Command {
         #[cfg(feature = "embedded")]
         #[arg(long, conflicts_with = "markdown")]
         policy_server: bool,
+        /// Print the OpenAPI document of the policy server's calls instead.
+        #[cfg(feature = "embedded")]
+        #[arg(long, conflicts_with_all = ["markdown", "policy_server"])]
+        openapi: bool,
     },
     /// Read a password from standard input and print its hash for the users file.
     #[cfg(feature = "embedded")]
     HashPassword,
     /// See and end sessions.
     Sessions(commands::sessions::Options),
+    /// See which keys there are and who has them, and roll them over.
+    Keys(commands::keys::Options),
+    /// Register agents, and give them new credentials.
+    Agents(commands::agents::Options),
     /// Explain what would be decided for an address, and for a user.
     Why(Box<commands::why::Options>),
 }
@@ -70,6 +80,9 @@ fn main() -> ExitCode {
         #[cfg(feature = "embedded")]
         Command::Demo(options) => commands::demo::run(&options),
         Command::Check { file } => commands::check::run(&file),
+        Command::Ready(options) => commands::ready::run(&options),
+        #[cfg(feature = "embedded")]
+        Command::Schema { openapi: true, .. } => commands::schema::run(Wanted::OpenApi),
         #[cfg(feature = "embedded")]
         Command::Schema {
             policy_server: true,
@@ -80,6 +93,8 @@ fn main() -> ExitCode {
         #[cfg(feature = "embedded")]
         Command::HashPassword => commands::hash_password::run(),
         Command::Sessions(options) => commands::sessions::run(&options),
+        Command::Keys(options) => commands::keys::run(&options),
+        Command::Agents(options) => commands::agents::run(&options),
         Command::Why(options) => commands::why::run(&options),
     }
 }

@@ -81,6 +81,7 @@ impl<'m> Record<'m> {
             target,
             origin,
             now: self.now,
+            arrived: self.timer.started(),
             transaction_id: self.transaction_id.clone(),
             metrics: self.metrics,
             from_script: self.from_script,

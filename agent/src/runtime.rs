@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use policy_client::PolicyCalls;
 use policy_protocol::Clock;
@@ -145,7 +146,7 @@ impl RunningAgent {
     /// Whether protected realms can be decided about: there are keys, and events arrive.
     pub fn is_ready(&self) -> bool {
         let sessions = self.pipeline.sessions();
-        sessions.keys.are_loaded() && sessions.trust.is_listening()
+        sessions.keys.are_loaded() && sessions.trust.is_listening(Instant::now())
     }
 
     /// Puts another configuration in force without dropping a connection.

@@ -19,6 +19,7 @@ pub mod validate;
 use std::sync::Arc;
 
 use policy_client::PolicyCalls;
+use policy_protocol::event::SILENCE;
 use policy_protocol::{Clock, Timestamp};
 
 use self::single_flight::SingleFlight;
@@ -45,6 +46,7 @@ pub struct Sessions {
     /// Counters.
     pub metrics: Arc<Metrics>,
     key_fetch: key_fetch::KeyFetch,
+    /// Joined for no longer than events are trusted without another: an answer may be as old as its call.
     validations: SingleFlight<validate::FlightKey, validate::Validated>,
     /// Logins with credentials that come with every request, by a digest of them.
     pub logins: SingleFlight<Box<[u8]>, crate::login::direct::LoggedIn>,
@@ -72,8 +74,8 @@ impl Sessions {
             keys: keys::AgentKeys::default(),
             trust: trust::Trust::default(),
             key_fetch: key_fetch::KeyFetch::on(tokio::runtime::Handle::current()),
-            validations: SingleFlight::on(tokio::runtime::Handle::current()),
-            logins: SingleFlight::on(tokio::runtime::Handle::current()),
+            validations: SingleFlight::on(tokio::runtime::Handle::current(), SILENCE),
+            logins: SingleFlight::on(tokio::runtime::Handle::current(), on_runtime::MAX_CALL),
             preserved: crate::login::preserve::PreservedRequests::default(),
             credential_digest: crate::login::direct::CredentialDigest::random(),
             unsent_logouts: crate::login::unsent_logouts::UnsentLogouts::default(),

@@ -146,14 +146,15 @@ impl Site {
             && (!self.config.session.pass_cookie || name == self.cookies.login_name().as_bytes())
     }
 
-    /// The first realm on a host that a login form leads into, for a visitor who named none.
+    /// The first realm on a host that a login form leads into, for a visitor who named none: one that asks
+    /// for no code, if there is one.
     pub fn any_form_realm(&self, host: &str) -> Option<&Arc<Realm>> {
         let on_host =
             |realm: &&Arc<Realm>| realm.hosts.iter().any(|name| name == host || name == "*");
-        self.config
-            .realms
-            .iter()
-            .filter(on_host)
-            .find(|realm| realm.scheme == AuthScheme::Form)
+        let with = |scheme| {
+            let realms = self.config.realms.iter().filter(on_host);
+            realms.into_iter().find(|realm| realm.scheme == scheme)
+        };
+        with(AuthScheme::Form).or_else(|| with(AuthScheme::Totp))
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! * `benches/micro.rs`: how long the pieces of the hot path take
 //!   (`cargo bench -p benchmarks --features micro`).
+//! * `benches/revocation.rs`: how long until a hundred agents refuse a session that ended.
 //! * `tests/allocations.rs`: what a session cache hit may allocate, as a test.
 //! * `load/compare`: what a whole request costs, side by side with nginx.
 
@@ -10,7 +11,7 @@ mod unreachable_policy;
 use std::fmt::Write as _;
 use std::fs;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use agent::access::authenticate::authenticate;
 use agent::access::authorize::authorize;
@@ -52,6 +53,8 @@ pub struct Stage {
     pub conn: ConnectionInfo,
     /// The user's `SMSESSION=…`.
     pub cookie: HeaderValue,
+    /// When all requests come, for trust in the cache never to end.
+    arrived: Instant,
     _runtime: tokio::runtime::Runtime,
 }
 
@@ -75,9 +78,10 @@ impl Stage {
         ));
         sessions
             .keys
-            .replace(&agent_keys())
+            .replace(&agent_keys(), sessions.now())
             .expect("the keys are good");
-        sessions.trust.regained(false);
+        let arrived = Instant::now();
+        sessions.trust.regained(false, arrived);
         let site = Site::build(config(0), None).expect("the configuration works");
         let cookie = log_in(&sessions, &site);
         drop(entered);
@@ -98,6 +102,7 @@ impl Stage {
             site,
             conn,
             cookie,
+            arrived,
             _runtime: runtime,
         }
     }
@@ -138,6 +143,7 @@ impl Stage {
             target: &target,
             origin: &origin,
             now: self.sessions.now(),
+            arrived: self.arrived,
             transaction_id: TransactionId::next(),
             metrics: self.sessions.metrics.worker(0),
             from_script: false,
@@ -252,6 +258,8 @@ pub fn agent_keys() -> AgentKeySet {
     let key = |id| AgentKey::random(KeyId(id)).expect("randomness");
     let assertion = rcgen::KeyPair::generate().expect("a key");
     AgentKeySet {
+        store: String::new(),
+        version: 1,
         current: key(1),
         next: key(2),
         previous: Vec::new(),

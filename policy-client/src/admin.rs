@@ -1,5 +1,6 @@
 //! Administration of sessions, keys and agents at Doorward's own policy server.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -8,10 +9,12 @@ use policy_protocol::administration::{
     RotateAgentRequest,
 };
 use policy_protocol::explain::{ExplainAnswer, ExplainRequest};
-use policy_protocol::message::SessionSummary;
+use policy_protocol::sessions::{PropertyChanges, SessionDetails, SessionList, SessionQuery};
+use policy_protocol::user_administration::{EnrolRequest, Enrolment, UserStatus};
 use policy_protocol::{Secret, SessionId};
 
 use crate::PolicyError;
+use crate::limits::PROBE_TIMEOUT;
 use crate::settings::{ClientError, ServerList, TransportSettings};
 use crate::transport::Transport;
 
@@ -26,6 +29,21 @@ pub struct AdminSettings {
     pub admin_secret: Secret<String>,
     /// Deadline of each call, over all addresses.
     pub timeout: Duration,
+}
+
+/// Whether the policy server at an `https://` address says that it is ready. Anybody may ask.
+///
+/// # Errors
+/// If the address or the trust anchors are unusable.
+pub async fn is_ready(url: String, ca_file: Option<PathBuf>) -> Result<bool, ClientError> {
+    let transport = Transport::new(&TransportSettings {
+        servers: ServerList::in_order(vec![url]),
+        ca_file,
+        client_certificate: None,
+        authorization: None,
+        timeout: PROBE_TIMEOUT,
+    })?;
+    Ok(transport.is_ready().await)
 }
 
 /// A client for administrators.
@@ -52,26 +70,71 @@ impl AdminClient {
         Ok(Self { transport })
     }
 
-    /// Persistent sessions, the newest first, at most a thousand; of one user only if `user` is a
-    /// universal id or login name.
+    /// A page of sessions, the newest first.
     ///
     /// # Errors
     /// If the server gave no answer.
-    pub async fn sessions(&self, user: Option<&str>) -> Result<Vec<SessionSummary>, PolicyError> {
-        let query: Vec<_> = user.map(|user| ("user", user)).into_iter().collect();
+    pub async fn sessions(&self, query: &SessionQuery) -> Result<SessionList, PolicyError> {
+        let SessionQuery {
+            user,
+            agent,
+            realm,
+            started_from,
+            started_until,
+            limit,
+            after,
+        } = query;
+        let number = |number: Option<u64>| number.map(|number| number.to_string());
+        let texts = [
+            ("user", user.clone()),
+            ("agent", agent.clone()),
+            ("realm", realm.clone()),
+            ("started_from", number(started_from.map(|time| time.0))),
+            ("started_until", number(started_until.map(|time| time.0))),
+            ("limit", limit.map(|limit| limit.to_string())),
+            ("after", after.clone()),
+        ];
+        let given = texts.iter();
+        let given: Vec<_> = given
+            .filter_map(|(name, text)| Some((*name, text.as_deref()?)))
+            .collect();
         self.transport
-            .get(&["sessions"], &query)
+            .get(&["sessions"], &given)
             .await?
             .ok_or(PolicyError::Protocol)
     }
 
-    /// One persistent session, if it lives.
+    /// One session, if there is one of this id, and what will become of it.
     ///
     /// # Errors
     /// If the server gave no answer.
-    pub async fn session(&self, id: SessionId) -> Result<Option<SessionSummary>, PolicyError> {
+    pub async fn session(&self, id: SessionId) -> Result<Option<SessionDetails>, PolicyError> {
         self.transport
             .get(&["sessions", &id.to_string()], &[])
+            .await
+    }
+
+    /// Counts as a use of a session, now.
+    ///
+    /// # Errors
+    /// If there is no such session, its time is over, or the server gave no answer.
+    pub async fn reset_idle(&self, id: SessionId) -> Result<SessionDetails, PolicyError> {
+        self.transport
+            .post(&["sessions", &id.to_string(), "reset-idle"], &())
+            .await
+    }
+
+    /// Sets and removes properties of a session, and returns those it then has.
+    ///
+    /// # Errors
+    /// If a name is not allowed, there is no such session, or the server gave no answer.
+    pub async fn change_properties(
+        &self,
+        id: SessionId,
+        changes: &PropertyChanges,
+    ) -> Result<BTreeMap<String, String>, PolicyError> {
+        self.transport
+            .post(&["sessions", &id.to_string(), "properties"], changes)
             .await
     }
 
@@ -88,7 +151,9 @@ impl AdminClient {
     /// # Errors
     /// If the server gave no answer; the session may then live on.
     pub async fn revoke_session(&self, id: SessionId) -> Result<(), PolicyError> {
-        self.transport.delete(&["sessions", &id.to_string()]).await
+        self.transport
+            .delete(&["sessions", &id.to_string()], &[])
+            .await
     }
 
     /// Ends every session of a user everywhere, persistent or not.
@@ -97,7 +162,17 @@ impl AdminClient {
     /// If the server gave no answer; sessions may then live on.
     pub async fn revoke_user(&self, universal_id: &str) -> Result<(), PolicyError> {
         self.transport
-            .delete(&["users", universal_id, "sessions"])
+            .delete(&["users", universal_id, "sessions"], &[])
+            .await
+    }
+
+    /// Ends every session of all users everywhere, persistent or not.
+    ///
+    /// # Errors
+    /// If the server gave no answer; sessions may then live on.
+    pub async fn revoke_all(&self) -> Result<(), PolicyError> {
+        self.transport
+            .delete(&["sessions"], &[("all", "true")])
             .await
     }
 
@@ -154,6 +229,50 @@ impl AdminClient {
     /// # Errors
     /// If the server gave no answer, or there is no such agent.
     pub async fn remove_agent(&self, name: &str) -> Result<(), PolicyError> {
-        self.transport.delete(&["agents", name]).await
+        self.transport.delete(&["agents", name], &[]).await
+    }
+
+    /// How the logins of a user stand, by login name or universal id.
+    ///
+    /// # Errors
+    /// If the server gave no answer.
+    pub async fn user_status(&self, name: &str) -> Result<UserStatus, PolicyError> {
+        let status = self.transport.get(&["users", name], &[]).await?;
+        status.ok_or(PolicyError::Protocol)
+    }
+
+    /// Forgets the failed logins of a user, by login name or universal id.
+    ///
+    /// # Errors
+    /// If the server gave no answer; a lockout may then go on.
+    pub async fn unlock_user(&self, name: &str) -> Result<(), PolicyError> {
+        self.transport
+            .delete(&["users", name, "lockout"], &[])
+            .await
+    }
+
+    /// Gives a user a second factor. `issuer` is what apps show beside the user's name.
+    ///
+    /// # Errors
+    /// If the server gave no answer, there is no such user, or they have one.
+    pub async fn enrol_second_factor(
+        &self,
+        name: &str,
+        issuer: &str,
+    ) -> Result<Enrolment, PolicyError> {
+        let request = EnrolRequest {
+            issuer: issuer.to_owned(),
+        };
+        let path = ["users", name, "second-factor"];
+        self.transport.post(&path, &request).await
+    }
+
+    /// Takes a user's second factor away.
+    ///
+    /// # Errors
+    /// If the server gave no answer, or there is none.
+    pub async fn remove_second_factor(&self, name: &str) -> Result<(), PolicyError> {
+        let path = ["users", name, "second-factor"];
+        self.transport.delete(&path, &[]).await
     }
 }

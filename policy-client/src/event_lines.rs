@@ -1,19 +1,17 @@
 //! Events as newline-delimited JSON.
 
 use std::collections::VecDeque;
-use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use policy_protocol::Event;
-use policy_protocol::event::HEARTBEAT_SECONDS;
+use policy_protocol::event::SILENCE;
+use tokio::time::Instant;
 
 use crate::{EventStream, PolicyError};
 
 /// The longest line that is read, in bytes. The longest event holds one universal id.
 const MAX_LINE: usize = 16 * 1024;
-/// A stream without an event for three heartbeats is dead, whatever TCP says.
-const SILENCE: Duration = Duration::from_secs(3 * HEARTBEAT_SECONDS);
 
 /// What has been read of a stream.
 struct Lines<S> {
@@ -22,12 +20,15 @@ struct Lines<S> {
     rest: Vec<u8>,
     /// Whole lines that have not been handed out.
     ready: VecDeque<Result<Event, PolicyError>>,
+    /// When the last event was handed out, or the stream asked for.
+    heard: Instant,
     /// Whether an error was seen: nothing after it counts.
     lost: bool,
 }
 
-/// Reads events from chunks of bytes. The stream ends with its first error.
-pub(crate) fn decode<S>(chunks: S) -> EventStream
+/// Reads events from chunks of bytes. The stream ends with its first error, and if there is no event for
+/// [`SILENCE`], whatever TCP says; that time runs from when the stream was `asked` for.
+pub(crate) fn decode<S>(chunks: S, asked: Instant) -> EventStream
 where
     S: Stream<Item = Result<Bytes, PolicyError>> + Send + 'static,
 {
@@ -36,13 +37,13 @@ where
         chunks,
         rest: Vec::new(),
         ready: VecDeque::new(),
+        heard: asked,
         lost: false,
     };
     Box::pin(futures_util::stream::unfold(
         lines,
         |mut lines| async move {
-            let next = tokio::time::timeout(SILENCE, lines.next()).await;
-            let event = next.unwrap_or(Some(Err(PolicyError::TimedOut)))?;
+            let event = lines.next_in_time().await?;
             lines.lost = event.is_err();
             Some((event, lines))
         },
@@ -50,8 +51,25 @@ where
 }
 
 impl<S: Stream<Item = Result<Bytes, PolicyError>> + Unpin> Lines<S> {
+    async fn next_in_time(&mut self) -> Option<Result<Event, PolicyError>> {
+        if self.lost {
+            return None;
+        }
+        let next = tokio::time::timeout_at(self.heard + SILENCE, self.next()).await;
+        let Ok(event) = next else {
+            return Some(Err(PolicyError::TimedOut));
+        };
+        // A timeout lets pass what is there already: this process was stopped meanwhile, and nobody knows how old
+        // that is. No error, because the server is not to blame.
+        if self.heard.elapsed() >= SILENCE {
+            return None;
+        }
+        self.heard = Instant::now();
+        event
+    }
+
     async fn next(&mut self) -> Option<Result<Event, PolicyError>> {
-        while !self.lost {
+        loop {
             if let Some(event) = self.ready.pop_front() {
                 return Some(event);
             }
@@ -60,7 +78,6 @@ impl<S: Stream<Item = Result<Bytes, PolicyError>> + Unpin> Lines<S> {
                 Err(error) => return Some(Err(error)),
             }
         }
-        None
     }
 
     fn take(&mut self, chunk: &[u8]) {
@@ -78,6 +95,8 @@ impl<S: Stream<Item = Result<Bytes, PolicyError>> + Unpin> Lines<S> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use futures_util::stream::iter;
 
@@ -86,7 +105,9 @@ mod tests {
 
     async fn read(chunks: Vec<Vec<u8>>) -> Vec<Result<Event, PolicyError>> {
         let chunks = chunks.into_iter().map(|chunk| Ok(Bytes::from(chunk)));
-        decode(iter(chunks.collect::<Vec<_>>())).collect().await
+        decode(iter(chunks.collect::<Vec<_>>()), Instant::now())
+            .collect()
+            .await
     }
 
     #[tokio::test]
@@ -121,9 +142,26 @@ mod tests {
         });
         for rest in [nothing, trickle.boxed()] {
             let first = iter([Ok(Bytes::from(HELLO))]);
-            let events: Vec<_> = decode(first.chain(rest)).collect().await;
+            let events: Vec<_> = decode(first.chain(rest), Instant::now()).collect().await;
             assert_eq!(events.len(), 2);
             assert_eq!(events[1], Err(PolicyError::TimedOut));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_there_already_after_a_pause_is_too_late() {
+        for pause in [SILENCE - Duration::from_millis(1), SILENCE] {
+            let in_time = pause < SILENCE;
+            let both = Bytes::from([HELLO, HELLO].concat());
+            let mut events = decode(iter([Ok(both)]), Instant::now());
+            assert!(events.next().await.is_some());
+            tokio::time::advance(pause).await;
+            assert_eq!(events.next().await.is_some(), in_time);
+            // The same if it is not yet read at all.
+            let asked = Instant::now();
+            tokio::time::advance(pause).await;
+            let read = decode(iter([Ok(Bytes::from(HELLO))]), asked);
+            assert_eq!(read.collect::<Vec<_>>().await.len(), usize::from(in_time));
         }
     }
 

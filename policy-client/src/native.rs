@@ -115,8 +115,8 @@ impl PolicyCalls for NativeClient {
                 ],
                 _ => Vec::new(),
             };
-            let (chunks, source) = self.transport.stream(&["events"], &query).await?;
-            let events = event_lines::decode(chunks).inspect(move |event| {
+            let (chunks, asked, source) = self.transport.stream(&["events"], &query).await?;
+            let events = event_lines::decode(chunks, asked).inspect(move |event| {
                 if matches!(event, Err(PolicyError::TimedOut)) {
                     source.fell_silent();
                 }

@@ -15,7 +15,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use crate::limits::{CONNECT_TIMEOUT, KEEP_ALIVE, MAX_ANSWER, MAX_PROBLEM, POOL_IDLE};
+use crate::limits::{
+    CONNECT_TIMEOUT, KEEP_ALIVE, MAX_ANSWER, MAX_PROBLEM, POOL_IDLE, PROBE_TIMEOUT,
+};
 use crate::retry::{Call, Caller, Failure, Repeat};
 use crate::servers::{Blame, Servers};
 use crate::settings::{ClientError, TransportSettings};
@@ -91,6 +93,14 @@ impl Transport {
         })
     }
 
+    /// Whether the first server says that it is ready.
+    pub(crate) async fn is_ready(&self) -> bool {
+        let [ready, live] = ["ready", "live"].map(|path| address(&self.bases[0], &[path], &[]));
+        let asked = is_ready(self.client.clone(), ready, live);
+        let answer = tokio::time::timeout(PROBE_TIMEOUT, asked).await;
+        answer.unwrap_or(false)
+    }
+
     /// POSTs what does the same if it is done twice, and reads the answer.
     pub(crate) async fn ask<Q: Serialize, A: DeserializeOwned>(
         &self,
@@ -153,10 +163,14 @@ impl Transport {
     }
 
     /// DELETEs something.
-    pub(crate) async fn delete(&self, path: &[&str]) -> Result<(), PolicyError> {
+    pub(crate) async fn delete(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+    ) -> Result<(), PolicyError> {
         let outgoing = &Outgoing {
             method: Method::DELETE,
-            ..Outgoing::get(path, &[])
+            ..Outgoing::get(path, query)
         };
         self.make(Call::new(Repeat::Freely), move |server| async move {
             success(self.exchange(server, outgoing).await?).map(drop)
@@ -164,7 +178,7 @@ impl Transport {
         .await
     }
 
-    /// GETs an answer that goes on for ever, and where it comes from. The deadline holds for its head only.
+    /// GETs an answer that goes on for ever; when its server was asked, and where it is. The deadline holds for its head only.
     pub(crate) async fn stream(
         &self,
         path: &[&str],
@@ -172,20 +186,22 @@ impl Transport {
     ) -> Result<
         (
             impl Stream<Item = Result<Bytes, PolicyError>> + Send + use<>,
+            Instant,
             Source,
         ),
         PolicyError,
     > {
         let outgoing = &Outgoing::get(path, query);
         let head = move |server| async move {
+            let asked = Instant::now();
             let response = success(self.exchange(server, outgoing).await?)?;
-            Ok((response, self.source(server)))
+            Ok((response, asked, self.source(server)))
         };
-        let (response, source) = self.make(Call::new(Repeat::Freely), head).await?;
+        let (response, asked, source) = self.make(Call::new(Repeat::Freely), head).await?;
         self.streaming.store(source.server, Ordering::Relaxed);
         let chunks = response.bytes_stream();
         let chunks = chunks.map(|chunk| chunk.map_err(|_| PolicyError::NoConnection));
-        Ok((chunks, source))
+        Ok((chunks, asked, source))
     }
 
     async fn make<T, F>(&self, call: Call, attempt: impl Fn(usize) -> F) -> Result<T, PolicyError>
@@ -257,22 +273,22 @@ impl Source {
         let servers = Arc::downgrade(&self.servers);
         let client = self.client.clone();
         let [ready, live] = ["ready", "live"].map(|path| address(&self.base, &[path], &[]));
-        let ask = move || {
-            let (client, ready, live) = (client.clone(), ready.clone(), live.clone());
-            async move {
-                match client.get(ready).send().await.map(|answer| answer.status()) {
-                    // One that does not say whether it is ready: alive has to do.
-                    Ok(StatusCode::NOT_FOUND) => client
-                        .get(live)
-                        .send()
-                        .await
-                        .is_ok_and(|answer| answer.status().is_success()),
-                    Ok(status) => status.is_success(),
-                    Err(_) => false,
-                }
-            }
-        };
+        let ask = move || is_ready(client.clone(), ready.clone(), live.clone());
         tokio::spawn(probe::run(servers, self.server, ask));
+    }
+}
+
+/// Asks one server whether it is well.
+async fn is_ready(client: Client, ready: Url, live: Url) -> bool {
+    match client.get(ready).send().await.map(|answer| answer.status()) {
+        // One that does not say whether it is ready: alive has to do.
+        Ok(StatusCode::NOT_FOUND) => client
+            .get(live)
+            .send()
+            .await
+            .is_ok_and(|answer| answer.status().is_success()),
+        Ok(status) => status.is_success(),
+        Err(_) => false,
     }
 }
 

@@ -10,6 +10,7 @@ use crate::{KeyId, Secret, Timestamp};
 
 /// Why there are the keys that there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum RollReason {
     /// There were none.
@@ -24,6 +25,7 @@ pub enum RollReason {
 
 /// All keys, without the keys themselves.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct KeysReport {
     /// One more at every change of any key.
     pub version: u64,
@@ -45,6 +47,7 @@ pub struct KeysReport {
 
 /// Keys that roll over.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct KeyRingReport {
     /// Seals.
     pub current: KeyId,
@@ -56,6 +59,7 @@ pub struct KeyRingReport {
 
 /// A key that only opens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RetiredKeyReport {
     /// Its name.
     pub id: KeyId,
@@ -65,6 +69,7 @@ pub struct RetiredKeyReport {
 
 /// A policy server and the agents that listen to it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ServerPresence {
     /// This run of this policy server.
     pub id: String,
@@ -78,6 +83,7 @@ pub struct ServerPresence {
 
 /// An agent process that listens to a policy server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AgentPresence {
     /// The agent's name.
     pub agent: String,
@@ -93,6 +99,7 @@ pub struct AgentPresence {
 
 /// Which agent keys an agent has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct HeldKeys {
     /// [`KeysReport::version`] at that time.
     pub version: u64,
@@ -104,6 +111,7 @@ pub struct HeldKeys {
 
 /// Which keys to roll over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum RollWhich {
     /// Agent keys and session ticket keys: next becomes current.
@@ -114,6 +122,7 @@ pub enum RollWhich {
 
 /// Rolls keys over.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RollRequest {
     /// Which.
     pub which: RollWhich,
@@ -125,6 +134,7 @@ pub struct RollRequest {
 
 /// The answer to [`RollRequest`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "answer", rename_all = "snake_case")]
 pub enum RollAnswer {
     /// Done.
@@ -143,6 +153,7 @@ pub enum RollAnswer {
 
 /// All agents, and where they are.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AgentsReport {
     /// Those that may ask, by name.
     pub agents: Vec<AgentReport>,
@@ -152,6 +163,7 @@ pub struct AgentsReport {
 
 /// An agent that may ask, and how it proves itself. If it has both, it needs both.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AgentReport {
     /// Its name.
     pub name: String,
@@ -165,6 +177,7 @@ pub struct AgentReport {
 
 /// Something that an agent may prove itself with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CredentialReport {
     /// SHA-256 of a certificate (DER), in lower-case hex. Nothing of a secret is told.
     pub fingerprint: Option<String>,
@@ -174,6 +187,7 @@ pub struct CredentialReport {
 
 /// Adds an agent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AddAgentRequest {
     /// Its name.
     pub name: String,
@@ -185,16 +199,19 @@ pub struct AddAgentRequest {
 
 /// Gives an agent a new secret, or a new certificate if one is named.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RotateAgentRequest {
     /// The fingerprint of the new certificate.
     pub certificate: Option<String>,
     /// How long the old ones still hold.
     #[serde(with = "seconds")]
+    #[cfg_attr(feature = "schema", schemars(with = "u64"))]
     pub grace: Duration,
 }
 
 /// The answer to [`AddAgentRequest`] and [`RotateAgentRequest`].
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "answer", rename_all = "snake_case")]
 pub enum AgentAnswer {
     /// Done.

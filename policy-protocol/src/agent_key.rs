@@ -4,13 +4,21 @@
 //! first use and is kept (as *previous*) for as long as a cookie sealed with it may still live, so a
 //! rollover logs nobody out.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::seal::{KEY_LENGTH, KeyId, SealingKey};
 use crate::secret::Secret;
 
+/// A key that is rolled over opens for this much longer than what it sealed before may live. Agents learn of a
+/// rollover by an event, and by asking now and then if they missed it; until then they go on sealing with the
+/// old key.
+pub const KEY_PROPAGATION: Duration = Duration::from_secs(600);
+
 /// One agent key on the wire and at rest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AgentKey {
     /// Its name inside sealed tokens.
     pub id: KeyId,
@@ -35,7 +43,12 @@ impl AgentKey {
 
 /// All agent keys, as the policy server hands them to its agents.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AgentKeySet {
+    /// The identity of the store that they are kept in.
+    pub store: String,
+    /// Their version there: of two sets from one store, the one with the greater version is in force.
+    pub version: u64,
     /// Seals new cookies.
     pub current: AgentKey,
     /// Will be current after the next rollover.

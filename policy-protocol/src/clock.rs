@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
     Encode,
     Decode,
 )]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 #[cbor(transparent)]
 pub struct Timestamp(#[n(0)] pub u64);

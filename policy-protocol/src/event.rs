@@ -1,5 +1,7 @@
 //! What a policy server tells its agents without being asked.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{SessionId, Timestamp};
@@ -9,6 +11,7 @@ use crate::{SessionId, Timestamp};
 /// An agent that reconnects says where it stopped, to whichever policy server of that store it reaches; if
 /// the server no longer has what came after, the agent has a gap and must distrust its cache.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct EventPosition {
     /// Which store: all policy servers beside one store number the same events.
     pub instance: String,
@@ -18,6 +21,7 @@ pub struct EventPosition {
 
 /// One event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Event {
     /// Where it stands.
     pub position: EventPosition,
@@ -28,6 +32,7 @@ pub struct Event {
 
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum EventKind {
     /// Everything that is known to have been missed has been told. `gap` says that there may be more.
@@ -66,6 +71,7 @@ pub enum EventKind {
     /// Something that a newer server tells and this agent does not understand: it may mean that what is
     /// cached no longer holds.
     #[serde(other)]
+    #[cfg_attr(feature = "schema", schemars(skip))]
     Unknown,
 }
 
@@ -73,6 +79,8 @@ pub enum EventKind {
 /// One, because for so long a session that was ended may live on at an agent whose server is stopped or cut
 /// off.
 pub const HEARTBEAT_SECONDS: u64 = 1;
+/// An agent that has heard nothing for so long does not know what it has missed.
+pub const SILENCE: Duration = Duration::from_secs(3 * HEARTBEAT_SECONDS);
 
 #[cfg(test)]
 mod tests {

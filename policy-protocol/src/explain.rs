@@ -10,6 +10,7 @@ use crate::{Identity, ResourceContext, Timestamp};
 
 /// What to explain.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ExplainRequest {
     /// Who: a universal id, or else a login name.
     pub user: String,
@@ -30,6 +31,7 @@ pub struct ExplainRequest {
 
 /// The answer to [`ExplainRequest`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "answer", rename_all = "snake_case")]
 pub enum ExplainAnswer {
     /// There is such a user, and this is what policies say.
@@ -49,6 +51,7 @@ pub enum ExplainAnswer {
 
 /// One rule, and one policy that it is bound to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Step {
     /// The domain.
     pub domain: String,
@@ -66,6 +69,7 @@ pub struct Step {
 
 /// Whether a rule of a policy counts, or the first reason why not.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "finding", rename_all = "snake_case")]
 pub enum Finding {
     /// It counts.

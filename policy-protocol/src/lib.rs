@@ -27,9 +27,11 @@ pub mod redirect;
 pub mod seal;
 pub mod secret;
 pub mod session;
+pub mod sessions;
+pub mod user_administration;
 pub mod utc;
 
-pub use agent_key::{AgentKey, AgentKeyRing, AgentKeySet};
+pub use agent_key::{AgentKey, AgentKeyRing, AgentKeySet, KEY_PROPAGATION};
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use event::{Event, EventKind, EventPosition};
 pub use realm::{AuthScheme, ProtectionLevel, RealmContext, ResourceContext};

@@ -16,6 +16,7 @@ use crate::{
 
 /// What a user presents.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Credentials {
     /// A name and a password.
@@ -24,6 +25,12 @@ pub enum Credentials {
         user_name: String,
         /// The password as typed.
         password: Secret<String>,
+        /// What the password is to be changed to before the login completes.
+        #[serde(default)]
+        new_password: Option<Secret<String>>,
+        /// The proof of a second factor, as typed: a one-time code or a recovery code.
+        #[serde(default)]
+        code: Option<Secret<String>>,
     },
     /// A client certificate that the TLS layer has verified against the listener's trust anchors.
     Certificate {
@@ -44,6 +51,7 @@ pub enum Credentials {
 
 /// A session as its holder presents it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SessionTicket {
     /// Its name.
     pub session_id: SessionId,
@@ -53,6 +61,7 @@ pub struct SessionTicket {
 
 /// IsProtected().
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct IsProtectedRequest {
     /// What is asked about.
     pub resource: ResourceContext,
@@ -60,6 +69,7 @@ pub struct IsProtectedRequest {
 
 /// The answer to [`IsProtectedRequest`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "answer", rename_all = "snake_case")]
 pub enum IsProtectedAnswer {
     /// A policy of this server covers the resource.
@@ -73,6 +83,7 @@ pub enum IsProtectedAnswer {
 
 /// Login().
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LoginRequest {
     /// What the user wants to reach.
     pub resource: ResourceContext,
@@ -90,6 +101,7 @@ pub struct LoginRequest {
 
 /// The answer to [`LoginRequest`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "answer", rename_all = "snake_case")]
 pub enum LoginAnswer {
     /// The user is who they say; here is the session.
@@ -102,15 +114,18 @@ pub enum LoginAnswer {
         /// Why, as far as the user may know.
         reason: Reason,
     },
-    /// Something more is needed first.
+    /// The credentials are right, and something more is needed: a new password, in another Login() with
+    /// the same credentials.
     Challenge {
-        /// What.
+        /// Why: the password must be changed (1, 19, 20), or the new one that came along is not in force
+        /// (21, 22).
         reason: Reason,
     },
 }
 
 /// Validate().
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ValidateRequest {
     /// The session.
     pub session: SessionTicket,
@@ -130,6 +145,7 @@ pub struct ValidateRequest {
 
 /// The answer to [`ValidateRequest`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "answer", rename_all = "snake_case")]
 pub enum ValidateAnswer {
     /// Alive; the spec is newly sealed, the id unchanged.
@@ -146,6 +162,7 @@ pub enum ValidateAnswer {
 
 /// Authorize().
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AuthorizeRequest {
     /// The session.
     pub session: SessionTicket,
@@ -163,6 +180,7 @@ pub struct AuthorizeRequest {
 
 /// One thing a policy adds to an accepted or rejected request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum ResponseAttribute {
     /// A header to the application.
@@ -183,12 +201,14 @@ pub enum ResponseAttribute {
 
 /// The answer to [`AuthorizeRequest`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "answer", rename_all = "snake_case")]
 pub enum AuthorizeAnswer {
     /// Allowed.
     Yes {
         /// Seconds this answer may be kept.
         #[serde(with = "seconds")]
+        #[cfg_attr(feature = "schema", schemars(with = "u64"))]
         ttl: std::time::Duration,
         /// What to add.
         responses: Vec<ResponseAttribute>,
@@ -200,6 +220,7 @@ pub enum AuthorizeAnswer {
     No {
         /// Seconds this answer may be kept.
         #[serde(with = "seconds")]
+        #[cfg_attr(feature = "schema", schemars(with = "u64"))]
         ttl: std::time::Duration,
         /// Why.
         reason: Reason,
@@ -211,6 +232,7 @@ pub enum AuthorizeAnswer {
 
 /// Logout().
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LogoutRequest {
     /// The session to end.
     pub session: SessionTicket,
@@ -220,6 +242,7 @@ pub struct LogoutRequest {
 
 /// The answer to [`LogoutRequest`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "answer", rename_all = "snake_case")]
 pub enum LogoutAnswer {
     /// The session is dead, here and at every agent. Also said of one that was dead already.
@@ -233,6 +256,7 @@ pub enum LogoutAnswer {
 
 /// A session as administrators see it: everything but what would let them use it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SessionSummary {
     /// Its name.
     pub id: SessionId,
@@ -254,6 +278,7 @@ pub struct SessionSummary {
     pub expires: Timestamp,
     /// Seconds without a request after which it ends; 0 for never.
     #[serde(with = "seconds")]
+    #[cfg_attr(feature = "schema", schemars(with = "u64"))]
     pub idle_timeout: std::time::Duration,
     /// How it was authenticated.
     pub auth_scheme: AuthScheme,

@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
     Encode,
     Decode,
 )]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 #[cbor(transparent)]
 pub struct ProtectionLevel(#[n(0)] pub u16);
@@ -34,6 +35,7 @@ impl ProtectionLevel {
 
 /// How a realm asks for credentials.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum AuthScheme {
     /// A login page.
@@ -42,6 +44,8 @@ pub enum AuthScheme {
     Basic,
     /// A TLS client certificate.
     Certificate,
+    /// A login page that also asks for a one-time code.
+    Totp,
     /// No credentials: the realm is open.
     None,
 }
@@ -53,6 +57,7 @@ impl AuthScheme {
             Self::Form => "Form",
             Self::Basic => "Basic",
             Self::Certificate => "X509",
+            Self::Totp => "Form-TOTP",
             Self::None => "Anonymous",
         }
     }
@@ -60,6 +65,7 @@ impl AuthScheme {
 
 /// The resource a call is about.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ResourceContext {
     /// The agent's name.
     pub agent: String,
@@ -76,6 +82,7 @@ pub struct ResourceContext {
 /// Agents are authenticated, so a policy server believes what they say of their realms; its own limits
 /// can only shorten the timeouts given here.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RealmContext {
     /// The realm's name, unique within an agent.
     pub name: String,
@@ -85,9 +92,11 @@ pub struct RealmContext {
     pub auth_scheme: AuthScheme,
     /// Seconds without a request after which a session ends; 0 for never.
     #[serde(with = "seconds")]
+    #[cfg_attr(feature = "schema", schemars(with = "u64"))]
     pub idle_timeout: Duration,
     /// Seconds after login at which a session ends.
     #[serde(with = "seconds")]
+    #[cfg_attr(feature = "schema", schemars(with = "u64"))]
     pub max_timeout: Duration,
     /// Whether the session is kept in the session store and can be listed.
     pub persistent: bool,

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 /// The numbers are those that agents of this kind have used for decades, so that existing login pages
 /// and log analysis keep working. Unknown numbers are carried unchanged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct Reason(pub u16);
 
@@ -53,6 +54,8 @@ impl Reason {
     pub const SERVER_EXCEPTION: Self = Self(35);
     /// The auth scheme is not one the policy server supports.
     pub const UNSUPPORTED_SCHEME: Self = Self(37);
+    /// The session could not be put into the session store: its user has as many as they may.
+    pub const SET_PERSISTENT_SESSION_FAILED: Self = Self(40);
     /// The user logged out.
     pub const USER_LOGOUT: Self = Self(41);
     /// The session was idle for longer than its idle timeout.
@@ -82,6 +85,7 @@ impl Reason {
             24 => "excessive_failed_logins",
             35 => "server_exception",
             37 => "unsupported_scheme",
+            40 => "set_persistent_session_failed",
             41 => "user_logout",
             42 => "idle_session",
             _ => "other",

@@ -38,6 +38,7 @@ pub const MAX_SEALED_LENGTH: usize = 4096;
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, Encode, Decode,
 )]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 #[cbor(transparent)]
 pub struct KeyId(#[n(0)] pub u32);
@@ -167,13 +168,11 @@ pub fn open_bytes<'k>(
     zone: &str,
     find_key: impl FnOnce(KeyId) -> Option<&'k SealingKey>,
 ) -> Result<Vec<u8>, SealError> {
-    if token.len() < HEAD_LENGTH + TAG_LENGTH || token[0] != VERSION || token[1] != token_type as u8
-    {
+    if token.len() < HEAD_LENGTH + TAG_LENGTH {
         return Err(SealError(()));
     }
-    let key = key_id_of(&token, token_type)
-        .and_then(find_key)
-        .ok_or(SealError(()))?;
+    let key_id = key_id_of(&token, token_type).ok_or(SealError(()))?;
+    let key = find_key(key_id).ok_or(SealError(()))?;
     let tag_start = token.len() - TAG_LENGTH;
     let tag = Tag::try_from(&token[tag_start..]).map_err(|_| SealError(()))?;
     token.truncate(tag_start);
@@ -196,12 +195,11 @@ pub fn key_id(text: &[u8], token_type: TokenType) -> Option<KeyId> {
     key_id_of(&URL_SAFE_NO_PAD.decode(clear).ok()?, token_type)
 }
 
-/// The same for [`SealingKey::seal_bytes`].
+/// The same for what [`SealingKey::seal_bytes`] made.
 pub fn key_id_of(token: &[u8], token_type: TokenType) -> Option<KeyId> {
-    let clear: [u8; CLEAR_LENGTH] = token.get(..CLEAR_LENGTH)?.try_into().ok()?;
-    let [version, of_type, id @ ..] = clear;
-    let named = version == VERSION && of_type == token_type as u8;
-    named.then(|| KeyId(u32::from_be_bytes(id)))
+    let [version, of_type, id @ ..] = token.first_chunk::<CLEAR_LENGTH>()?;
+    let named = *version == VERSION && *of_type == token_type as u8;
+    named.then(|| KeyId(u32::from_be_bytes(*id)))
 }
 
 /// The clear part followed by the zone. The clear part has a fixed length, so no two pairs collide.

@@ -89,10 +89,26 @@ impl<'de> Deserialize<'de> for SessionId {
     }
 }
 
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for SessionId {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "SessionId".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "description": "Names one session for its whole life: 20 random bytes in URL-safe base64.",
+            "type": "string",
+            "pattern": "^[A-Za-z0-9_-]{27}$",
+        })
+    }
+}
+
 /// The session's state, sealed by the policy server with a session ticket key. Opaque to agents.
 ///
 /// It changes at every Validate(), because it holds the time of the last access.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct SessionSpec(Secret<String>);
 
@@ -120,6 +136,7 @@ impl SessionSpec {
 
 /// The user directory a user was found in.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct UserDirectory {
     /// A stable identifier.
     pub oid: String,
@@ -133,6 +150,7 @@ pub struct UserDirectory {
 
 /// Who a session belongs to, and what the policy server says of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Identity {
     /// The login name.
     pub user_name: String,
@@ -152,6 +170,7 @@ pub struct Identity {
 
 /// A live session, as Login and Validate return it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Session {
     /// The session's name.
     pub id: SessionId,
@@ -169,9 +188,11 @@ pub struct Session {
     pub last_access: Timestamp,
     /// Seconds without a request after which it ends; 0 for never.
     #[serde(with = "seconds")]
+    #[cfg_attr(feature = "schema", schemars(with = "u64"))]
     pub idle_timeout: Duration,
     /// Seconds after `started` at which it ends.
     #[serde(with = "seconds")]
+    #[cfg_attr(feature = "schema", schemars(with = "u64"))]
     pub max_timeout: Duration,
     /// Whether it is in the session store.
     pub persistent: bool,

@@ -1,6 +1,9 @@
 //! Moments as text.
 
+use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::Timestamp;
 
 /// `2026-11-21T20:27:03`: RFC 3339 without fraction and zone.
 const LENGTH: usize = 19;
@@ -25,6 +28,14 @@ impl UtcStamp {
         out.push(b'.');
         out.extend([100, 10, 1].map(|unit| digit(u64::from(milliseconds / unit))));
         out.push(b'Z');
+    }
+}
+
+impl fmt::Display for Timestamp {
+    /// RFC 3339, UTC.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&String::from_utf8_lossy(&date_and_time(self.0)))?;
+        f.write_str("Z")
     }
 }
 

@@ -35,9 +35,11 @@ impl AgentKeyState {
     }
 
     /// The keys as agents receive them.
-    pub(crate) fn set(&self) -> AgentKeySet {
+    pub(crate) fn set(&self, store: &str, version: u64) -> AgentKeySet {
         let previous = self.rolling.previous.iter();
         AgentKeySet {
+            store: store.to_owned(),
+            version,
             current: self.rolling.current.clone(),
             next: self.rolling.next.clone(),
             previous: previous.map(|retired| retired.key.clone()).collect(),

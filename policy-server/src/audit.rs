@@ -31,6 +31,8 @@ pub(crate) enum AuditEvent {
     AuthReject = 2,
     /// Somebody unknown tried to log in.
     AuthAttempt = 3,
+    /// A known user must do more before they are let in.
+    AuthChallenge = 4,
     /// A request was allowed.
     AzAccept = 5,
     /// A request was not allowed.
@@ -66,6 +68,8 @@ pub(crate) struct Record<'a> {
     pub(crate) session: Option<SessionId>,
     pub(crate) transaction_id: &'a str,
     pub(crate) reason: Reason,
+    /// What the reason does not say, and who asked is not told.
+    pub(crate) detail: &'a str,
 }
 
 impl<'a> Record<'a> {
@@ -83,6 +87,7 @@ impl<'a> Record<'a> {
             session: None,
             transaction_id,
             reason: Reason::NONE,
+            detail: "",
         }
     }
 
@@ -143,3 +148,6 @@ impl Audit {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,7 @@
 mod authorize;
 mod check;
 mod explain;
+mod identify;
 mod login;
 mod logout;
 mod validate;
@@ -18,6 +19,7 @@ use policy_protocol::message::{
 };
 use policy_protocol::{AgentKeySet, EventPosition};
 
+pub(crate) use self::check::NotAlive;
 use crate::server::{AgentHandle, failure};
 
 /// An agent speaks for itself only: whatever name stands in a request is replaced by its own.

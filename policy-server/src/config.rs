@@ -10,6 +10,8 @@ pub mod environment;
 pub mod file;
 pub mod keys;
 pub mod ldap;
+pub mod regulation;
+pub mod sessions;
 pub mod store;
 mod validate;
 
@@ -26,6 +28,8 @@ use crate::policy::PolicySet;
 use self::audit::AuditConfig;
 use self::directories::DirectoryConfig;
 use self::keys::MasterKeySource;
+use self::regulation::RegulationConfig;
+use self::sessions::SessionsConfig;
 use self::store::StoreConfig;
 
 /// Everything a policy server needs to run.
@@ -49,10 +53,14 @@ pub struct PolicyServerConfig {
     pub listen: Option<ListenConfig>,
     /// Caps on what realms ask for.
     pub limits: Limits,
+    /// What guessing passwords costs.
+    pub regulation: RegulationConfig,
     /// How long agent keys and session ticket keys are current.
     pub agent_key_rollover: Duration,
     /// Who may do what; without it, nobody may do anything that is asked about.
     pub policies_file: Option<PathBuf>,
+    /// How many sessions a user may have, and what may be noted about them.
+    pub sessions: SessionsConfig,
     /// Where audit records go.
     pub audit: AuditConfig,
 }
@@ -85,6 +93,17 @@ pub struct ListenConfig {
     pub key_file: PathBuf,
     /// Trust anchors (PEM) for the certificates of agents; nobody is asked for one if absent.
     pub client_ca_file: Option<PathBuf>,
+    /// Connections at a time, at most [`Self::MOST_CONNECTIONS`].
+    pub max_connections: usize,
+}
+
+impl ListenConfig {
+    /// Connections at a time unless the configuration says otherwise: several hundred agents, within the
+    /// usual limit of open files.
+    pub const DEFAULT_CONNECTIONS: usize = 1024;
+    /// More agents than this are for more policy servers: each of them tells the others which agents it
+    /// has in one record of the store.
+    pub const MOST_CONNECTIONS: usize = 8192;
 }
 
 /// Caps on what realms ask for; they can only shorten timeouts.

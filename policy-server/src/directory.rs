@@ -145,6 +145,9 @@ pub enum DirectoryError {
     /// It cannot be reached or read.
     #[error("the user directory failed")]
     Failure,
+    /// The password was looked at and is wrong, and a directory further down gave no answer.
+    #[error("a password was refused while another user directory failed")]
+    FailureAfterRefusal,
 }
 
 /// A user directory.

@@ -4,19 +4,21 @@
 //! nothing more doubt what they have cached.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use policy_client::{EventStream, PolicyError};
 use policy_protocol::event::HEARTBEAT_SECONDS;
 use policy_protocol::{Event, EventKind, EventPosition};
 use tokio::sync::{broadcast, watch};
-use tokio::time::{Interval, MissedTickBehavior};
+use tokio::time::{Instant, Interval, MissedTickBehavior};
 
 /// Events that an agent can still get after it was away.
 pub(crate) const KEPT: usize = 4096;
 /// Events that a slow agent may lag behind before its stream ends.
 const MAX_LAG: usize = 1024;
+/// The feed shows this often at least that it is alive; else agents must not hear that all is well.
+const SILENT: Duration = Duration::from_secs(3);
 /// What is in the feed when an agent comes must be known here within this time.
 const CATCH_UP: Duration = Duration::from_secs(1);
 
@@ -25,6 +27,7 @@ pub(crate) struct Events {
     kept: Mutex<Kept>,
     /// The number of the last event.
     heard: watch::Sender<u64>,
+    pulse: Pulse,
 }
 
 struct Kept {
@@ -37,6 +40,25 @@ struct Kept {
     sequence: u64,
     /// To whoever listens; absent while the feed is lost.
     sender: Option<broadcast::Sender<Event>>,
+}
+
+/// When the feed last showed that it is alive.
+#[derive(Clone)]
+struct Pulse(Arc<Mutex<Instant>>);
+
+impl Pulse {
+    fn beat(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    /// Whether that is so long ago that nobody may rely on it: this process was stopped, most likely.
+    fn is_gone(&self) -> bool {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .elapsed()
+            >= SILENT
+    }
 }
 
 impl Kept {
@@ -56,6 +78,7 @@ struct Listener {
     /// The last event it was told of.
     position: EventPosition,
     heartbeat: Interval,
+    pulse: Pulse,
 }
 
 impl Events {
@@ -70,6 +93,7 @@ impl Events {
                 sender: None,
             }),
             heard: watch::Sender::new(0),
+            pulse: Pulse(Arc::new(Mutex::new(Instant::now()))),
         }
     }
 
@@ -79,6 +103,7 @@ impl Events {
 
     /// The feed of `instance` is followed from `sequence` on. What is kept stays if it leads there.
     pub(crate) fn follow(&self, instance: &str, sequence: u64) {
+        self.pulse.beat();
         let mut kept = self.kept();
         if kept.instance != instance || kept.sequence != sequence {
             kept.events.clear();
@@ -175,6 +200,7 @@ impl Events {
             pending,
             position,
             heartbeat,
+            pulse: self.pulse.clone(),
         };
         Ok(Box::pin(futures_util::stream::unfold(
             listener,
@@ -197,9 +223,10 @@ impl Listener {
             biased;
             // Lagged, or the feed is lost: either way the agent has to ask again.
             received = self.receiver.recv() => received.ok(),
-            _ = self.heartbeat.tick() => {
-                Some(Event { position: self.position.clone(), kind: EventKind::Heartbeat })
-            }
+            // A flag that says so comes too late when this process was stopped and goes on.
+            _ = self.heartbeat.tick() => (!self.pulse.is_gone()).then(|| {
+                Event { position: self.position.clone(), kind: EventKind::Heartbeat }
+            }),
         }
     }
 }

@@ -1,29 +1,34 @@
 //! The calls over HTTP: JSON under `/policy/v1/`.
 
 mod agents;
+mod api;
 pub(crate) mod credentials;
 mod explain;
 mod keys;
+mod openapi;
 mod problem;
 mod sessions;
+mod users;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use ::http::{HeaderValue, StatusCode, header};
 use axum::body::{Body, Bytes};
 use axum::extract::{DefaultBodyLimit, Extension, FromRequest, Query, Request, State};
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get, post};
-use axum::{Json, Router, middleware};
+use axum::{Json, Router};
 use futures_util::StreamExt;
 use policy_client::{PolicyCalls, PolicyError};
-use policy_protocol::EventPosition;
 use policy_protocol::message::{LoginAnswer, LoginRequest};
+use policy_protocol::{Event, EventPosition};
+use schemars::{JsonSchema, SchemaGenerator};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 
+use self::api::{Api, Caller, Output, Parts};
 use self::problem::Problem;
 use crate::server::{AgentHandle, PolicyServer};
 
@@ -32,6 +37,9 @@ const MAX_BODY: usize = 64 * 1024;
 /// How long a request body may take.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// One JSON object on each line.
+const NDJSON: &str = "application/x-ndjson";
+
 impl PolicyServer {
     /// The calls for agents and administrators, without TLS: what [`crate::serve()`] serves.
     pub fn router(self: &Arc<Self>) -> Router {
@@ -39,54 +47,159 @@ impl PolicyServer {
     }
 }
 
+/// All routes, one line each, for everybody, for agents and for administrators.
+fn routes() -> [Api; 3] {
+    let for_anybody = Api::of(Caller::Anybody)
+        .get("/live", live, "Says that the process answers.")
+        .get(
+            "/ready",
+            ready,
+            "Says whether the store answers; 503 if not.",
+        )
+        .get("/openapi.json", openapi_json, "This document.");
+    let for_agents = Api::of(Caller::Agents)
+        .post(
+            "/is-protected",
+            is_protected,
+            "Does a policy cover this resource?",
+        )
+        .post("/login", login, "Exchanges credentials for a session.")
+        .post(
+            "/validate",
+            validate,
+            "Is this session alive? Returns it with a newly sealed spec.",
+        )
+        .post("/authorize", authorize, "May this session do this?")
+        .post("/logout", logout, "Ends a session everywhere.")
+        .get("/agent-keys", agent_keys, "The agent keys in force.")
+        .get(
+            "/events",
+            events,
+            "Events, one on each line, for ever: what was missed, a hello, then those that happen.",
+        );
+    let for_administrators = Api::of(Caller::Administrators)
+        .get(
+            "/sessions",
+            sessions::list,
+            "Lists sessions, the newest first, in pages.",
+        )
+        .delete(
+            "/sessions",
+            sessions::revoke_all,
+            "Ends all sessions of all users.",
+        )
+        .get(
+            "/sessions/{id}",
+            sessions::show,
+            "Shows a session and what will become of it.",
+        )
+        .delete("/sessions/{id}", sessions::revoke, "Ends a session.")
+        .post(
+            "/sessions/{id}/reset-idle",
+            sessions::reset_idle,
+            "Counts as a use of a session. 409 if its time is over.",
+        )
+        .get(
+            "/sessions/{id}/properties",
+            sessions::properties,
+            "What was noted about a session.",
+        )
+        .post(
+            "/sessions/{id}/properties",
+            sessions::change_properties,
+            "Sets properties, or removes those that are null. 403 for a name that is not allowed.",
+        )
+        .delete(
+            "/users/{universal_id}/sessions",
+            sessions::revoke_user,
+            "Ends all sessions of a user.",
+        )
+        .post(
+            "/explain",
+            explain::explain,
+            "Explains what policies say of a user and a resource, rule by rule.",
+        )
+        .get(
+            "/keys",
+            keys::show,
+            "Which keys there are, and which agents have which.",
+        )
+        .post("/keys/roll", keys::roll, "Rolls keys over.")
+        .get(
+            "/agents",
+            agents::list,
+            "Which agents may ask, and which are connected.",
+        )
+        .post("/agents", agents::add, "Registers an agent.")
+        .delete("/agents/{name}", agents::remove, "Removes an agent.")
+        .post(
+            "/agents/{name}/rotate",
+            agents::rotate,
+            "Gives an agent a new secret or certificate.",
+        )
+        .get(
+            "/users/{universal_id}",
+            users::status,
+            "How the logins of a user stand, by login name or universal id.",
+        )
+        .delete(
+            "/users/{universal_id}/lockout",
+            users::unlock,
+            "Forgets the failed logins of a user.",
+        )
+        .post(
+            "/users/{universal_id}/second-factor",
+            users::enrol,
+            "Gives a user a second factor. 409 if there is one.",
+        )
+        .delete(
+            "/users/{universal_id}/second-factor",
+            users::remove_second_factor,
+            "Takes the second factor of a user away.",
+        );
+    [for_anybody, for_agents, for_administrators]
+}
+
+/// The OpenAPI document of all calls.
+pub fn openapi() -> serde_json::Value {
+    let operations: Vec<_> = routes()
+        .into_iter()
+        .flat_map(|api| api.operations)
+        .collect();
+    openapi::document(&operations)
+}
+
 /// Ends event streams when `stopping` turns true.
 pub(crate) fn router(
     server: &Arc<PolicyServer>,
     stopping: Option<watch::Receiver<bool>>,
 ) -> Router {
-    let for_agents = Router::new()
-        .route("/is-protected", post(is_protected))
-        .route("/login", post(login))
-        .route("/validate", post(validate))
-        .route("/authorize", post(authorize))
-        .route("/logout", post(logout))
-        .route("/agent-keys", get(agent_keys))
-        .route("/events", get(events))
+    let server = Arc::clone(server);
+    let [for_anybody, for_agents, for_administrators] = routes().map(|api| api.router);
+    let for_agents = for_agents
         .layer(Extension(Stopping(stopping)))
-        .layer(middleware::from_fn_with_state(
-            Arc::clone(server),
-            credentials::agent,
-        ));
-    let for_administrators = Router::new()
-        .route("/keys", get(keys::show))
-        .route("/keys/roll", post(keys::roll))
-        .route("/agents", get(agents::list).post(agents::add))
-        .route("/agents/{name}", delete(agents::remove))
-        .route("/agents/{name}/rotate", post(agents::rotate))
-        .route("/sessions", get(sessions::list))
-        .route(
-            "/sessions/{id}",
-            get(sessions::show).delete(sessions::revoke),
-        )
-        .route(
-            "/users/{universal_id}/sessions",
-            delete(sessions::revoke_user),
-        )
-        .route("/explain", post(explain::explain))
-        .layer(middleware::from_fn_with_state(
-            Arc::clone(server),
-            credentials::administrator,
-        ))
-        .with_state(Arc::clone(server));
-    let calls = for_agents
-        .merge(for_administrators)
-        .route("/live", get(async || "live\n"))
-        .route("/ready", get(ready).with_state(Arc::clone(server)));
+        .layer(from_fn_with_state(Arc::clone(&server), credentials::agent));
+    let for_administrators = for_administrators.layer(from_fn_with_state(
+        Arc::clone(&server),
+        credentials::administrator,
+    ));
+    let calls = for_anybody.merge(for_agents).merge(for_administrators);
     Router::new()
         .nest("/policy/v1", calls)
         .fallback(async || Problem(StatusCode::NOT_FOUND))
         .method_not_allowed_fallback(async || Problem(StatusCode::METHOD_NOT_ALLOWED))
         .layer(DefaultBodyLimit::max(MAX_BODY))
+        .with_state(server)
+}
+
+async fn live() -> &'static str {
+    "live\n"
+}
+
+/// For anybody: it holds no more than the book does.
+async fn openapi_json() -> Json<serde_json::Value> {
+    static DOCUMENT: LazyLock<serde_json::Value> = LazyLock::new(openapi);
+    Json(DOCUMENT.clone())
 }
 
 /// Whether the server is about to stop.
@@ -177,10 +290,27 @@ async fn agent_keys(
 }
 
 /// Where an agent stopped listening: both or neither.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct EventsQuery {
+    /// Which store: as in the last event's position.
     instance: Option<String>,
+    /// The number of the last event that is known.
     sequence: Option<u64>,
+}
+
+/// Events as lines of JSON.
+struct EventLines(Response);
+
+impl IntoResponse for EventLines {
+    fn into_response(self) -> Response {
+        self.0
+    }
+}
+
+impl Output for EventLines {
+    fn describe(generator: &mut SchemaGenerator, parts: &mut Parts) {
+        parts.content = Some((NDJSON, generator.subschema_for::<Event>()));
+    }
 }
 
 /// One event on each line, for ever.
@@ -188,7 +318,7 @@ async fn events(
     Extension(agent): Extension<AgentHandle>,
     Extension(stopping): Extension<Stopping>,
     query: Result<Query<EventsQuery>, axum::extract::rejection::QueryRejection>,
-) -> Result<Response, Problem> {
+) -> Result<EventLines, Problem> {
     let Query(query) = query.map_err(|_| Problem(StatusCode::BAD_REQUEST))?;
     let position = query
         .instance
@@ -200,6 +330,8 @@ async fn events(
         Ok::<_, PolicyError>(Bytes::from(line))
     });
     let body = Body::from_stream(lines.take_until(Box::pin(stopping.wait())));
-    let media_type = HeaderValue::from_static("application/x-ndjson");
-    Ok(([(header::CONTENT_TYPE, media_type)], body).into_response())
+    let media_type = HeaderValue::from_static(NDJSON);
+    Ok(EventLines(
+        ([(header::CONTENT_TYPE, media_type)], body).into_response(),
+    ))
 }

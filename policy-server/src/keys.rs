@@ -10,7 +10,9 @@ use std::time::Duration;
 use policy_protocol::administration::{AgentPresence, HeldKeys, RollReason, RollWhich};
 use policy_protocol::message::SessionTicket;
 use policy_protocol::seal::KEY_LENGTH;
-use policy_protocol::{AgentKeySet, Clock, EventKind, SealError, Secret, Timestamp};
+use policy_protocol::{
+    AgentKeySet, Clock, EventKind, KEY_PROPAGATION, SealError, Secret, Timestamp,
+};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
@@ -23,9 +25,6 @@ use crate::rolling_keys::{
 use crate::store::{RecordChange, RecordKind, Store, StoreError};
 use crate::ticket_keys::TicketKeys;
 
-/// Agents learn of a rollover by an event, and by asking now and then if they missed it. Until then
-/// they go on sealing with the old key.
-const PROPAGATION: Duration = Duration::from_secs(600);
 /// A spec whose key is unknown makes a policy server look into the store, but not more often than this.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -64,7 +63,7 @@ impl KeysInUse {
 
     /// The keys that agents receive.
     pub(crate) fn agent_key_set(&self) -> AgentKeySet {
-        self.state.agent.set()
+        self.state.agent.set(self.ticket_keys.store(), self.version)
     }
 }
 
@@ -151,7 +150,7 @@ impl Keys {
             in_use: RwLock::new(Arc::new(in_use)),
             changing: tokio::sync::Mutex::new(()),
             looked: tokio::sync::Mutex::new(None),
-            lifetime: max_timeout + PROPAGATION,
+            lifetime: max_timeout + KEY_PROPAGATION,
         })
     }
 
@@ -257,7 +256,7 @@ impl Keys {
                     let new = random_key(|id| state.agent.iter().any(|key| key.id == id))?;
                     let old = std::mem::replace(&mut state.agent.static_key, new);
                     // What it sealed may outlive sessions, but nothing is meant to live longer than this.
-                    let drop_at = now.plus(Limits::LONGEST + PROPAGATION);
+                    let drop_at = now.plus(Limits::LONGEST + KEY_PROPAGATION);
                     state.agent.rolling.retire(old, drop_at);
                 }
             }

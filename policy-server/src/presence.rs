@@ -15,6 +15,7 @@ use policy_protocol::{Secret, SessionId, Timestamp};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use crate::config::ListenConfig;
 use crate::server::PolicyServer;
 use crate::store::{RecordChange, RecordKind, Store, StoreError};
 
@@ -28,7 +29,7 @@ const LIFE: Duration = Duration::from_secs(30);
 /// three heartbeats, and reconnects meanwhile.
 const LINGER: Duration = Duration::from_secs(3 * HEARTBEAT_SECONDS + 2);
 /// Agent processes at most; others are not counted. As many as there may be connections.
-const MAX_AGENTS: usize = 1024;
+const MAX_AGENTS: usize = ListenConfig::MOST_CONNECTIONS;
 
 /// An agent's name, and which process of that name.
 pub(crate) type Process = (Arc<str>, Arc<str>);
@@ -70,13 +71,11 @@ impl Drop for Stay {
 }
 
 impl Presence {
-    /// `address` is where this policy server listens, if it does.
-    pub(crate) fn new(address: Option<SocketAddr>) -> Result<Self, getrandom::Error> {
-        let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-        let host = host.trim();
+    /// `address` is where the policy server of this name listens, if it does.
+    pub(crate) fn new(name: &str, address: Option<SocketAddr>) -> Result<Self, getrandom::Error> {
         Ok(Self {
             id: SessionId::random()?.to_string(),
-            name: address.map_or_else(|| host.to_owned(), |address| format!("{host} {address}")),
+            name: address.map_or_else(|| name.to_owned(), |address| format!("{name} {address}")),
             agents: Mutex::default(),
             changed: Notify::new(),
         })
@@ -264,7 +263,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_agent_counts_from_its_first_stream_until_a_while_after_its_last() {
-        let presence = Arc::new(Presence::new(None).unwrap());
+        let presence = Arc::new(Presence::new("p", None).unwrap());
         let of = process("a", "1");
         presence.fetched(&of, keys(1));
         assert!(presence.here(Timestamp(1)).agents.is_empty());

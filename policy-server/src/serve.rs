@@ -21,8 +21,6 @@ use crate::http::credentials::Peer;
 use crate::http::router;
 use crate::server::PolicyServer;
 
-/// Connections at a time. Every worker of every agent holds one or a few.
-const MAX_CONNECTIONS: usize = 1024;
 /// How long a TLS handshake may take.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -83,7 +81,7 @@ pub async fn serve(
     let address = listener.local_addr().map_err(failed)?;
     let (stopping, stop) = watch::channel(false);
     let router = router(&server, Some(stop.clone()));
-    let accepting = tokio::spawn(accept(listener, tls, router, stop));
+    let accepting = tokio::spawn(accept(listener, listen.max_connections, tls, router, stop));
     Ok(RunningPolicyServer {
         address,
         stopping,
@@ -91,13 +89,20 @@ pub async fn serve(
     })
 }
 
+/// Whether the certificate can be served.
+#[cfg(test)]
+pub(crate) fn usable(listen: &ListenConfig) -> bool {
+    Tls::watch(listen).is_ok()
+}
+
 async fn accept(
     listener: TcpListener,
+    max_connections: usize,
     tls: Arc<Tls>,
     router: Router,
     mut stop: watch::Receiver<bool>,
 ) {
-    let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let permits = Arc::new(Semaphore::new(max_connections));
     let mut connections = JoinSet::new();
     loop {
         // A connection that cannot be served waits in the kernel's queue, which is bounded too.

@@ -11,8 +11,10 @@ use policy_protocol::{Clock, EventKind, SessionId, Timestamp};
 use tokio::sync::watch;
 
 use crate::agents::{Agents, Hash, Proof};
+use crate::answer_time::AnswerTime;
 use crate::audit::Audit;
 use crate::config::keys::{MasterKeySource, MasterKeys};
+use crate::config::sessions::SessionsConfig;
 use crate::config::store::StoreConfig;
 use crate::config::{Limits, PolicyServerConfig, Problems};
 use crate::directory::Directories;
@@ -22,6 +24,8 @@ use crate::keys::{self, KeyError, Keys};
 use crate::master_key::{self, MasterKey, MasterKeyError};
 use crate::policy::store::PolicyStore;
 use crate::presence::{self, Presence, Process};
+use crate::regulation::Regulation;
+use crate::second_factor::Totp;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Store, StoreError};
 use crate::store_health::StoreHealth;
@@ -47,6 +51,10 @@ pub struct PolicyServer {
     pub(crate) events: Events,
     pub(crate) audit: Audit,
     pub(crate) limits: Limits,
+    pub(crate) sessions: SessionsConfig,
+    pub(crate) regulation: Regulation,
+    pub(crate) second_factors: Totp,
+    pub(crate) answer_time: AnswerTime,
     pub(crate) policies: PolicyStore,
     /// Agents that may ask over HTTPS.
     pub(crate) agents: Arc<Agents>,
@@ -150,7 +158,14 @@ impl PolicyServer {
             .await
             .map_err(|error| state(&error))?;
         let address = config.listen.as_ref().map(|listen| listen.address);
-        let presence = Arc::new(Presence::new(address).map_err(|error| state(&error))?);
+        let presence =
+            Arc::new(Presence::new(&config.name, address).map_err(|error| state(&error))?);
+        let regulation = Regulation::new(Arc::clone(&store), Arc::clone(&clock), config.regulation);
+        let second_factors = Totp::new(
+            Arc::clone(&store),
+            Arc::clone(&clock),
+            Arc::clone(&master_key),
+        );
         let server = Arc::new(Self {
             clock,
             directories,
@@ -162,6 +177,10 @@ impl PolicyServer {
             events: Events::new(),
             audit,
             limits: config.limits,
+            sessions: config.sessions,
+            regulation,
+            second_factors,
+            answer_time: AnswerTime::new(),
             agents: Arc::new(agents),
             presence: Arc::clone(&presence),
             admin: config

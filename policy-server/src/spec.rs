@@ -3,14 +3,15 @@
 //! The twenty fields and their names are those of the SMSESSION cookie's session spec as its vendor
 //! lists them; the encoding (a CBOR array in an envelope of `policy_protocol::seal`) is our own.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
 use minicbor::{Decode, Encode};
-use policy_protocol::message::SessionTicket;
+use policy_protocol::message::{SessionSummary, SessionTicket};
 use policy_protocol::{
-    AuthScheme, ProtectionLevel, Reason, SealError, Session, SessionId, SessionSpec, Timestamp,
-    TokenType, seal,
+    AuthScheme, Identity, ProtectionLevel, Reason, SealError, Session, SessionId, SessionSpec,
+    Timestamp, TokenType, seal,
 };
 
 use crate::config::Limits;
@@ -101,6 +102,9 @@ pub(crate) enum SessionType {
     /// A client certificate.
     #[n(3)]
     Certificate,
+    /// A login page and a one-time code.
+    #[n(4)]
+    Totp,
 }
 
 impl SessionType {
@@ -110,6 +114,7 @@ impl SessionType {
             AuthScheme::Form => Some(Self::Form),
             AuthScheme::Basic => Some(Self::Basic),
             AuthScheme::Certificate => Some(Self::Certificate),
+            AuthScheme::Totp => Some(Self::Totp),
             AuthScheme::None => None,
         }
     }
@@ -119,6 +124,7 @@ impl SessionType {
             Self::Form => AuthScheme::Form,
             Self::Basic => AuthScheme::Basic,
             Self::Certificate => AuthScheme::Certificate,
+            Self::Totp => AuthScheme::Totp,
         }
     }
 }
@@ -190,6 +196,30 @@ impl Spec {
     pub(crate) fn address(&self) -> Option<IpAddr> {
         self.ip
             .map(|octets| IpAddr::V6(Ipv6Addr::from(octets)).to_canonical())
+    }
+
+    /// The session as administrators see it.
+    pub(crate) fn summary(
+        &self,
+        identity: Identity,
+        agent: String,
+        limits: &Limits,
+    ) -> SessionSummary {
+        SessionSummary {
+            id: self.id,
+            identity,
+            protection_level: self.level,
+            realm: self.auth_context.clone(),
+            agent,
+            client_address: self.address(),
+            started: self.start_time,
+            last_access: self.last_time,
+            expires: self.expires(),
+            idle_timeout: self.idle_timeout(limits),
+            auth_scheme: self.session_type.scheme(),
+            persistent: self.persistent,
+            properties: BTreeMap::new(),
+        }
     }
 
     /// The session as agents see it, under the caps in force.

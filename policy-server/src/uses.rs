@@ -45,7 +45,6 @@ impl Uses {
         for uses in waiting.chunks(MAX_AT_ONCE) {
             if let Err(error) = store.touch(uses.to_vec()).await {
                 tracing::warn!(%error, "uses of sessions were not written");
-                return;
             }
         }
     }

@@ -46,7 +46,7 @@ async fn a_cookie_of_an_unknown_key_makes_an_agent_ask_for_the_keys() {
     logged_in(&gateway, "bob", Protocol::Http1).await;
     gateway.policy.hide_rollovers();
     for _ in 0..2 {
-        gateway.policy_server.roll_keys().await;
+        gateway.policy_server.force_roll_keys().await;
     }
     let fresh = gateway.beside("").await;
     let (_, cookie) = logged_in(&fresh, "alice", Protocol::Http1).await;

@@ -202,17 +202,35 @@ impl PolicyHost {
         std::fs::write(self.folder.join("policies.toml"), toml).unwrap();
     }
 
-    /// Rolls the keys over, whether agents are ready for it or not.
+    /// Rolls keys over by command, as soon as every agent has the next key.
     ///
     /// # Panics
-    /// If it is stopped, or refuses.
+    /// If it is stopped, or some agent does not fetch keys.
     pub async fn roll_keys(&self) {
+        let request = RollRequest {
+            which: RollWhich::Rolling,
+            next_key: None,
+            force: false,
+        };
+        let server = self.server();
+        crate::eventually("every agent has the next key", async || {
+            let answer = server.roll_keys(&request).await.expect("a rollover");
+            matches!(answer, RollAnswer::Yes { .. }).then_some(())
+        })
+        .await;
+    }
+
+    /// Rolls keys over, whoever does not have the next key.
+    ///
+    /// # Panics
+    /// If it is stopped.
+    pub async fn force_roll_keys(&self) {
         let request = RollRequest {
             which: RollWhich::Rolling,
             next_key: None,
             force: true,
         };
-        let answer = self.server().roll_keys(&request).await.unwrap();
+        let answer = self.server().roll_keys(&request).await.expect("a rollover");
         assert!(matches!(answer, RollAnswer::Yes { .. }), "{answer:?}");
     }
 

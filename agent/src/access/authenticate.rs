@@ -243,7 +243,10 @@ async fn keep_valid(
     let session = &alias.session;
     let (validated_at, generation) = session.validated();
     let age = visit.now.since(validated_at);
-    if age < sessions.trust.period(generation, realm.validation_period) {
+    let period = sessions
+        .trust
+        .period(generation, realm.validation_period, visit.arrived);
+    if age < period {
         visit.metrics.session_cache_hit();
         return Ok(false);
     }
@@ -313,6 +316,10 @@ fn cookie_due(
         return Some(recent);
     }
     let keys = sessions.keys.load().ok()?;
+    let started = alias.session.state().started;
+    if !keys.may_seal(started, sessions.now()) {
+        return None;
+    }
     let writer = visit.cookie_writer(&keys.ring, alias.client_ip);
     sessions.issue_cookie(&alias.session, visit.now, writer)
 }

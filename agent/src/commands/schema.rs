@@ -15,6 +15,9 @@ pub(crate) enum Wanted {
     /// The JSON Schema of the policy server's configuration.
     #[cfg(feature = "embedded")]
     PolicyServerSchema,
+    /// The OpenAPI document of the policy server's calls.
+    #[cfg(feature = "embedded")]
+    OpenApi,
 }
 
 /// Prints to standard output.
@@ -22,6 +25,8 @@ pub(crate) fn run(wanted: Wanted) -> ExitCode {
     let text = match wanted {
         Wanted::Schema => format!("{:#}\n", schema::json_schema()),
         Wanted::Reference => reference::markdown(),
+        #[cfg(feature = "embedded")]
+        Wanted::OpenApi => format!("{:#}\n", policy_server::openapi()),
         #[cfg(feature = "embedded")]
         Wanted::PolicyServerSchema => format!("{:#}\n", policy_server::schema().to_value()),
     };

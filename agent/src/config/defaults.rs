@@ -58,6 +58,8 @@ pub const HEALTH_TIMEOUT: Duration = Duration::from_secs(2);
 pub const REALM_HOST: &str = "*";
 /// The level of a password in the classic systems, with room below and above it.
 pub const PROTECTION_LEVEL: u16 = 5;
+/// Above every password: a session that was made without a code does not open what asks for one.
+pub const TOTP_PROTECTION_LEVEL: u16 = 15;
 /// The classic default: a forgotten browser is logged out within the hour.
 pub const IDLE_TIMEOUT: Duration = Duration::from_hours(1);
 /// The classic default: nobody stays logged in beyond two hours without proving it again.

@@ -2,6 +2,7 @@
 
 use policy_protocol::AuthScheme;
 
+use super::defaults;
 use super::file::realms::Realm;
 use crate::access::protection::covers;
 
@@ -35,9 +36,7 @@ pub(super) fn hosts(realm: &Realm) -> impl Iterator<Item = String> {
         .hosts
         .as_deref()
         .map(|hosts| hosts.iter().map(|host| host.to_ascii_lowercase()));
-    let any = written
-        .is_none()
-        .then(|| super::defaults::REALM_HOST.to_owned());
+    let any = written.is_none().then(|| defaults::REALM_HOST.to_owned());
     written.into_iter().flatten().chain(any)
 }
 
@@ -49,11 +48,25 @@ fn encloses(outer: &Realm, inner: &Realm) -> bool {
 }
 
 fn names_any_host(realm: &Realm) -> bool {
-    hosts(realm).any(|host| host == super::defaults::REALM_HOST)
+    hosts(realm).any(|host| host == defaults::REALM_HOST)
 }
 
 fn resource(realm: &Realm) -> &str {
     realm.resource.as_deref().unwrap_or_default()
+}
+
+/// The level of a realm that says none. A scheme of its own that asks for a code lifts it above passwords;
+/// one that asks for a password only, inside such a realm, must not make sessions that open the outer one.
+fn inherited_level(own: Option<AuthScheme>, parent: &Realm) -> Option<u16> {
+    match (own, parent.scheme) {
+        (Some(AuthScheme::Totp), other) if other != Some(AuthScheme::Totp) => parent
+            .protection_level
+            .max(Some(defaults::TOTP_PROTECTION_LEVEL)),
+        (Some(AuthScheme::Form | AuthScheme::Basic), Some(AuthScheme::Totp)) => {
+            Some(defaults::PROTECTION_LEVEL)
+        }
+        _ => parent.protection_level,
+    }
 }
 
 fn completed(realm: &Realm, parent: Realm) -> Realm {
@@ -66,13 +79,14 @@ fn completed(realm: &Realm, parent: Realm) -> Realm {
         parent
     };
     let max_timeout = own.max_timeout.or(parent.max_timeout);
+    let inherited_level = inherited_level(own.scheme, &parent);
     Realm {
         name: own.name,
         hosts: own.hosts.or_else(|| Realm::outermost().hosts),
         resource: own.resource,
         upstream: own.upstream.or(parent.upstream),
         scheme,
-        protection_level: own.protection_level.or(parent.protection_level),
+        protection_level: own.protection_level.or(inherited_level),
         // A shorter max_timeout of its own shortens what it inherits. An Option orders None first.
         idle_timeout: own
             .idle_timeout
@@ -160,6 +174,27 @@ mod tests {
         assert_eq!(all[0].rules.as_ref().map(Vec::len), Some(1));
         assert_eq!(all[3].protection_level, Some(7));
         assert_eq!(all[3].rules.as_ref().map(Vec::len), Some(0));
+    }
+
+    #[test]
+    fn a_realm_that_asks_for_codes_is_above_passwords() {
+        let with = |scheme, level, resource| Realm {
+            scheme: Some(scheme),
+            protection_level: level,
+            ..realm(resource)
+        };
+        let all = inherit(&[
+            with(AuthScheme::Form, Some(7), "/"),
+            with(AuthScheme::Totp, None, "/vault"),
+            realm("/vault/inner"),
+            with(AuthScheme::Totp, None, "/vault/same"),
+            with(AuthScheme::Basic, None, "/vault/api"),
+            with(AuthScheme::Totp, Some(40), "/safe"),
+            with(AuthScheme::Form, Some(30), "/strong"),
+            with(AuthScheme::Totp, None, "/strong/er"),
+        ]);
+        let levels: Vec<_> = all.iter().map(|realm| realm.protection_level).collect();
+        assert_eq!(levels, [7, 15, 15, 15, 5, 40, 30, 30].map(Some));
     }
 
     #[test]

@@ -144,6 +144,7 @@ fn the_examples_of_deploy_parse() {
     for text in [
         include_str!("../../../deploy/examples/sidecar.toml"),
         include_str!("../../../deploy/examples/standalone.toml"),
+        include_str!("../../../deploy/compose/doorward.toml"),
     ] {
         let folder = folder_for(&text.parse().unwrap());
         let outcome = load_text(text, "example.toml", folder.path(), &Environment::default());

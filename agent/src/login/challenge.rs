@@ -38,7 +38,9 @@ pub async fn challenge(
         AuthScheme::Basic => Ok(basic(visit, &realm, reason)),
         // A certificate is asked for in the handshake; now it is too late.
         AuthScheme::Certificate => Ok(certificate(visit)),
-        AuthScheme::Form | AuthScheme::None if visit.from_script && !realm.redirect_scripts => {
+        AuthScheme::Form | AuthScheme::Totp | AuthScheme::None
+            if visit.from_script && !realm.redirect_scripts =>
+        {
             Ok(problem(
                 visit,
                 StatusCode::UNAUTHORIZED,
@@ -46,7 +48,7 @@ pub async fn challenge(
                 Some(reason),
             ))
         }
-        AuthScheme::Form | AuthScheme::None => {
+        AuthScheme::Form | AuthScheme::Totp | AuthScheme::None => {
             redirect(sessions, visit, &realm, reason, body).await
         }
     }

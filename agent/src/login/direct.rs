@@ -14,6 +14,7 @@ use policy_protocol::message::Credentials;
 use policy_protocol::{AuthScheme, Secret};
 use zeroize::Zeroizing;
 
+use super::NotLoggedIn;
 use crate::access::Visit;
 use crate::access::authenticate::{self, Unfit};
 use crate::config::Realm;
@@ -26,6 +27,8 @@ const MAX_AUTHORIZATION: usize = 8192;
 pub const MAX_USER_NAME: usize = 256;
 /// The longest password.
 pub const MAX_PASSWORD: usize = 4096;
+/// The longest one-time or recovery code, with blanks in it.
+pub(super) const MAX_CODE: usize = 64;
 
 /// Clients differ in whether they pad.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -87,7 +90,7 @@ pub async fn from_credentials(
             };
             (certificate.fingerprint.clone().into_bytes(), credentials)
         }
-        AuthScheme::Form | AuthScheme::None => return None,
+        AuthScheme::Form | AuthScheme::Totp | AuthScheme::None => return None,
     };
     let key = sessions.credential_digest.of(realm, &credential, visit);
     drop(Zeroizing::new(credential));
@@ -126,7 +129,10 @@ async fn log_in(
     let outcome = sessions.logins.run(key.clone(), || async move {
         match call.run(&sessions_of_call).await {
             Ok(Ok(session)) => Ok(session),
-            Ok(Err(reason)) => Err(Unfit::Refused(reason)),
+            // There is no page here to change a password on.
+            Ok(Err(NotLoggedIn::Refused(reason) | NotLoggedIn::NewPassword(reason))) => {
+                Err(Unfit::Refused(reason))
+            }
             Err(_) => Err(Unfit::Unavailable),
         }
     });
@@ -156,13 +162,18 @@ fn basic(value: &[u8]) -> Option<Credentials> {
 }
 
 /// A name and a password within bounds.
-pub(super) fn credentials(user_name: &str, password: &str) -> Option<Credentials> {
-    let in_bounds =
-        !user_name.is_empty() && user_name.len() <= MAX_USER_NAME && password.len() <= MAX_PASSWORD;
-    (in_bounds && !user_name.contains(char::is_control)).then(|| Credentials::Password {
+fn credentials(user_name: &str, password: &str) -> Option<Credentials> {
+    (is_name(user_name) && password.len() <= MAX_PASSWORD).then(|| Credentials::Password {
         user_name: user_name.to_owned(),
         password: Secret::new(password.to_owned()),
+        new_password: None,
+        code: None,
     })
+}
+
+/// Whether somebody may be called this.
+pub(super) fn is_name(name: &str) -> bool {
+    !name.is_empty() && name.len() <= MAX_USER_NAME && !name.contains(char::is_control)
 }
 
 #[cfg(test)]
@@ -174,6 +185,7 @@ mod tests {
             Credentials::Password {
                 user_name,
                 password,
+                ..
             } => Some((user_name, password.expose().clone())),
             Credentials::Certificate { .. } => None,
         }

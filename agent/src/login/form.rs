@@ -1,30 +1,24 @@
-//! The login form: shown, and taken back.
+//! The login form: shown, and taken back. Whoever must change their password gets a second one, which is
+//! sent to the same place: its sealed state says whose password it changes.
+
+mod fields;
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use http::{HeaderMap, Method, Response, StatusCode, header};
-use http_body_util::{BodyExt as _, Limited};
+use http::{HeaderValue, Method, Response, StatusCode, header};
+use policy_protocol::message::Credentials;
 use policy_protocol::{AuthScheme, Reason};
-use tokio::time::timeout;
-use url::form_urlencoded;
-use zeroize::Zeroizing;
 
-use super::pages::{LoginPage, Message, PASSWORD_FIELD, STATE_FIELD, USER_FIELD};
+use self::fields::Fields;
+use super::pages::{LoginPage, Message, PasswordPage};
 use super::state::{LoginState, browser_nonce, new_nonce};
 use super::targets::Target;
-use super::{LoginCall, direct, page, parameter, see_other};
+use super::{LoginCall, NotLoggedIn, page, parameter, see_other};
 use crate::access::{Denial, Visit, authenticate};
 use crate::config::Realm;
 use crate::http::body::{Body, RequestBody};
 use crate::http::target::{RequestTarget, parse_host};
 use crate::session::Sessions;
-
-/// The largest form that is read, in bytes: a sealed state, a name and a password, percent-encoded.
-const MAX_FORM: usize = 32 * 1024;
-
-/// How long a form may take to arrive.
-const RECEIVED_WITHIN: Duration = Duration::from_secs(30);
 
 /// Where the user goes who named no place, or none that is allowed.
 const DEFAULT_TARGET: &str = "/";
@@ -49,6 +43,7 @@ pub fn show(sessions: &Sessions, visit: &Visit<'_>) -> Result<Response<Body>, De
             target,
             waiting,
             user_name: "",
+            changing: false,
             message: Message::for_challenge(reason),
         },
     )
@@ -69,7 +64,8 @@ pub async fn submit(
         ));
     }
     let fields = Fields::read(visit.headers, body).await?;
-    let keys = sessions.keys.load()?;
+    // Before the login: a session without a cookie would be of no use to anybody.
+    let keys = sessions.sealing_keys().await?;
     let nonce = browser_nonce(visit.headers, &visit.site.cookies);
     let state = LoginState::open(
         &fields.state,
@@ -83,58 +79,84 @@ pub async fn submit(
             target: DEFAULT_TARGET.to_owned(),
             waiting: None,
             user_name: &fields.user_name,
+            changing: false,
             message: Some(Message::FormExpired),
         };
         return render(sessions, visit, StatusCode::FORBIDDEN, &form);
     };
-    let again = |status, message| {
+    let user_name = state.changing.as_deref().unwrap_or(&fields.user_name);
+    let again = |status, changing, message| {
         let form = Form {
             target: state.target.clone(),
             waiting: state.waiting.clone(),
-            user_name: &fields.user_name,
+            user_name,
+            changing,
             message: Some(message),
         };
         render(sessions, visit, status, &form)
     };
-    let Some(credentials) = direct::credentials(fields.user_name.trim(), &fields.password) else {
-        return again(StatusCode::FORBIDDEN, Message::WrongCredentials);
-    };
-    let target = resolve(visit, &state.target)
-        .or_else(|| resolve(visit, DEFAULT_TARGET))
-        .ok_or(Denial::NotFound)?;
-    // A request that waits decides how strong the login must be, not the page that sent it.
+    let changing = state.changing.is_some();
+    if changing && !fields.confirms_new_password() {
+        return again(StatusCode::FORBIDDEN, true, Message::PasswordsDiffer);
+    }
     let waiting = state.waiting.as_deref();
-    let wanted = match waiting.and_then(|id| sessions.preserved.target(id)) {
-        Some(waiting) => waiting,
-        None => wanted(&target).ok_or(Denial::NotFound)?,
+    let destination = destination(sessions, visit, &state.target, waiting);
+    let destination = destination.ok_or(Denial::NotFound)?;
+    let asks_code = destination.realm.scheme == AuthScheme::Totp;
+    let Some(credentials) = fields.credentials(user_name, changing, asks_code) else {
+        let message = Message::for_failed_login(Reason::NONE, asks_code);
+        return again(StatusCode::FORBIDDEN, changing, message);
     };
-    let realm = realm_of(visit, &wanted).ok_or(Denial::NotFound)?;
-    let resource = visit.resource_context_of(&wanted);
-    let previous = authenticate::tickets(sessions, visit)
-        .await
-        .unwrap_or_default();
-    match LoginCall::new(visit, &realm, resource, credentials, previous)
-        .run(sessions)
-        .await
-    {
-        Ok(Ok(session)) => {
-            let writer = visit.cookie_writer(&keys.ring, visit.bound_address());
-            let Some(cookie) = sessions.issue_cookie(&session, visit.now, writer) else {
-                tracing::error!(
-                    "a session does not fit into a cookie: the user's entry is too large"
-                );
-                return Err(Denial::Internal);
-            };
+    match log_in(sessions, visit, &destination, credentials).await {
+        Ok(Ok(cookie)) => {
             let mut response = match &state.waiting {
                 Some(id) => see_other(&format!("{}/resume?ID={id}", visit.site.config.login.path))?,
-                None => see_other(&target.location)?,
+                None => see_other(&destination.target.location)?,
             };
             response.headers_mut().append(header::SET_COOKIE, cookie);
             Ok(response)
         }
-        Ok(Err(reason)) => again(StatusCode::FORBIDDEN, Message::for_failed_login(reason)),
-        Err(_) => again(StatusCode::SERVICE_UNAVAILABLE, Message::Unavailable),
+        Ok(Err(NotLoggedIn::NewPassword(reason))) => {
+            let message = Message::for_new_password(reason);
+            again(StatusCode::FORBIDDEN, true, message)
+        }
+        Ok(Err(NotLoggedIn::Refused(reason))) => {
+            let message = Message::for_failed_login(reason, asks_code);
+            again(StatusCode::FORBIDDEN, changing, message)
+        }
+        Err(Denial::PolicyUnavailable) => again(
+            StatusCode::SERVICE_UNAVAILABLE,
+            changing,
+            Message::Unavailable,
+        ),
+        Err(denial) => Err(denial),
     }
+}
+
+/// Logs in. A success comes with the session's cookie.
+async fn log_in(
+    sessions: &Arc<Sessions>,
+    visit: &Visit<'_>,
+    destination: &Destination,
+    credentials: Credentials,
+) -> Result<Result<HeaderValue, NotLoggedIn>, Denial> {
+    let resource = visit.resource_context_of(&destination.wanted);
+    let previous = authenticate::tickets(sessions, visit)
+        .await
+        .unwrap_or_default();
+    let call = LoginCall::new(visit, &destination.realm, resource, credentials, previous);
+    let session = match call.run(sessions).await {
+        Ok(Ok(session)) => session,
+        Ok(Err(why)) => return Ok(Err(why)),
+        Err(_) => return Err(Denial::PolicyUnavailable),
+    };
+    let keys = sessions.keys.load()?;
+    let writer = visit.cookie_writer(&keys.ring, visit.bound_address());
+    let cookie = sessions.issue_cookie(&session, visit.now, writer);
+    cookie.map(Ok).ok_or_else(|| {
+        tracing::error!("a session does not fit into a cookie: the user's entry is too large");
+        Denial::Internal
+    })
 }
 
 /// Whether a form was sent from a page of this very origin. Browsers say so; programs that say nothing
@@ -143,7 +165,7 @@ pub(super) fn is_same_origin(visit: &Visit<'_>) -> bool {
     let site = visit
         .headers
         .get("sec-fetch-site")
-        .map(header::HeaderValue::as_bytes);
+        .map(HeaderValue::as_bytes);
     if !matches!(site, None | Some(b"same-origin" | b"none")) {
         return false;
     }
@@ -169,11 +191,44 @@ fn wanted(target: &Target) -> Option<RequestTarget> {
     RequestTarget::new(host, port, &uri, &Method::GET).ok()
 }
 
+/// What a login is for.
+struct Destination {
+    /// Where it leads.
+    target: Target,
+    /// What the user gets to see there, or the request that waits.
+    wanted: RequestTarget,
+    /// The realm that it is for.
+    realm: Arc<Realm>,
+}
+
+/// What a login for `target` is for. A request that waits decides how strong the login must be, not the page
+/// that sent it.
+fn destination(
+    sessions: &Sessions,
+    visit: &Visit<'_>,
+    target: &str,
+    waiting: Option<&str>,
+) -> Option<Destination> {
+    let target = resolve(visit, target).or_else(|| resolve(visit, DEFAULT_TARGET))?;
+    let waiting = waiting.and_then(|id| sessions.preserved.target(id));
+    let wanted = match waiting {
+        Some(waiting) => waiting,
+        None => wanted(&target)?,
+    };
+    Some(Destination {
+        realm: realm_of(visit, &wanted)?,
+        target,
+        wanted,
+    })
+}
+
 /// The realm that a login is for: that of what is wanted if it takes a form, else any on its host that does.
 /// A password must never make a session for a realm that asks for a certificate.
 fn realm_of(visit: &Visit<'_>, wanted: &RequestTarget) -> Option<Arc<Realm>> {
     match visit.site.realms.realm(wanted) {
-        Ok(realm) if realm.scheme == AuthScheme::Form => Some(Arc::clone(realm)),
+        Ok(realm) if matches!(realm.scheme, AuthScheme::Form | AuthScheme::Totp) => {
+            Some(Arc::clone(realm))
+        }
         Ok(_) | Err(_) => visit.site.any_form_realm(wanted.host()).cloned(),
     }
 }
@@ -181,7 +236,10 @@ fn realm_of(visit: &Visit<'_>, wanted: &RequestTarget) -> Option<Arc<Realm>> {
 struct Form<'a> {
     target: String,
     waiting: Option<String>,
+    /// On the page for a login; in the sealed state for a new password.
     user_name: &'a str,
+    /// Whether a new password is asked for.
+    changing: bool,
     message: Option<Message>,
 }
 
@@ -200,6 +258,7 @@ fn render(
         nonce: nonce.clone(),
         shown: visit.now,
         waiting: form.waiting.clone(),
+        changing: form.changing.then(|| form.user_name.to_owned()),
     };
     // A target that does not fit is forgotten rather than the login refused.
     let sealed = state
@@ -211,14 +270,30 @@ fn render(
             }
             .seal(&keys.ring, visit.site.cookies.zone())
         });
-    let html = visit.site.pages.login(&LoginPage {
-        action: &format!("{}/login", visit.site.config.login.path),
-        state: &sealed.map_err(|_| Denial::Internal)?,
-        host: visit.target.host(),
-        user_name: form.user_name,
-        message: form.message,
-        request_kept: form.waiting.is_some(),
-    });
+    let state = sealed.map_err(|_| Denial::Internal)?;
+    let destination = destination(sessions, visit, &form.target, form.waiting.as_deref());
+    let realm = destination.map(|destination| destination.realm);
+    let asks_code = realm.is_some_and(|realm| realm.scheme == AuthScheme::Totp);
+    let action = format!("{}/login", visit.site.config.login.path);
+    let html = if form.changing {
+        visit.site.pages.new_password(&PasswordPage {
+            action: &action,
+            state: &state,
+            host: visit.target.host(),
+            message: form.message,
+            asks_code,
+        })
+    } else {
+        visit.site.pages.login(&LoginPage {
+            action: &action,
+            state: &state,
+            host: visit.target.host(),
+            user_name: form.user_name,
+            message: form.message,
+            request_kept: form.waiting.is_some(),
+            asks_code,
+        })
+    };
     let mut response = page(visit, status, html);
     if is_new {
         response.headers_mut().extend(
@@ -230,47 +305,4 @@ fn render(
         );
     }
     Ok(response)
-}
-
-/// The fields of the form.
-struct Fields {
-    user_name: String,
-    password: Zeroizing<String>,
-    state: String,
-}
-
-impl Fields {
-    async fn read(headers: &HeaderMap, body: RequestBody) -> Result<Self, Denial> {
-        let content_type = headers
-            .get(header::CONTENT_TYPE)
-            .map(header::HeaderValue::as_bytes)
-            .unwrap_or_default();
-        if !content_type.starts_with(b"application/x-www-form-urlencoded") {
-            return Err(Denial::BadRequest("the login form is not URL-encoded"));
-        }
-        let received = timeout(RECEIVED_WITHIN, Limited::new(body, MAX_FORM).collect()).await;
-        let received = received.map_err(|_| Denial::BadRequest("the login form did not arrive"))?;
-        let collected = received.map_err(|error| {
-            if error.is::<http_body_util::LengthLimitError>() {
-                Denial::TooLarge
-            } else {
-                Denial::BadRequest("the login form broke off")
-            }
-        })?;
-        let bytes = Zeroizing::new(collected.to_bytes().to_vec());
-        let mut fields = Self {
-            user_name: String::new(),
-            password: Zeroizing::default(),
-            state: String::new(),
-        };
-        for (name, value) in form_urlencoded::parse(&bytes) {
-            match name.as_ref() {
-                USER_FIELD => fields.user_name = value.into_owned(),
-                PASSWORD_FIELD => fields.password = Zeroizing::new(value.into_owned()),
-                STATE_FIELD => fields.state = value.into_owned(),
-                _ => {}
-            }
-        }
-        Ok(fields)
-    }
 }

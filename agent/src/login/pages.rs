@@ -25,6 +25,12 @@ pub use message::Message;
 pub const USER_FIELD: &str = "USER";
 /// The form's field for the password.
 pub const PASSWORD_FIELD: &str = "PASSWORD";
+/// The form's field for a one-time code.
+pub const CODE_FIELD: &str = "CODE";
+/// The form's field for a new password.
+pub const NEW_PASSWORD_FIELD: &str = "NEWPASSWORD";
+/// The form's field for the new password once more.
+pub const CONFIRMATION_FIELD: &str = "CONFIRMATION";
 /// The form's field for what the agent needs to know again.
 pub const STATE_FIELD: &str = "STATE";
 
@@ -113,6 +119,23 @@ pub struct LoginPage<'a> {
     pub message: Option<Message>,
     /// Whether a request with a body waits for this login.
     pub request_kept: bool,
+    /// Whether a one-time code is asked for as well.
+    pub asks_code: bool,
+}
+
+/// The form for a new password. Nothing that was typed is on it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PasswordPage<'a> {
+    /// Where the form is sent.
+    pub action: &'a str,
+    /// What comes back with it, sealed.
+    pub state: &'a str,
+    /// The host that the user wants to reach.
+    pub host: &'a str,
+    /// Why the user sees this page.
+    pub message: Option<Message>,
+    /// Whether a one-time code is asked for as well.
+    pub asks_code: bool,
 }
 
 /// All pages, ready to be rendered.
@@ -168,6 +191,11 @@ impl Pages {
         self.page("login.html", self.login_context(page))
     }
 
+    /// The form for a new password.
+    pub fn new_password(&self, page: &PasswordPage<'_>) -> String {
+        self.page("new_password.html", self.password_context(page))
+    }
+
     /// After logout. `continue_to` leads back in.
     pub fn logged_out(&self, continue_to: &str) -> String {
         self.page("logged_out.html", context! { continue_to })
@@ -215,8 +243,14 @@ impl Pages {
     }
 
     fn render(&self, template: &str, values: Value) -> Result<String, minijinja::Error> {
-        let fields =
-            context! { user => USER_FIELD, password => PASSWORD_FIELD, state => STATE_FIELD };
+        let fields = context! {
+            user => USER_FIELD,
+            password => PASSWORD_FIELD,
+            code => CODE_FIELD,
+            new_password => NEW_PASSWORD_FIELD,
+            confirmation => CONFIRMATION_FIELD,
+            state => STATE_FIELD,
+        };
         let common = context! { texts => &self.texts, site => &self.site, fields };
         self.environment
             .get_template(template)?
@@ -224,18 +258,30 @@ impl Pages {
     }
 
     fn login_context(&self, page: &LoginPage<'_>) -> Value {
-        let message = page.message.map(|message| {
-            let kind = if message.is_error() { "error" } else { "note" };
-            context! { kind, text => self.text(message.key()) }
-        });
         context! {
-            message,
+            message => page.message.map(|message| self.message_context(message)),
             action => page.action,
             state => page.state,
             host => page.host,
             user_name => page.user_name,
             request_kept => page.request_kept,
+            asks_code => page.asks_code,
         }
+    }
+
+    fn password_context(&self, page: &PasswordPage<'_>) -> Value {
+        context! {
+            message => page.message.map(|message| self.message_context(message)),
+            action => page.action,
+            state => page.state,
+            host => page.host,
+            asks_code => page.asks_code,
+        }
+    }
+
+    fn message_context(&self, message: Message) -> Value {
+        let kind = if message.is_error() { "error" } else { "note" };
+        context! { kind, text => self.text(message.key()) }
     }
 
     fn error_context(&self, outcome: Outcome, status: u16, transaction_id: &str) -> Value {

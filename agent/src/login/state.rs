@@ -35,6 +35,9 @@ pub struct LoginState {
     /// The request that waits for the login.
     #[n(3)]
     pub waiting: Option<String>,
+    /// Who has given the right credentials and must choose a new password now, by the name they typed.
+    #[n(4)]
+    pub changing: Option<String>,
 }
 
 impl LoginState {

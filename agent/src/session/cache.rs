@@ -19,7 +19,7 @@ pub use super::cached_session::{CachedSession, RealmHeaders};
 const DEAD_FOR: Duration = Duration::from_secs(60);
 /// How long the end of a session is remembered by id, for answers that are still under way when it is
 /// announced. Longer than any call may take.
-const ENDED_FOR: Duration = Duration::from_secs(60);
+pub(super) const ENDED_FOR: Duration = Duration::from_secs(60);
 /// Ended sessions remembered by id at most.
 const MAX_ENDED: u64 = 1_000_000;
 /// A text that nobody presented for this long is forgotten; coming back costs opening one cookie.

@@ -8,7 +8,8 @@ use tokio::time::Instant;
 
 use super::Sessions;
 use super::cookie::KeysMissing;
-use super::keys::LoadedKeys;
+use super::keys::{LoadedKeys, Received};
+use super::on_runtime::MAX_CALL;
 use super::single_flight::SingleFlight;
 
 /// A cookie that names an unknown key has the keys fetched no more often than this: anybody can make one up.
@@ -28,7 +29,7 @@ impl KeyFetch {
     pub(super) fn on(runtime: tokio::runtime::Handle) -> Self {
         Self {
             turn: tokio::sync::Mutex::default(),
-            search: SingleFlight::on(runtime),
+            search: SingleFlight::on(runtime, MAX_CALL),
             searched: Mutex::default(),
         }
     }
@@ -45,29 +46,49 @@ impl KeyFetch {
 }
 
 impl Sessions {
-    /// Fetches the agent keys and puts them in force.
+    /// Fetches the agent keys and puts them in force, unless newer ones are.
     ///
     /// # Errors
     /// If the policy server gives none that can be used; the old ones stay.
-    pub(super) async fn load_keys(&self) -> Result<(), PolicyError> {
+    pub(super) async fn load_keys(&self) -> Result<Received, PolicyError> {
         let _turn = self.key_fetch.turn.lock().await;
+        let asked = self.now();
         let set = self.policy.agent_keys().await?;
-        match self.keys.replace(&set) {
-            Ok(true) => self.cache.flush(),
-            Ok(false) => {}
-            Err(error) => {
-                tracing::error!(%error, "the agent keys cannot be used");
-                return Err(PolicyError::Protocol);
+        let received = self.keys.replace(&set, asked).map_err(|error| {
+            tracing::error!(%error, "the agent keys cannot be used");
+            PolicyError::Protocol
+        })?;
+        match received {
+            Received::InForce { taken: true } => self.cache.flush(),
+            Received::InForce { taken: false } => {}
+            Received::Older => {
+                tracing::warn!(
+                    version = set.version,
+                    "a policy server handed out keys that are older than those in force"
+                );
             }
         }
-        Ok(())
+        Ok(received)
+    }
+
+    /// The keys, if they may seal cookies of sessions that start now; else asked for anew.
+    ///
+    /// # Errors
+    /// If no policy server confirms any.
+    pub async fn sealing_keys(self: &Arc<Self>) -> Result<Arc<LoadedKeys>, KeysMissing> {
+        let keys = self.keys.load()?;
+        let now = self.now();
+        if keys.may_seal(now, now) {
+            return Ok(keys);
+        }
+        self.newest_keys().await
     }
 
     /// The keys, asked for anew because a cookie names one that is not here, unless that was done within
     /// the last second. All who ask at once cause one call.
     ///
     /// # Errors
-    /// If the policy server cannot be asked.
+    /// If no policy server gives them, or one that is behind.
     pub async fn newest_keys(self: &Arc<Self>) -> Result<Arc<LoadedKeys>, KeysMissing> {
         let answered = match self.key_fetch.just_searched() {
             Some(answered) => answered,
@@ -78,7 +99,8 @@ impl Sessions {
                     if let Some(answered) = sessions.key_fetch.just_searched() {
                         return answered;
                     }
-                    let answered = sessions.load_keys().await.is_ok();
+                    let loaded = sessions.load_keys().await;
+                    let answered = matches!(loaded, Ok(Received::InForce { .. }));
                     *sessions.key_fetch.lock() = Some((Instant::now(), answered));
                     answered
                 });

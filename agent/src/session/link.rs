@@ -5,12 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use futures_util::future::{Fuse, FusedFuture as _, FutureExt as _};
-use policy_client::{EventStream, PolicyError, jitter};
+use futures_util::future::{FusedFuture as _, FutureExt as _};
+use policy_client::{EventStream, jitter};
+use policy_protocol::event::SILENCE;
 use policy_protocol::{EventKind, EventPosition, Reason};
 use tokio::time::Instant;
 
 use super::Sessions;
+use super::keys::Received;
 
 /// The longest pause before the first attempt to reconnect; doubled up to [`MAX_PAUSE`]. Pauses are random:
 /// a thousand agents that lost the same server come to the next over this time, not at one moment.
@@ -21,8 +23,8 @@ const MAX_PAUSE: Duration = Duration::from_secs(2);
 /// [`KEYS_JITTER`] later: it bounds what a lost message can cost.
 const KEYS_EVERY: Duration = Duration::from_secs(4 * 60);
 const KEYS_JITTER: Duration = Duration::from_secs(2 * 60);
-/// After a rollover keys are fetched once more within this time: the call may have reached a policy server
-/// that had not heard of it yet.
+/// After a rollover keys are fetched once more within this time, and after an answer that is older than what is
+/// here: the call may have reached a policy server that is behind.
 const KEYS_AGAIN: Duration = Duration::from_secs(10);
 
 /// Keeps the link up, for ever.
@@ -30,7 +32,8 @@ pub async fn run(sessions: Arc<Sessions>) {
     let mut position = None;
     let mut pause = MIN_PAUSE;
     loop {
-        match connect(&sessions, position.clone()).await {
+        // The stream before the keys: a rollover between the two is then announced, not missed.
+        match sessions.policy.events(position.clone()).await {
             Ok(stream) => {
                 let begun = Instant::now();
                 listen(&sessions, stream, &mut position).await;
@@ -53,39 +56,40 @@ pub async fn run(sessions: Arc<Sessions>) {
     }
 }
 
-async fn connect(
-    sessions: &Sessions,
-    position: Option<EventPosition>,
-) -> Result<EventStream, PolicyError> {
-    // The stream first: a rollover between the two calls is then announced, not missed.
-    let stream = sessions.policy.events(position).await?;
-    sessions.load_keys().await?;
-    Ok(stream)
-}
-
 /// Heeds events until the stream is lost, or there are keys that cannot be had.
 async fn listen(
     sessions: &Sessions,
     mut stream: EventStream,
     position: &mut Option<EventPosition>,
 ) {
-    // Beside the events: the end of a session must not wait for keys.
-    let mut loading = pin!(Fuse::terminated());
+    // Beside the events: the end of a session must not wait for keys, nor may events while they are fetched.
+    let mut loading = pin!(sessions.load_keys().fuse());
     let mut keys_due = pin!(tokio::time::sleep(KEYS_EVERY + jitter::up_to(KEYS_JITTER)));
     let mut keys_rolled = false;
+    let mut heard = Instant::now();
     loop {
         tokio::select! {
             biased;
             event = stream.next() => {
                 let Some(Ok(event)) = event else { return };
+                // What was there already when this process went on does not end the silence: it may have been
+                // stopped. The policy server has to say, on a new stream, what was missed.
+                if heard.elapsed() >= SILENCE {
+                    return;
+                }
+                heard = Instant::now();
+                sessions.trust.renew(heard.into_std());
                 keys_rolled |= event.kind == EventKind::KeysRolled;
                 heed(sessions, event.kind);
                 *position = Some(event.position);
             }
             loaded = &mut loading => {
-                let loaded: Result<(), PolicyError> = loaded;
-                if loaded.is_err() {
-                    return;
+                match loaded {
+                    Ok(Received::InForce { .. }) => {}
+                    Ok(Received::Older) => keys_due
+                        .as_mut()
+                        .reset(Instant::now() + jitter::up_to(KEYS_AGAIN)),
+                    Err(_) => return,
                 }
             }
             () = &mut keys_due, if loading.is_terminated() => {
@@ -109,7 +113,7 @@ async fn listen(
 fn heed(sessions: &Sessions, event: EventKind) {
     match event {
         EventKind::Hello { gap } => {
-            sessions.trust.regained(gap);
+            sessions.trust.regained(gap, Instant::now().into_std());
             sessions.metrics.events_connected.set(1);
             tracing::info!(gap, "listening to the policy server");
         }
@@ -182,8 +186,14 @@ mod tests {
         listen(sessions, stream, &mut None).await;
     }
 
-    /// An agent that listens, and what speaks to it.
-    fn listening(sessions: &Arc<Sessions>) -> mpsc::UnboundedSender<EventKind> {
+    /// An agent that listens and has fetched keys, and what speaks to it.
+    async fn listening(sessions: &Arc<Sessions>) -> mpsc::UnboundedSender<EventKind> {
+        let speaker = connected(sessions);
+        until("keys", || sessions.keys.are_loaded()).await;
+        speaker
+    }
+
+    fn connected(sessions: &Arc<Sessions>) -> mpsc::UnboundedSender<EventKind> {
         let (speaker, ears) = mpsc::unbounded_channel();
         let stream = futures_util::stream::unfold(ears, |mut ears| async move {
             let kind = ears.recv().await?;
@@ -212,28 +222,45 @@ mod tests {
     async fn a_rollover_is_fetched_at_once_and_once_more_soon_after() {
         let policy = ScriptedPolicy::new(7);
         let sessions = policy.sessions(NOW);
-        let speaker = listening(&sessions);
-        speaker.send(EventKind::KeysRolled).unwrap();
-        until("the key", || current_key(&sessions) == Some(KeyId(7))).await;
-        // The server that was asked had not heard of the last rollover.
+        let speaker = listening(&sessions).await;
         *policy.current.lock().unwrap() = Some(8);
+        speaker.send(EventKind::KeysRolled).unwrap();
+        until("the key", || current_key(&sessions) == Some(KeyId(8))).await;
+        // The server that was asked had not heard of the last rollover.
+        *policy.current.lock().unwrap() = Some(9);
         tokio::time::sleep(KEYS_AGAIN).await;
-        until("the next key", || current_key(&sessions) == Some(KeyId(8))).await;
-        assert_eq!(policy.asked(), 2);
+        until("the next key", || current_key(&sessions) == Some(KeyId(9))).await;
+        assert_eq!(policy.asked(), 3);
     }
 
     #[tokio::test(start_paused = true)]
     async fn keys_are_fetched_from_time_to_time_without_being_announced() {
         let policy = ScriptedPolicy::new(7);
         let sessions = policy.sessions(NOW);
-        let _speaker = listening(&sessions);
+        let _speaker = listening(&sessions).await;
         tokio::time::sleep(KEYS_EVERY - Duration::from_secs(1)).await;
-        assert_eq!(policy.asked(), 0);
-        for fetched in 1..4 {
+        assert_eq!(policy.asked(), 1);
+        for fetched in 2..5 {
             tokio::time::sleep(KEYS_EVERY + KEYS_JITTER).await;
             assert!(policy.asked() >= fetched);
         }
-        assert!(policy.asked() <= 5);
+        assert!(policy.asked() <= 6);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn older_keys_are_not_put_in_force_and_soon_asked_for_again() {
+        let policy = ScriptedPolicy::new(8);
+        let sessions = policy.sessions(NOW);
+        let speaker = listening(&sessions).await;
+        *policy.current.lock().unwrap() = Some(7);
+        speaker.send(EventKind::KeysRolled).unwrap();
+        tokio::time::sleep(3 * KEYS_AGAIN).await;
+        assert!(policy.asked() >= 4, "{}", policy.asked());
+        assert_eq!(current_key(&sessions), Some(KeyId(8)));
+        assert!(!speaker.is_closed());
+        *policy.current.lock().unwrap() = Some(9);
+        tokio::time::sleep(KEYS_AGAIN).await;
+        until("the next key", || current_key(&sessions) == Some(KeyId(9))).await;
     }
 
     #[tokio::test(start_paused = true)]
@@ -242,8 +269,7 @@ mod tests {
         let sessions = policy.sessions(NOW);
         let alive = sessions.cache.adopt(session(1, NOW), 0, NOW).unwrap();
         policy.answers.forget_permits(usize::MAX);
-        let speaker = listening(&sessions);
-        speaker.send(EventKind::KeysRolled).unwrap();
+        let speaker = connected(&sessions);
         until("the call", || policy.asked() == 1).await;
         // Announced while the first answer is under way: that one does not count.
         speaker.send(EventKind::KeysRolled).unwrap();
@@ -261,9 +287,44 @@ mod tests {
     async fn keys_that_cannot_be_had_end_the_link() {
         let policy = ScriptedPolicy::new(7);
         *policy.current.lock().unwrap() = None;
-        let speaker = listening(&policy.sessions(NOW));
-        speaker.send(EventKind::KeysRolled).unwrap();
+        let speaker = connected(&policy.sessions(NOW));
         until("the end", || speaker.is_closed()).await;
+    }
+
+    fn trusts(sessions: &Sessions) -> bool {
+        sessions.trust.is_listening(Instant::now().into_std())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn every_event_renews_the_trust() {
+        let sessions = sessions();
+        let speaker = listening(&sessions).await;
+        speaker.send(EventKind::Hello { gap: true }).unwrap();
+        until("trust", || trusts(&sessions)).await;
+        for _ in 0..3 {
+            tokio::time::sleep(SILENCE * 2 / 3).await;
+            assert!(trusts(&sessions));
+            speaker.send(EventKind::Heartbeat).unwrap();
+        }
+        tokio::time::sleep(SILENCE).await;
+        assert!(!trusts(&sessions));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_comes_after_too_long_a_silence_ends_the_link() {
+        let sessions = sessions();
+        let speaker = listening(&sessions).await;
+        speaker.send(EventKind::Hello { gap: false }).unwrap();
+        until("trust", || trusts(&sessions)).await;
+        tokio::time::sleep(SILENCE).await;
+        let generation = sessions.trust.generation();
+        for late in [EventKind::Heartbeat, EventKind::Hello { gap: false }] {
+            _ = speaker.send(late);
+        }
+        until("the end", || speaker.is_closed()).await;
+        assert!(!trusts(&sessions));
+        // It is for the next Hello to say whether anything was missed.
+        assert_eq!(sessions.trust.generation(), generation);
     }
 
     #[tokio::test]

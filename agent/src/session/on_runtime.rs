@@ -5,6 +5,7 @@
 
 use std::future::{Future, ready};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
@@ -16,6 +17,10 @@ use policy_protocol::message::{
 use policy_protocol::{AgentKeySet, EventPosition};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
+
+use super::cache::ENDED_FOR;
+use crate::config::defaults::MAX_POLICY_TIMEOUT;
 
 /// See the module.
 pub(super) struct OnRuntime {
@@ -26,6 +31,11 @@ pub(super) struct OnRuntime {
 
 /// Calls under way at most. A client that gives up frees its place among the requests, not its call.
 const MAX_CALLS: usize = 1024;
+/// What comes later than this after a call began is no answer. Whoever answers keeps its own, shorter deadline;
+/// but an agent that was stopped (SIGSTOP, a machine that moves) finds the answer there when it goes on, and
+/// may have forgotten what ended meanwhile.
+pub(super) const MAX_CALL: Duration = MAX_POLICY_TIMEOUT.saturating_add(Duration::from_secs(10));
+const _: () = assert!(MAX_CALL.as_secs() + 10 < ENDED_FOR.as_secs());
 
 impl OnRuntime {
     /// Calls of `calls` will run on `runtime`.
@@ -48,14 +58,21 @@ impl OnRuntime {
         let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else {
             return ready(Err(PolicyError::Failure)).boxed();
         };
+        let begun = Instant::now();
         let call = call(Arc::clone(&self.calls));
         let task = self.runtime.spawn(async move {
             let _permit = permit;
             call.await
         });
-        // A call that panicked is a call that failed.
-        task.map(|outcome| outcome.unwrap_or(Err(PolicyError::Failure)))
-            .boxed()
+        // Where the answer is taken, not in the task: this may wait for long after that.
+        task.map(move |outcome| {
+            if begun.elapsed() >= MAX_CALL {
+                return Err(PolicyError::TimedOut);
+            }
+            // A call that panicked is a call that failed.
+            outcome.unwrap_or(Err(PolicyError::Failure))
+        })
+        .boxed()
     }
 }
 
@@ -98,5 +115,30 @@ impl PolicyCalls for OnRuntime {
         position: Option<EventPosition>,
     ) -> BoxFuture<'_, Result<EventStream, PolicyError>> {
         self.run(|calls| async move { calls.events(position).await })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::scripted_policy::ScriptedPolicy;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_comes_after_the_deadline_is_no_answer() {
+        let just = Duration::from_millis(1);
+        for (late, expected) in [
+            (MAX_CALL - just, None),
+            (MAX_CALL, Some(PolicyError::TimedOut)),
+        ] {
+            let policy = ScriptedPolicy::new(7);
+            let calls = OnRuntime::new(Arc::clone(&policy) as _, Handle::current());
+            let asked = calls.agent_keys();
+            while policy.asked() == 0 {
+                tokio::task::yield_now().await;
+            }
+            // The policy server has answered, and nobody has looked.
+            tokio::time::advance(late).await;
+            assert_eq!(asked.await.err(), expected);
+        }
     }
 }

@@ -58,13 +58,15 @@ impl ScriptedPolicy {
         self.asked.load(Ordering::SeqCst)
     }
 
-    /// The keys with `current` in force, as at this server.
+    /// The keys with `current` in force, as at this server. It is their version, too.
     pub(super) fn keys(&self, current: u32) -> AgentKeySet {
         let key = |id| AgentKey {
             id: KeyId(id),
             key: Secret::new([u8::try_from(id).unwrap(); 32]),
         };
         AgentKeySet {
+            store: String::from("store"),
+            version: current.into(),
             current: key(current),
             next: key(current + 1),
             previous: vec![key(current - 1)],

@@ -4,16 +4,25 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::Instant;
 
-type Pending<K, V> = Arc<Mutex<HashMap<K, watch::Receiver<Option<V>>>>>;
+type Pending<K, V> = Arc<Mutex<HashMap<K, Flight<V>>>>;
+
+#[derive(Debug)]
+struct Flight<V> {
+    begun: Instant,
+    waiting: watch::Receiver<Option<V>>,
+}
 
 /// Calls under way, by what they are about. Each runs as a task of its own on one runtime: a client that
 /// goes away neither stops the call nor holds up the others who wait.
 #[derive(Debug)]
 pub struct SingleFlight<K, V> {
     runtime: tokio::runtime::Handle,
+    joined_for: Duration,
     pending: Pending<K, V>,
 }
 
@@ -21,14 +30,17 @@ pub struct SingleFlight<K, V> {
 struct Landing<K: Eq + Hash, V> {
     pending: Pending<K, V>,
     key: K,
+    waiting: watch::Receiver<Option<V>>,
 }
 
 impl<K: Eq + Hash, V> Drop for Landing<K, V> {
     fn drop(&mut self) {
-        self.pending
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(&self.key);
+        let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+        // A later call may have taken the place of this one.
+        let own = |flight: &Flight<V>| flight.waiting.same_channel(&self.waiting);
+        if pending.get(&self.key).is_some_and(own) {
+            pending.remove(&self.key);
+        }
     }
 }
 
@@ -37,10 +49,12 @@ where
     K: Clone + Eq + Hash + Send + 'static,
     V: Clone + Send + Sync + 'static,
 {
-    /// Calls will run on `runtime`.
-    pub fn on(runtime: tokio::runtime::Handle) -> Self {
+    /// Calls will run on `runtime`. Nobody joins one that began `joined_for` ago or earlier: its answer may be
+    /// as old as that.
+    pub fn on(runtime: tokio::runtime::Handle, joined_for: Duration) -> Self {
         Self {
             runtime,
+            joined_for,
             pending: Pending::default(),
         }
     }
@@ -60,14 +74,21 @@ where
         F: Future<Output = V> + Send + 'static,
     {
         let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(waiting) = pending.get(&key) {
-            return waiting.clone();
+        let joined_for = self.joined_for;
+        let in_time = |flight: &&Flight<V>| flight.begun.elapsed() < joined_for;
+        if let Some(flight) = pending.get(&key).filter(in_time) {
+            return flight.waiting.clone();
         }
         let (done, waiting) = watch::channel(None);
-        pending.insert(key.clone(), waiting.clone());
+        let flight = Flight {
+            begun: Instant::now(),
+            waiting: waiting.clone(),
+        };
+        pending.insert(key.clone(), flight);
         let landing = Landing {
             pending: Arc::clone(&self.pending),
             key,
+            waiting: waiting.clone(),
         };
         let call = start();
         self.runtime.spawn(async move {
@@ -87,9 +108,53 @@ mod tests {
 
     use super::*;
 
+    const JOINED_FOR: Duration = Duration::from_secs(3);
+
+    fn flights<K, V>() -> SingleFlight<K, V>
+    where
+        K: Clone + Eq + Hash + Send + 'static,
+        V: Clone + Send + Sync + 'static,
+    {
+        SingleFlight::on(tokio::runtime::Handle::current(), JOINED_FOR)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_joins_a_call_that_began_long_ago() {
+        let just = Duration::from_millis(1);
+        let flights = Arc::new(flights());
+        let gates = [(); 2].map(|()| Arc::new(tokio::sync::Notify::new()));
+        let calls = Arc::new(AtomicUsize::new(0));
+        let ask = || {
+            let (flights, gates, calls) = (Arc::clone(&flights), gates.clone(), Arc::clone(&calls));
+            tokio::spawn(async move {
+                let call = || async move {
+                    let number = calls.fetch_add(1, Ordering::SeqCst);
+                    gates[number].notified().await;
+                    number
+                };
+                flights.run((), call).await
+            })
+        };
+        let first = ask();
+        tokio::time::sleep(JOINED_FOR - just).await;
+        let joined = ask();
+        tokio::time::sleep(just).await;
+        let second = ask();
+        tokio::time::sleep(just).await;
+        gates[0].notify_one();
+        assert_eq!(first.await.unwrap(), Some(0));
+        assert_eq!(joined.await.unwrap(), Some(0));
+        // The first has not taken the second off the list.
+        let third = ask();
+        tokio::time::sleep(just).await;
+        gates[1].notify_one();
+        assert_eq!(second.await.unwrap(), Some(1));
+        assert_eq!(third.await.unwrap(), Some(1));
+    }
+
     #[tokio::test]
     async fn many_who_wait_cause_one_call() {
-        let flights = SingleFlight::on(tokio::runtime::Handle::current());
+        let flights = flights();
         let calls = Arc::new(AtomicUsize::new(0));
         let gate = Arc::new(tokio::sync::Notify::new());
         let waiting = (0..50).map(|_| {
@@ -110,7 +175,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_caller_that_goes_away_does_not_stop_the_others() {
-        let flights = Arc::new(SingleFlight::on(tokio::runtime::Handle::current()));
+        let flights = Arc::new(flights());
         let gate = Arc::new(tokio::sync::Notify::new());
         let start = || {
             let gate = Arc::clone(&gate);
@@ -128,7 +193,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_is_no_answer_and_blocks_nobody() {
-        let flights: SingleFlight<(), u8> = SingleFlight::on(tokio::runtime::Handle::current());
+        let flights: SingleFlight<(), u8> = flights();
         assert_eq!(
             flights
                 .run((), || async { panic!("expected by the test") })

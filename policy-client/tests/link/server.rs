@@ -345,6 +345,8 @@ pub(crate) async fn log_in(client: &NativeClient) -> Result<(), PolicyError> {
         credentials: Credentials::Password {
             user_name: String::from("alice"),
             password: Secret::new(String::from("password")),
+            new_password: None,
+            code: None,
         },
         client_address: None,
         previous: Vec::new(),

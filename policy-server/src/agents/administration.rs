@@ -57,7 +57,6 @@ impl PolicyServer {
             secret,
             certificate,
         } = request;
-        self.record("add-agent", name, None).await?;
         if !is_agent_name(name) {
             return no("a name is 1 to 64 visible ASCII characters without a colon");
         }
@@ -85,6 +84,7 @@ impl PolicyServer {
             created: Some(self.now()),
         };
         if self.write_agent(name, Some(&registration), 0).await? {
+            self.record("add-agent", name, None).await?;
             Ok(AgentAnswer::Yes { secret })
         } else {
             no("there is an agent of this name: rotate or remove it")
@@ -100,7 +100,6 @@ impl PolicyServer {
         name: &str,
         request: &RotateAgentRequest,
     ) -> Result<AgentAnswer, PolicyError> {
-        self.record("rotate-agent", name, None).await?;
         if request.grace > MAX_GRACE {
             return no("old credentials may hold for 31 days at most");
         }
@@ -137,6 +136,7 @@ impl PolicyServer {
             }
             has.insert(0, new);
             if self.write_agent(name, Some(&registration), version).await? {
+                self.record("rotate-agent", name, None).await?;
                 return Ok(AgentAnswer::Yes { secret });
             }
         }
@@ -147,13 +147,13 @@ impl PolicyServer {
     /// # Errors
     /// If the store failed; the agent may then still be there.
     pub async fn remove_agent(&self, name: &str) -> Result<bool, PolicyError> {
-        self.record("remove-agent", name, None).await?;
         loop {
             let record = self.store.record(RecordKind::Agent, name).await;
             let Some(record) = record.map_err(failure)? else {
                 return Ok(false);
             };
             if self.write_agent(name, None, record.version).await? {
+                self.record("remove-agent", name, None).await?;
                 return Ok(true);
             }
         }

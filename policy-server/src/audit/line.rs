@@ -41,6 +41,8 @@ struct Line<'a> {
     transaction_id: Cow<'a, str>,
     reason: &'a str,
     reason_code: u16,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    detail: &'a str,
 }
 
 /// The record with the machine's time, which the ticks of policies are too coarse for, and a newline.
@@ -64,6 +66,7 @@ pub(super) fn json(record: &Record<'_>, server: &str) -> Vec<u8> {
         transaction_id: bounded(record.transaction_id),
         reason: record.reason.name(),
         reason_code: record.reason.0,
+        detail: record.detail,
     };
     // Texts and numbers always have a JSON form.
     let mut json = serde_json::to_vec(&line).unwrap_or_default();

@@ -15,19 +15,19 @@ use crate::store::StoreError;
 use crate::ticket_keys::TicketKeys;
 
 /// A session that is alive.
-pub(super) struct Alive {
+pub(crate) struct Alive {
     /// Its state, with the timeouts that it got at login.
-    pub(super) spec: Spec,
+    pub(crate) spec: Spec,
     /// Its user, as the directory knows them now.
-    pub(super) user: Arc<User>,
+    pub(crate) user: Arc<User>,
     /// When it was last used, by all that is known.
-    pub(super) last_access: Timestamp,
+    pub(crate) last_access: Timestamp,
     /// When the store last recorded a use, if the session is in the store.
-    pub(super) stored_access: Option<Timestamp>,
+    pub(crate) stored_access: Option<Timestamp>,
 }
 
 /// Why a session is not known to be alive.
-pub(super) enum NotAlive {
+pub(crate) enum NotAlive {
     /// It is dead, or none of ours.
     No {
         /// Why.
@@ -48,7 +48,7 @@ impl From<PolicyError> for NotAlive {
 impl PolicyServer {
     /// Checks a session that was last used at `last_access` and is now used from `client_address`
     /// (`None` if the agent does not bind sessions to addresses).
-    pub(super) async fn check(
+    pub(crate) async fn check(
         &self,
         ticket: &SessionTicket,
         client_address: Option<IpAddr>,
@@ -71,16 +71,22 @@ impl PolicyServer {
         let standing = self
             .store
             .standing(spec.id, &spec.universal_id, spec.start_time)
-            .await
-            .map_err(failure)?;
-        self.check_store(&keys)?;
+            .await;
+        let standing = match standing {
+            Ok(standing) if self.is_store_of(&keys) => standing,
+            // What another store knew is lost with it. This is an answer, and not an outage, for which
+            // agents might let the session live on.
+            Ok(_) | Err(StoreError::Replaced) => return Err(no(Reason::INVALID_SESSION)),
+            Err(error) => return Err(failure(error).into()),
+        };
         if standing.revoked || (spec.persistent && standing.last_access.is_none()) {
             return Err(no(Reason::REVOKED_SESSION));
         }
         let now = self.now();
         let stored = standing.last_access.max(self.uses.noted(spec.id));
         let stored = stored.unwrap_or_default();
-        let last_access = last_access.max(stored).max(spec.last_time);
+        // An agent cannot have seen a use that is still to come.
+        let last_access = last_access.min(now).max(stored).max(spec.last_time);
         check_times(&spec, &self.limits, last_access, now).map_err(no)?;
         let Some(directory) = self.directories.by_oid(&spec.directory_oid) else {
             return Err(no(Reason::INVALID_SESSION));
@@ -109,11 +115,15 @@ impl PolicyServer {
     /// Fails if the store is no longer the one that these keys are from: what it said was not about
     /// sessions that they open.
     pub(super) fn check_store(&self, keys: &TicketKeys) -> Result<(), PolicyError> {
-        if keys.store() == self.store.identity() {
+        if self.is_store_of(keys) {
             Ok(())
         } else {
             Err(failure(StoreError::Replaced))
         }
+    }
+
+    fn is_store_of(&self, keys: &TicketKeys) -> bool {
+        keys.store() == self.store.identity()
     }
 }
 

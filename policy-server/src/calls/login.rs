@@ -1,37 +1,32 @@
 //! Login(): exchanges credentials for a session.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use policy_client::PolicyError;
-use policy_protocol::message::{Credentials, LoginAnswer, LoginRequest, SessionSummary};
-use policy_protocol::{AuthScheme, ProtectionLevel, Reason, SessionId};
+use policy_protocol::message::{LoginAnswer, LoginRequest};
+use policy_protocol::{ProtectionLevel, Reason, SessionId};
+use tokio::time::Instant;
 
+use super::identify::Outcome;
 use crate::audit::{AuditEvent, Record};
-use crate::directory::{Authentication, CertificateFacts, DirectoryError, PasswordState, User};
 use crate::server::{CLOCK_SKEW, PolicyServer, failure};
 use crate::spec::{SessionType, Spec, address_bytes};
+use crate::store::Insertion;
 
 /// The most that the store's time of last access lags behind, in seconds: saves a write to disk for
 /// most calls.
 const MAX_DRIFT: u64 = 30;
-
-/// Who came of the credentials.
-enum Outcome {
-    Accepted(Arc<User>),
-    /// A known user who may not come in.
-    Rejected(Arc<User>, Reason),
-    /// Nobody known. The same reason as for a wrong password: who asks must not learn the difference.
-    Unknown(Reason),
-}
 
 /// Sessions that one login replaces at most.
 const MAX_PREVIOUS: usize = 4;
 
 impl PolicyServer {
     /// A success makes a new session id, always, and ends the session that it replaces.
-    pub(super) async fn login(&self, request: LoginRequest) -> Result<LoginAnswer, PolicyError> {
+    pub(super) async fn login(
+        self: &Arc<Self>,
+        request: LoginRequest,
+    ) -> Result<LoginAnswer, PolicyError> {
         let LoginRequest {
             resource,
             realm,
@@ -45,11 +40,14 @@ impl PolicyServer {
             ..Record::new(AuditEvent::AuthAccept, &resource.agent, &transaction_id)
         }
         .on(&resource, &realm.name);
-        let (user, reason) = match self.identify(realm.auth_scheme, credentials).await? {
-            Outcome::Accepted(user) => (Some(user), Reason::NONE),
-            Outcome::Rejected(user, reason) => {
+        let start = Instant::now();
+        let scheme = realm.auth_scheme;
+        let outcome = self.identify(scheme, credentials, client_address).await?;
+        let user = match outcome {
+            Outcome::Accepted(user) => user,
+            Outcome::Challenged(user, reason) => {
                 Record {
-                    event: AuditEvent::AuthReject,
+                    event: AuditEvent::AuthChallenge,
                     user: &user.identity.universal_id,
                     directory: &user.identity.directory.name,
                     reason,
@@ -57,20 +55,29 @@ impl PolicyServer {
                 }
                 .write(&self.audit)
                 .await?;
-                (None, reason)
+                return Ok(LoginAnswer::Challenge { reason });
             }
-            Outcome::Unknown(reason) => {
+            Outcome::Rejected(rejection) => {
                 Record {
-                    event: AuditEvent::AuthAttempt,
-                    reason,
+                    event: rejection.event(),
+                    user: rejection.identity().map_or("", |user| &user.universal_id),
+                    directory: rejection.identity().map_or("", |user| &user.directory.name),
+                    reason: rejection.why,
+                    detail: rejection.detail,
                     ..record
                 }
                 .write(&self.audit)
                 .await?;
-                (None, reason)
+                let reason = rejection.told;
+                return if self.answer_time.wait(start).await {
+                    Ok(LoginAnswer::No { reason })
+                } else {
+                    Err(PolicyError::Failure)
+                };
             }
         };
-        let (Some(user), Some(session_type)) = (user, SessionType::of(realm.auth_scheme)) else {
+        let Some(session_type) = SessionType::of(scheme) else {
+            let reason = Reason::UNSUPPORTED_SCHEME;
             return Ok(LoginAnswer::No { reason });
         };
         let identity = &user.identity;
@@ -113,39 +120,36 @@ impl PolicyServer {
         };
         let keys = self.ticket_keys_for(&previous).await?;
         let sealed = spec.seal(&keys).map_err(failure)?;
-        let summary = SessionSummary {
-            id: spec.id,
-            identity: identity.clone(),
-            protection_level: spec.level,
-            realm: realm.name.clone(),
-            agent: resource.agent.clone(),
-            client_address,
-            started: spec.start_time,
-            last_access: spec.last_time,
-            expires: spec.expires(),
-            idle_timeout: spec.idle_timeout(&self.limits),
-            auth_scheme: realm.auth_scheme,
-            persistent: spec.persistent,
-            properties: BTreeMap::new(),
-        };
+        let summary = spec.summary(identity.clone(), resource.agent.clone(), &self.limits);
         let previous = previous.iter().take(MAX_PREVIOUS);
         let replaces = previous
             .filter_map(|ticket| Spec::open(ticket, &keys).ok())
             .filter_map(|previous| self.ending(&previous))
             .collect();
-        self.store
-            .insert(summary, replaces, None, CLOCK_SKEW, now)
-            .await
-            .map_err(failure)?;
-        self.check_store(&keys)?;
         let record = Record {
             user: &identity.universal_id,
             directory: &identity.directory.name,
-            session: Some(spec.id),
             ..record
         };
-        if let Err(error) = record.write(&self.audit).await {
-            // Nobody will ever hold it.
+        let insertion = self
+            .store
+            .insert(summary, replaces, self.sessions.quota, CLOCK_SKEW, now)
+            .await
+            .map_err(failure)?;
+        self.check_store(&keys)?;
+        let Insertion::Kept { ended } = insertion else {
+            let reason = Reason::SET_PERSISTENT_SESSION_FAILED;
+            Record {
+                event: AuditEvent::AuthReject,
+                reason,
+                ..record
+            }
+            .write(&self.audit)
+            .await?;
+            return Ok(LoginAnswer::No { reason });
+        };
+        if let Err(error) = self.record_login(record, &ended, spec.id).await {
+            // Nobody will ever hold this session.
             _ = self.end_session_of_spec(&spec).await;
             return Err(error);
         }
@@ -154,63 +158,28 @@ impl PolicyServer {
         })
     }
 
-    /// Who do these credentials belong to? Only those that the auth scheme asks for count.
-    async fn identify(
+    /// Records a login and the end of the sessions that gave way to it.
+    async fn record_login(
         &self,
-        scheme: AuthScheme,
-        credentials: Credentials,
-    ) -> Result<Outcome, PolicyError> {
-        let authentication = match (scheme, credentials) {
-            (
-                AuthScheme::Form | AuthScheme::Basic,
-                Credentials::Password {
-                    user_name,
-                    password,
-                },
-            ) => self.directories.authenticate(&user_name, password).await,
-            (
-                AuthScheme::Certificate,
-                Credentials::Certificate {
-                    subject,
-                    issuer,
-                    fingerprint,
-                    common_names,
-                    emails,
-                },
-            ) => {
-                let certificate = CertificateFacts {
-                    fingerprint: &fingerprint,
-                    subject: &subject,
-                    issuer: &issuer,
-                    common_names: &common_names,
-                    emails: &emails,
-                };
-                let found = self.directories.find_certificate(certificate).await;
-                found.map(|user| match user {
-                    Some(user) => Authentication::Accepted(user, PasswordState::Good),
-                    None => Authentication::UnknownUser,
-                })
+        login: Record<'_>,
+        ended: &[SessionId],
+        new: SessionId,
+    ) -> Result<(), PolicyError> {
+        for id in ended {
+            Record {
+                event: AuditEvent::AuthLogout,
+                session: Some(*id),
+                reason: Reason::REVOKED_SESSION,
+                ..login
             }
-            _ => return Ok(Outcome::Unknown(Reason::UNSUPPORTED_SCHEME)),
-        };
-        let authentication = authentication.map_err(|error| match error {
-            DirectoryError::Busy => PolicyError::Unavailable,
-            DirectoryError::Failure => failure(error),
-        });
-        Ok(match authentication? {
-            Authentication::Accepted(user, _) if user.disabled => {
-                Outcome::Rejected(user, Reason::USER_DISABLED)
-            }
-            Authentication::Accepted(user, PasswordState::Good | PasswordState::WillExpire(_)) => {
-                Outcome::Accepted(user)
-            }
-            Authentication::Accepted(user, state) => Outcome::Rejected(user, state.reason()),
-            Authentication::WrongPassword(user) | Authentication::Locked(user) => {
-                Outcome::Rejected(user, Reason::UNKNOWN_USER)
-            }
-            Authentication::UnknownUser | Authentication::Ambiguous => {
-                Outcome::Unknown(Reason::UNKNOWN_USER)
-            }
-        })
+            .write(&self.audit)
+            .await?;
+        }
+        Record {
+            session: Some(new),
+            ..login
+        }
+        .write(&self.audit)
+        .await
     }
 }

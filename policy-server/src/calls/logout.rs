@@ -12,6 +12,11 @@ use crate::server::{CLOCK_SKEW, PolicyServer, failure};
 use crate::spec::Spec;
 use crate::store::Ending;
 
+/// How far the clocks of policy servers may be apart before a session that began at one of them could
+/// outlive the end of all sessions of its user at another. A login within this time of such an end is dated
+/// after it.
+const CLOCKS_APART: Duration = Duration::from_secs(5);
+
 impl PolicyServer {
     /// Any session of ours is dead afterwards, also one that was dead before.
     pub(super) async fn logout(
@@ -69,12 +74,25 @@ impl PolicyServer {
 
     /// Records that all sessions of a user are dead; agents learn of it by the feed.
     pub(crate) async fn end_sessions_of(&self, universal_id: &str) -> Result<(), PolicyError> {
-        let now = self.now();
-        let keep_until = self.longest_session_from(now);
+        let through = self.all_begun_by(universal_id).await?;
+        let keep_until = self.longest_session_from(through);
         self.store
-            .revoke_user(universal_id, now, keep_until)
+            .revoke_user(universal_id, through, keep_until)
             .await
             .map_err(failure)
+    }
+
+    /// When every session of a user that there is has begun, by the clock of any policy server.
+    ///
+    /// One that began after the last such end is dated after it, even if that is yet to come.
+    pub(crate) async fn all_begun_by(&self, universal_id: &str) -> Result<Timestamp, PolicyError> {
+        let before = self.store.revoked_through(universal_id).await;
+        let before = before.map_err(failure)?;
+        let now = self.now();
+        // No session is dated further ahead than clocks may differ.
+        let latest = now.plus(CLOCK_SKEW - Duration::from_secs(1));
+        let dated_after = before.map(|before| before.plus(Duration::from_secs(1)).min(latest));
+        Ok(now.plus(CLOCKS_APART).max(dated_after.unwrap_or_default()))
     }
 
     /// When no session that exists `now` can be alive any more, whatever the limits were at its login

@@ -7,6 +7,8 @@ use toml::Spanned;
 use super::audit::AuditSection;
 use super::directories::DirectorySection;
 use super::keys::KeysSection;
+use super::regulation::RegulationSection;
+use super::sessions::SessionsSection;
 use super::store::StoreSection;
 
 /// The file.
@@ -41,11 +43,17 @@ pub struct PolicyServerFile {
     /// Caps on what realms ask for.
     #[serde(default)]
     pub limits: LimitsSection,
+    /// What guessing passwords costs.
+    #[serde(default)]
+    pub regulation: RegulationSection,
     /// How long agent keys and session ticket keys are current: `7d` unless given, at least `1h`.
     #[schemars(with = "Option<String>")]
     pub agent_key_rollover: Option<Spanned<String>>,
     /// The file that says who may do what, for realms with `authorize = true`. Without it nobody may.
     pub policies_file: Option<String>,
+    /// How many sessions a user may have, and what may be noted about them.
+    #[serde(default)]
+    pub sessions: SessionsSection,
     /// Where audit records go.
     #[serde(default)]
     pub audit: AuditSection,
@@ -92,6 +100,10 @@ pub struct ListenSection {
     /// Authorities (PEM) of agents' client certificates: agents are asked for one if given, and may prove
     /// themselves with it.
     pub client_ca_file: Option<String>,
+    /// Connections at a time: 1024 unless given, 16 to 8192. An agent holds one or two. The limit of open
+    /// files of the process must be above it.
+    #[schemars(with = "Option<usize>")]
+    pub max_connections: Option<Spanned<usize>>,
 }
 
 /// Caps on what realms ask for.

@@ -130,3 +130,73 @@ fn the_schema_describes_every_section() {
         assert!(schema.contains(key), "{key}");
     }
 }
+
+#[test]
+fn connections_are_bounded_and_so_is_their_bound() {
+    let parse = |number: &str| {
+        let text = format!(
+            "state_dir = \"s\"\nusers_file = \"u\"\n[listen]\naddress = \"127.0.0.1:0\"\n\
+             cert_file = \"c\"\nkey_file = \"k\"\n{number}"
+        );
+        PolicyServerConfig::parse(&text, "f", Path::new(""))
+    };
+    let bound = |number| parse(number).unwrap().listen.unwrap().max_connections;
+    assert_eq!(bound(""), 1024);
+    assert_eq!(bound("max_connections = 8192"), 8192);
+    for bad in ["max_connections = 15", "max_connections = 8193"] {
+        let problems = parse(bad).unwrap_err().to_string();
+        let expected = "f:7:19: listen.max_connections: must be 16 to 8192";
+        assert_eq!(problems, expected);
+    }
+}
+
+/// `deploy/compose` as `make-secrets.sh` leaves it, read as the policy server in the container reads it.
+#[tokio::test]
+async fn the_compose_files_fit_together() {
+    use std::process::Command;
+
+    let compose = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/compose");
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    for file in ["make-secrets.sh", "policy-server.toml"] {
+        std::fs::copy(compose.join(file), here.join(file)).unwrap();
+    }
+    let made = Command::new(here.join("make-secrets.sh"))
+        .env(
+            "ALICE_HASH",
+            "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHQ$aGFzaGhhc2g",
+        )
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{made:?}");
+    std::fs::rename(here.join("secrets/users.toml"), here.join("users.toml")).unwrap();
+
+    let config = PolicyServerConfig::load(&here.join("policy-server.toml")).unwrap();
+    let StoreConfig::Valkey(valkey) = &config.store else {
+        panic!("{:?}", config.store);
+    };
+    let password = valkey.password.as_ref().unwrap().expose();
+    let file = std::fs::read_to_string(here.join("secrets/valkey.conf")).unwrap();
+    assert_eq!(file, format!("requirepass {password}\n"));
+    assert!(matches!(config.master_key, MasterKeySource::Given(_)));
+    assert!(crate::serve::usable(config.listen.as_ref().unwrap()));
+
+    // What each container gets is there, and only one port is published.
+    let text = std::fs::read_to_string(compose.join("compose.yaml")).unwrap();
+    let lines = || text.lines().map(str::trim);
+    for line in lines() {
+        if let Some((file, _)) = line.strip_prefix("- ./").and_then(|it| it.split_once(':')) {
+            let file = file.replace("secrets/users.toml", "users.toml");
+            assert!(
+                here.join(&file).is_file() || compose.join(&file).is_file(),
+                "{line}"
+            );
+        }
+        if let Some(image) = line.strip_prefix("image: ") {
+            let tag = image.rsplit_once(':').map(|(_, tag)| tag);
+            assert!(tag.is_some_and(|tag| tag != "latest"), "{line}");
+        }
+    }
+    let ports: Vec<_> = lines().filter(|line| line.starts_with("ports:")).collect();
+    assert_eq!(ports, ["ports: [\"8443:8443\"]"]);
+}

@@ -18,6 +18,8 @@ use crate::agents::Hash;
 const MIN_SECRET_LENGTH: usize = 16;
 /// More rollovers than this within the life of a session would only grow the key ring.
 const MIN_ROLLOVER: Duration = Duration::from_secs(3600);
+/// Fewer connections than this are a mistake: administrators and probes need some as well.
+const MIN_CONNECTIONS: usize = 16;
 
 /// Collects problems on the way.
 pub(super) struct Checker<'a> {
@@ -56,6 +58,7 @@ pub(super) fn validate(
             .and_then(|admin| checker.secret("admin", &admin.secret_file)),
         listen: file.listen.and_then(|listen| checker.listen(&listen)),
         limits: checker.limits(&file.limits),
+        regulation: super::regulation::validate(&mut checker, file.regulation),
         agent_key_rollover: checker.duration(
             "agent_key_rollover",
             file.agent_key_rollover.as_ref(),
@@ -63,6 +66,7 @@ pub(super) fn validate(
             MIN_ROLLOVER..=Duration::MAX,
         ),
         policies_file: file.policies_file.map(|file| base.join(file)),
+        sessions: super::sessions::validate(&mut checker, &file.sessions),
         audit: super::audit::validate(&mut checker, file.audit),
     };
     Problems::check(checker.problems, config)
@@ -199,6 +203,12 @@ impl Checker<'_> {
             self.report(&section.address, "listen.address", rule);
             return None;
         };
+        let connections = section.max_connections.as_ref();
+        let range = MIN_CONNECTIONS..=ListenConfig::MOST_CONNECTIONS;
+        if let Some(wanted) = connections.filter(|wanted| !range.contains(wanted.get_ref())) {
+            let rule = format!("must be {} to {}", range.start(), range.end());
+            self.report(wanted, "listen.max_connections", &rule);
+        }
         let [cert_file, key_file] =
             [&section.cert_file, &section.key_file].map(|file| self.base.join(file));
         Some(ListenConfig {
@@ -209,6 +219,9 @@ impl Checker<'_> {
                 .client_ca_file
                 .as_ref()
                 .map(|file| self.base.join(file)),
+            max_connections: connections.map_or(ListenConfig::DEFAULT_CONNECTIONS, |wanted| {
+                *wanted.get_ref()
+            }),
         })
     }
 

@@ -59,7 +59,8 @@ impl Directories {
     /// Checks a password. Takes as long for a name that does not exist as for a wrong password.
     ///
     /// # Errors
-    /// If that cannot be told, because a directory that may have the name gives no answer.
+    /// If that cannot be told, because a directory that may have the name gives no answer, or if who asks
+    /// could else tell in which directory a name is.
     pub async fn authenticate(
         &self,
         name: &str,
@@ -78,7 +79,8 @@ impl Directories {
                 }
             } else {
                 // Else time would tell in which directory a name is, and an outage that it is in one.
-                directory.decoy().await?;
+                let decoy = directory.decoy().await;
+                decoy.map_err(|_| DirectoryError::FailureAfterRefusal)?;
             }
         }
         Ok(answer)

@@ -4,7 +4,7 @@ use icu_normalizer::ComposingNormalizerBorrowed;
 
 /// How login names are compared: `Alice`, ` alice ` and `ＡＬＩＣＥ` are one.
 ///
-/// Case makes no difference, and neither does what [`cleaned`] takes away.
+/// Case makes no difference, and neither does what `cleaned` takes away.
 pub fn folded(name: &str) -> String {
     let small = cleaned(name).to_lowercase();
     // Where the fold of a letter is not its small letter (CaseFolding.txt), as far as NFKC leaves any.

@@ -140,3 +140,19 @@ async fn one_who_is_too_far_behind_says_nothing() {
     let refused = following().listen(None, 1).await.err();
     assert_eq!(refused, Some(PolicyError::TimedOut));
 }
+
+#[tokio::test(start_paused = true)]
+async fn one_whose_feed_is_silent_does_not_say_that_all_is_well() {
+    let events = following();
+    let mut stream = events.listen(None, 0).await.unwrap();
+    stream.next().await.unwrap().unwrap();
+    for _ in 0..5 {
+        assert!(stream.next().await.is_some());
+        events.follow("store", 0);
+    }
+    let mut beats = 0;
+    while stream.next().await.is_some() {
+        beats += 1;
+    }
+    assert_eq!(beats, 2);
+}

@@ -1,5 +1,6 @@
 //! Sessions administration over HTTP.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ::http::StatusCode;
@@ -7,52 +8,96 @@ use axum::Json;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use policy_protocol::SessionId;
-use policy_protocol::message::SessionSummary;
+use policy_protocol::sessions::{PropertyChanges, SessionDetails, SessionList, SessionQuery};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::Answer;
 use super::problem::Problem;
+use super::{Answer, Call};
 use crate::server::PolicyServer;
+use crate::sessions::SessionError;
 
 const BAD_REQUEST: Problem = Problem(StatusCode::BAD_REQUEST);
+const NOT_FOUND: Problem = Problem(StatusCode::NOT_FOUND);
 
-/// Whose sessions to list: everybody's unless given.
-#[derive(Deserialize)]
-pub(super) struct ListQuery {
-    user: Option<String>,
+type Server = State<Arc<PolicyServer>>;
+type Id = Result<Path<SessionId>, PathRejection>;
+
+impl From<SessionError> for Problem {
+    fn from(error: SessionError) -> Self {
+        match error {
+            SessionError::Failed(error) => error.into(),
+            SessionError::Unknown => NOT_FOUND,
+            SessionError::Over(_) => Self(StatusCode::CONFLICT),
+            SessionError::PropertyNotAllowed => Self(StatusCode::FORBIDDEN),
+            SessionError::PropertyTooLong | SessionError::InvalidCursor => BAD_REQUEST,
+        }
+    }
+}
+
+fn id(path: Id) -> Result<SessionId, Problem> {
+    path.map(|Path(id)| id).map_err(|_| BAD_REQUEST)
 }
 
 pub(super) async fn list(
-    State(server): State<Arc<PolicyServer>>,
-    query: Result<Query<ListQuery>, QueryRejection>,
-) -> Answer<Vec<SessionSummary>> {
+    State(server): Server,
+    query: Result<Query<SessionQuery>, QueryRejection>,
+) -> Answer<SessionList> {
     let Query(query) = query.map_err(|_| BAD_REQUEST)?;
-    super::answer(server.sessions(query.user.as_deref()).await)
+    Ok(Json(server.sessions(query).await?))
 }
 
-pub(super) async fn show(
-    State(server): State<Arc<PolicyServer>>,
-    id: Result<Path<SessionId>, PathRejection>,
-) -> Answer<SessionSummary> {
-    let Path(id) = id.map_err(|_| BAD_REQUEST)?;
-    server
-        .session(id)
-        .await?
-        .map(Json)
-        .ok_or(Problem(StatusCode::NOT_FOUND))
+pub(super) async fn show(State(server): Server, path: Id) -> Answer<SessionDetails> {
+    let session = server.session(id(path)?).await?;
+    session.map(Json).ok_or(NOT_FOUND)
 }
 
-pub(super) async fn revoke(
-    State(server): State<Arc<PolicyServer>>,
-    id: Result<Path<SessionId>, PathRejection>,
+pub(super) async fn reset_idle(State(server): Server, path: Id) -> Answer<SessionDetails> {
+    Ok(Json(server.reset_idle(id(path)?).await?))
+}
+
+pub(super) async fn properties(
+    State(server): Server,
+    path: Id,
+) -> Answer<BTreeMap<String, String>> {
+    let session = server.session(id(path)?).await?.ok_or(NOT_FOUND)?;
+    Ok(Json(session.session.properties))
+}
+
+pub(super) async fn change_properties(
+    State(server): Server,
+    path: Id,
+    Call(changes): Call<PropertyChanges>,
+) -> Answer<BTreeMap<String, String>> {
+    Ok(Json(server.set_properties(id(path)?, changes).await?))
+}
+
+pub(super) async fn revoke(State(server): Server, path: Id) -> Result<StatusCode, Problem> {
+    server.revoke_session(id(path)?).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Says that all sessions are meant. A filter, as for the list, is an error: it must not end everything.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RevokeAllQuery {
+    /// Must be `true`: nobody ends all sessions by leaving something out.
+    all: bool,
+}
+
+pub(super) async fn revoke_all(
+    State(server): Server,
+    query: Result<Query<RevokeAllQuery>, QueryRejection>,
 ) -> Result<StatusCode, Problem> {
-    let Path(id) = id.map_err(|_| BAD_REQUEST)?;
-    server.revoke_session(id).await?;
+    let Ok(Query(RevokeAllQuery { all: true })) = query else {
+        return Err(BAD_REQUEST);
+    };
+    server.revoke_all().await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 pub(super) async fn revoke_user(
-    State(server): State<Arc<PolicyServer>>,
+    State(server): Server,
     universal_id: Result<Path<String>, PathRejection>,
 ) -> Result<StatusCode, Problem> {
     let Path(universal_id) = universal_id.map_err(|_| BAD_REQUEST)?;

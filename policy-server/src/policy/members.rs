@@ -1,5 +1,6 @@
 //! Who a policy is for.
 
+use crate::directory::name::folded;
 use policy_protocol::Identity;
 use policy_protocol::explain::Finding;
 
@@ -31,7 +32,7 @@ impl UserPattern {
     pub(super) fn new(text: &str) -> Self {
         Self {
             text: text.to_owned(),
-            folded: text.to_lowercase(),
+            folded: folded(text),
         }
     }
 }
@@ -46,7 +47,7 @@ impl<'i> Candidate<'i> {
     pub(super) fn new(identity: &'i Identity) -> Self {
         Self {
             identity,
-            folded_name: identity.user_name.to_lowercase(),
+            folded_name: folded(&identity.user_name),
         }
     }
 

@@ -166,6 +166,7 @@ mod tests {
             cert_file: dir.path().join("cert"),
             key_file: dir.path().join("key"),
             client_ca_file: None,
+            max_connections: 1,
         };
         let (one, other) = (made(), made());
         write(&listen, &one);

@@ -113,6 +113,9 @@ impl SqliteStore {
                 )));
             }
         }
+        // Not part of the layout: files from before are the same with it.
+        let index = "CREATE INDEX IF NOT EXISTS session_of_name ON session (user_name)";
+        connection.execute(index, [])?;
         let identity = connection.query_row("SELECT name FROM identity", [], |row| row.get(0))?;
         let end = feed::end(&connection)?;
         Ok(Self {

@@ -1,8 +1,9 @@
 //! Valkey (or Redis), shared by any number of policy servers.
 //!
 //! Every call is one script, and so one transaction. How durable a change is when it is acknowledged is
-//! the server's `appendfsync`: with `everysec` it survives the end of the server, with `always` also
-//! that of the machine.
+//! the server's `appendfsync`: with `always` it survives the end of the server and of the machine. With
+//! `everysec` the changes of up to two seconds may be lost with either: while the server waits for the disk, it
+//! acknowledges what it has not written yet.
 
 mod feed;
 mod link;

@@ -3,12 +3,24 @@
 use std::time::Duration;
 
 use policy_client::PolicyError;
+use policy_protocol::sessions::SessionQuery;
 use policy_protocol::{Reason, SessionId};
 
 use crate::harness::{
     ADMIN_SECRET, AGENT, AGENT_SECRET, World, address, alive, assert_dead, persistent, realm,
     ticket,
 };
+
+fn all() -> SessionQuery {
+    SessionQuery::default()
+}
+
+fn of_user(name: &str) -> SessionQuery {
+    SessionQuery {
+        user: Some(name.to_owned()),
+        ..all()
+    }
+}
 
 crate::for_both!(
     sessions_are_listed_until_they_end,
@@ -20,21 +32,14 @@ async fn sessions_are_listed_until_they_end(world: World) {
     let alice = world.login("alice", &persistent()).await;
     world.clock.advance(Duration::from_secs(60));
     let bob = world.login("bob", &realm()).await;
-    let listed = world.server.sessions(None).await.unwrap();
-    assert_eq!(
-        listed.iter().map(|session| session.id).collect::<Vec<_>>(),
-        [bob.id, alice.id]
-    );
+    assert_eq!(world.listed(all()).await, [bob.id, alice.id]);
     for name in ["alice", "id-of-alice"] {
-        let listed = world.server.sessions(Some(name)).await.unwrap();
-        assert_eq!(
-            listed.iter().map(|session| session.id).collect::<Vec<_>>(),
-            [alice.id]
-        );
+        assert_eq!(world.listed(of_user(name)).await, [alice.id]);
     }
     alive(world.validate(&alice).await);
     world.server.maintain().await.unwrap();
     let shown = world.server.session(alice.id).await.unwrap().unwrap();
+    let shown = shown.session;
     assert_eq!(shown.last_access, world.now());
     assert_eq!(shown.identity, alice.identity);
     assert_eq!((shown.agent.as_str(), shown.realm.as_str()), (AGENT, "app"));
@@ -43,7 +48,7 @@ async fn sessions_are_listed_until_they_end(world: World) {
     world.logout(ticket(&alice)).await;
     assert_eq!(world.server.session(alice.id).await.unwrap(), None);
     world.clock.advance(bob.max_timeout);
-    assert!(world.server.sessions(None).await.unwrap().is_empty());
+    assert_eq!(world.listed(all()).await, []);
 }
 
 async fn a_revoked_session_is_dead_persistent_or_not(world: World) {
@@ -82,11 +87,15 @@ async fn administrators_do_the_same_over_https() {
     let alice = world.login("alice", &persistent()).await;
     let bob = world.login("bob", &persistent()).await;
     assert_eq!(
-        admin.sessions(None).await.unwrap(),
-        world.server.sessions(None).await.unwrap()
+        admin.sessions(&all()).await.unwrap(),
+        world.server.sessions(all()).await.unwrap()
     );
-    assert_eq!(admin.sessions(Some("bob")).await.unwrap().len(), 1);
-    assert_eq!(admin.session(bob.id).await.unwrap().unwrap().id, bob.id);
+    let of_bob = admin.sessions(&of_user("bob")).await.unwrap();
+    assert_eq!(of_bob.sessions.len(), 1);
+    assert_eq!(
+        admin.session(bob.id).await.unwrap(),
+        world.server.session(bob.id).await.unwrap()
+    );
     assert_eq!(
         admin.session(SessionId::from_bytes([0; 20])).await.unwrap(),
         None
@@ -96,7 +105,10 @@ async fn administrators_do_the_same_over_https() {
     for session in [&alice, &bob] {
         assert_dead(world.validate(session).await, Reason::REVOKED_SESSION);
     }
-    assert!(admin.sessions(None).await.unwrap().is_empty());
+    assert_eq!(admin.sessions(&all()).await.unwrap().sessions, []);
+    let later = world.login("bob", &persistent()).await;
+    admin.revoke_all().await.unwrap();
+    assert_dead(world.validate(&later).await, Reason::REVOKED_SESSION);
 }
 
 #[tokio::test]
@@ -105,7 +117,8 @@ async fn nobody_else_administers() {
     let session = world.login("alice", &persistent()).await;
     for secret in ["", "wrong", AGENT_SECRET] {
         let admin = world.admin(secret);
-        assert_eq!(admin.sessions(None).await, Err(PolicyError::Failure));
+        assert_eq!(admin.sessions(&all()).await, Err(PolicyError::Failure));
+        assert_eq!(admin.revoke_all().await, Err(PolicyError::Failure));
         assert_eq!(
             admin.revoke_session(session.id).await,
             Err(PolicyError::Failure)

@@ -1,5 +1,7 @@
 //! Events: what agents are told, and whether they can rely on it.
 
+use std::time::Duration;
+
 use futures_util::StreamExt;
 use policy_client::EventStream;
 use policy_protocol::{Event, EventKind, EventPosition};
@@ -109,7 +111,7 @@ async fn what_ends_sessions_is_told(world: World) {
     world.write_users("disabled = true");
     world.server.maintain().await.unwrap();
     world.roll().await;
-    let through = world.now();
+    let through = world.now().plus(Duration::from_secs(5));
     for expected in [
         EventKind::SessionRevoked {
             session_id: session.id,

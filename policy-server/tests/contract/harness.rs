@@ -5,17 +5,20 @@ use std::path::Path;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use policy_client::admin::{AdminClient, AdminSettings};
 use policy_client::native::{NativeClient, NativeSettings};
-use policy_client::{PolicyCalls, ServerList};
+use policy_client::{PolicyCalls, PolicyError, ServerList};
 use policy_protocol::administration::{RollAnswer, RollRequest, RollWhich};
 use policy_protocol::message::{
     AuthorizeAnswer, AuthorizeRequest, Credentials, LoginAnswer, LoginRequest, LogoutAnswer,
     LogoutRequest, SessionTicket, ValidateAnswer, ValidateRequest,
 };
+use policy_protocol::sessions::SessionQuery;
 use policy_protocol::{
     AuthScheme, Clock, ManualClock, ProtectionLevel, RealmContext, Reason, ResourceContext, Secret,
-    Session, Timestamp,
+    Session, SessionId, Timestamp,
 };
 use policy_server::store::Store;
 use policy_server::store::sqlite::SqliteStore;
@@ -23,6 +26,7 @@ use policy_server::{
     PasswordCost, PolicyServer, PolicyServerConfig, RunningPolicyServer, hash_password_at, serve,
 };
 use tempfile::TempDir;
+use test_services::Valkey;
 
 /// Everybody's password.
 pub(crate) const PASSWORD: &str = "correct horse";
@@ -145,6 +149,8 @@ pub(crate) struct World {
     pub(crate) server: Arc<PolicyServer>,
     pub(crate) calls: Arc<dyn PolicyCalls>,
     running: Option<RunningPolicyServer>,
+    /// The server of the store, if this world has one of its own.
+    pub(crate) store: Option<Valkey>,
 }
 
 fn write(dir: &Path, name: &str, text: &str) {
@@ -153,15 +159,48 @@ fn write(dir: &Path, name: &str, text: &str) {
 
 impl World {
     pub(crate) async fn embedded() -> Self {
-        Self::start(false).await
+        Self::start(tempfile::tempdir().unwrap(), false, "").await
     }
 
     pub(crate) async fn remote() -> Self {
-        Self::start(true).await
+        Self::start(tempfile::tempdir().unwrap(), true, "").await
     }
 
-    async fn start(remote: bool) -> Self {
-        let (dir, clock) = prepare();
+    #[cfg(feature = "postgres")]
+    pub(crate) async fn on_postgres() -> Option<Self> {
+        let server = test_services::Postgres::shared()?;
+        let dir = tempfile::tempdir().unwrap();
+        write(dir.path(), "store-password", server.password());
+        let url = server.database();
+        let url = url.replace(&format!(":{}@", server.password()), "@");
+        let ca_file = server.ca_file();
+        let store = format!(
+            "[store]\ntimeout = \"20s\"\nkind = \"postgres\"\nurl = \"{url}\"\nca_file = \"{}\"\n\
+             password_file = \"store-password\"\n\
+             [keys]\nmaster_key_file = \"master-key\"\n",
+            ca_file.display()
+        );
+        Some(Self::start(dir, false, &store).await)
+    }
+
+    #[cfg(feature = "valkey")]
+    pub(crate) async fn on_valkey() -> Option<Self> {
+        let server = Valkey::start()?;
+        let dir = tempfile::tempdir().unwrap();
+        write(dir.path(), "store-password", server.password());
+        let store = format!(
+            "[store]\ntimeout = \"20s\"\nkind = \"valkey\"\nurl = \"redis://{}\"\n\
+             password_file = \"store-password\"\n\
+             [keys]\nmaster_key_file = \"master-key\"\n",
+            server.address()
+        );
+        let mut world = Self::start(dir, false, &store).await;
+        world.store = Some(server);
+        Some(world)
+    }
+
+    async fn start(dir: TempDir, remote: bool, store: &str) -> Self {
+        let (dir, clock) = prepare(dir, store);
         let (server, running, calls) = open(dir.path(), &clock, remote, None).await;
         Self {
             dir,
@@ -169,12 +208,13 @@ impl World {
             server,
             calls,
             running,
+            store: None,
         }
     }
 
     /// Two policy servers beside one store.
     pub(crate) async fn pair(remote: bool) -> [Self; 2] {
-        let (dir, clock) = prepare();
+        let (dir, clock) = prepare(tempfile::tempdir().unwrap(), "");
         let store = SqliteStore::open(&dir.path().join("state")).unwrap();
         let store: Arc<dyn Store> = Arc::new(store);
         let mut worlds = Vec::new();
@@ -187,10 +227,12 @@ impl World {
                 server,
                 calls,
                 running,
+                store: None,
             });
         }
         worlds.try_into().unwrap_or_else(|_| unreachable!())
     }
+
     /// Closes everything and opens the same state folder again.
     pub(crate) async fn restart(self) -> Self {
         let Self {
@@ -199,6 +241,7 @@ impl World {
             server,
             calls,
             running,
+            store,
         } = self;
         drop((server, calls));
         let remote = running.is_some();
@@ -212,17 +255,29 @@ impl World {
             server,
             calls,
             running,
+            store,
         }
     }
 
     /// As [`Self::restart`], with another cap on the life of sessions.
     pub(crate) async fn restart_with_max_timeout(self, from: &str, to: &str) -> Self {
-        let config = self.dir.path().join("policy-server.toml");
         let [from, to] = [from, to].map(|limit| format!("max_timeout = \"{limit}\""));
-        let text = std::fs::read_to_string(&config).unwrap();
-        assert!(text.contains(&from));
-        std::fs::write(&config, text.replace(&from, &to)).unwrap();
+        self.restart_with(&from, &to).await
+    }
+
+    /// As [`Self::restart`], with a part of the configuration replaced.
+    pub(crate) async fn restart_with(self, from: &str, to: &str) -> Self {
+        self.reconfigure(|text| {
+            assert!(text.contains(from));
+            text.replace(from, to)
+        });
         self.restart().await
+    }
+
+    /// As [`Self::restart`], with a `[sessions]` section.
+    pub(crate) async fn with_sessions(self, section: &str) -> Self {
+        let sessions = format!("[sessions]\n{section}\n[limits]");
+        self.restart_with("[limits]", &sessions).await
     }
 
     /// Changes the configuration file, for the next start.
@@ -292,11 +347,8 @@ impl World {
         realm: &RealmContext,
         previous: Option<&Session>,
     ) -> LoginAnswer {
-        let credentials = Credentials::Password {
-            user_name: user.to_owned(),
-            password: Secret::new(password.to_owned()),
-        };
-        self.present(credentials, realm, previous).await
+        self.present(credentials(user, password), realm, previous)
+            .await
     }
 
     pub(crate) async fn present(
@@ -305,15 +357,22 @@ impl World {
         realm: &RealmContext,
         previous: Option<&Session>,
     ) -> LoginAnswer {
-        let request = LoginRequest {
-            resource: resource("/app"),
-            realm: realm.clone(),
-            credentials,
-            client_address: Some(address("192.0.2.1")),
-            previous: previous.map(ticket).into_iter().collect(),
-            transaction_id: String::from("t1"),
-        };
-        self.calls.login(request).await.unwrap()
+        self.login_of(login_request(credentials, realm, previous))
+            .await
+    }
+
+    /// Asks again as long as nothing was looked at, as agents ask another policy server: on a machine
+    /// with too much to do a store may be late.
+    pub(crate) async fn login_of(&self, request: LoginRequest) -> LoginAnswer {
+        for _ in 0..50 {
+            match self.calls.login(request.clone()).await {
+                Err(PolicyError::Unavailable) => {
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+                answer => return answer.unwrap(),
+            }
+        }
+        panic!("nobody looks at a login")
     }
 
     /// Validates a session that was not used since its last answer.
@@ -371,17 +430,20 @@ impl World {
         level: u16,
     ) -> AuthorizeAnswer {
         let request = AuthorizeRequest {
-            session: ticket(session),
-            resource: resource(path),
             realm: RealmContext {
                 protection_level: ProtectionLevel(level),
                 ..realm()
             },
             from: address(from),
-            client_address: None,
-            transaction_id: String::from("t4"),
+            ..authorization(session, path)
         };
         self.calls.authorize(request).await.unwrap()
+    }
+
+    /// The ids on a page of sessions.
+    pub(crate) async fn listed(&self, query: SessionQuery) -> Vec<SessionId> {
+        let page = self.server.sessions(query).await.unwrap();
+        page.sessions.iter().map(|session| session.id).collect()
     }
 
     pub(crate) fn audit_text(&self) -> String {
@@ -411,12 +473,18 @@ pub(crate) fn by_command() -> RollRequest {
 }
 
 /// The files, and a clock.
-fn prepare() -> (Arc<TempDir>, Arc<ManualClock>) {
-    let dir = tempfile::tempdir().unwrap();
+/// Writes the files of a policy server, with a section for its store.
+fn prepare(dir: TempDir, store: &str) -> (Arc<TempDir>, Arc<ManualClock>) {
     write(dir.path(), "users.toml", &users(""));
     write(dir.path(), "agent-secret", &format!("{AGENT_SECRET}\n"));
     write(dir.path(), "admin-secret", ADMIN_SECRET);
-    write(dir.path(), "policy-server.toml", CONFIG);
+    write(
+        dir.path(),
+        "policy-server.toml",
+        &format!("{CONFIG}{store}"),
+    );
+    let key = STANDARD.encode([7; 32]);
+    write(dir.path(), "master-key", &key);
     write(dir.path(), "policies.toml", POLICIES);
     let made = rcgen::generate_simple_self_signed(vec![String::from("localhost")]).unwrap();
     write(dir.path(), "cert.pem", &made.cert.pem());
@@ -508,7 +576,42 @@ pub(crate) fn address(text: &str) -> IpAddr {
     text.parse().unwrap()
 }
 
-fn validation(session: SessionTicket) -> ValidateRequest {
+pub(crate) fn credentials(user: &str, password: &str) -> Credentials {
+    Credentials::Password {
+        user_name: user.to_owned(),
+        password: Secret::new(password.to_owned()),
+        new_password: None,
+        code: None,
+    }
+}
+
+pub(crate) fn login_request(
+    credentials: Credentials,
+    realm: &RealmContext,
+    previous: Option<&Session>,
+) -> LoginRequest {
+    LoginRequest {
+        resource: resource("/app"),
+        realm: realm.clone(),
+        credentials,
+        client_address: Some(address("192.0.2.1")),
+        previous: previous.map(ticket).into_iter().collect(),
+        transaction_id: String::from("t1"),
+    }
+}
+
+pub(crate) fn authorization(session: &Session, path: &str) -> AuthorizeRequest {
+    AuthorizeRequest {
+        session: ticket(session),
+        resource: resource(path),
+        realm: realm(),
+        from: address("192.0.2.1"),
+        client_address: None,
+        transaction_id: String::from("t4"),
+    }
+}
+
+pub(crate) fn validation(session: SessionTicket) -> ValidateRequest {
     ValidateRequest {
         session,
         resource: resource("/app"),

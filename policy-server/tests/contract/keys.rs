@@ -37,6 +37,7 @@ async fn every_key_is_new_and_the_assertion_key_signs(world: World) {
     }
     assert!(set.current.id != set.next.id && set.current.id != set.static_key.id);
     assert_ne!(set.assertion_key, other.assertion_key);
+    assert_ne!(set.store, other.store);
     let pkcs8 = set.assertion_key.expose();
     EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8).unwrap();
 }
@@ -52,6 +53,8 @@ async fn a_rollover_keeps_what_may_still_be_needed_and_no_more(world: World) {
     let first = keys(&world).await;
     world.roll().await;
     let second = keys(&world).await;
+    assert_eq!(second.store, first.store);
+    assert!(second.version > first.version);
     assert_eq!(second.current, first.next);
     assert_eq!(second.previous, std::slice::from_ref(&first.current));
     assert_eq!(second.static_key, first.static_key);

@@ -1,4 +1,4 @@
-//! What holds for a policy server, asked in the same process and over HTTPS alike.
+//! What holds for a policy server, asked in the same process and over HTTPS alike, and whatever the store.
 
 #![allow(clippy::unwrap_used)] // also in helpers
 
@@ -9,13 +9,20 @@ mod agents;
 mod audit;
 mod credentials;
 mod events;
+mod examples;
+mod inspection;
 mod keys;
 mod network;
+mod password_change;
 mod policies;
+mod regulation;
+mod second_factor;
 mod sessions;
+#[cfg(feature = "valkey")]
+mod store_away;
 mod tampering;
 
-/// Runs every test named against both kinds of policy server.
+/// Runs every test named against both kinds of policy server, and against one beside each kind of store.
 macro_rules! for_both {
     ($($name:ident),* $(,)?) => {
         mod embedded {
@@ -28,6 +35,24 @@ macro_rules! for_both {
             $(#[tokio::test]
             async fn $name() {
                 super::$name(crate::harness::World::remote().await).await;
+            })*
+        }
+        #[cfg(feature = "postgres")]
+        mod postgres {
+            $(#[tokio::test]
+            async fn $name() {
+                if let Some(world) = crate::harness::World::on_postgres().await {
+                    super::$name(world).await;
+                }
+            })*
+        }
+        #[cfg(feature = "valkey")]
+        mod valkey {
+            $(#[tokio::test]
+            async fn $name() {
+                if let Some(world) = crate::harness::World::on_valkey().await {
+                    super::$name(world).await;
+                }
             })*
         }
     };

@@ -12,6 +12,7 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 use tower::ServiceExt;
 
 use crate::harness::{ADMIN_SECRET, AGENT_SECRET, World};
@@ -214,7 +215,8 @@ async fn stopping_ends_event_streams_and_then_nothing_answers() {
 }
 
 /// What a live check answers over a connection that offers `protocols`, and which was chosen.
-async fn live_over(world: &World, protocols: &[&[u8]]) -> (Option<Vec<u8>>, String) {
+/// A TLS connection that trusts the certificate of a policy server.
+pub(crate) async fn connect(world: &World, protocols: &[&[u8]]) -> TlsStream<TcpStream> {
     let mut roots = RootCertStore::empty();
     let file = world.dir.path().join("cert.pem");
     roots
@@ -230,10 +232,14 @@ async fn live_over(world: &World, protocols: &[&[u8]]) -> (Option<Vec<u8>>, Stri
     let address = world.url().replace("https://", "");
     let stream = TcpStream::connect(address).await.unwrap();
     let name = "localhost".try_into().unwrap();
-    let mut stream = TlsConnector::from(Arc::new(config))
+    TlsConnector::from(Arc::new(config))
         .connect(name, stream)
         .await
-        .unwrap();
+        .unwrap()
+}
+
+async fn live_over(world: &World, protocols: &[&[u8]]) -> (Option<Vec<u8>>, String) {
+    let mut stream = connect(world, protocols).await;
     let chosen = stream.get_ref().1.alpn_protocol().map(<[u8]>::to_vec);
     let head = "GET /policy/v1/live HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
     stream.write_all(head.as_bytes()).await.unwrap();

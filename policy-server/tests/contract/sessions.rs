@@ -15,7 +15,6 @@ crate::for_both!(
     an_idle_session_ends_to_the_second,
     a_use_that_only_the_agent_knows_of_keeps_a_session_alive,
     a_persistent_session_knows_of_uses_that_an_old_cookie_does_not,
-    a_persistent_session_that_is_not_in_the_store_is_dead,
     an_agent_cannot_claim_a_use_in_the_future,
     a_session_ends_at_its_max_timeout_however_much_it_is_used,
     the_servers_limits_shorten_what_a_realm_asks_for,
@@ -85,7 +84,10 @@ async fn a_persistent_session_knows_of_uses_that_an_old_cookie_does_not(world: W
     assert_dead(world.validate(&old).await, Reason::IDLE_SESSION);
 }
 
-async fn a_persistent_session_that_is_not_in_the_store_is_dead(world: World) {
+/// Reaches into the store, which is easy if it is a file.
+#[tokio::test]
+async fn a_persistent_session_that_is_not_in_the_store_is_dead() {
+    let world = World::embedded().await;
     let session = world.login("alice", &persistent()).await;
     let database = world.dir.path().join("state/policy-server.sqlite");
     rusqlite::Connection::open(database)

@@ -13,6 +13,7 @@ mod feed;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod records;
+mod restored;
 mod revocations;
 mod sessions;
 #[cfg(feature = "valkey")]

@@ -16,6 +16,8 @@ fn ring() -> AgentKeyRing {
         key: Secret::new([id; 32]),
     };
     AgentKeyRing::new(&AgentKeySet {
+        store: String::new(),
+        version: 1,
         current: key(1),
         next: key(2),
         previous: vec![key(3)],

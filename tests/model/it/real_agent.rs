@@ -1,12 +1,11 @@
 //! The agent's own trust and session cache, beside the model: the same schedule, and after every step the same
 //! judgement of every session at every agent.
 //!
-//! Agents are not paused here: what the real code does then differs from the model, which is noted in
-//! `docs/src/design/protocols.md`. `link.rs`, `validate.rs` and `keep_valid` are repeated below, a line for a
-//! line: they are what joins trust, cache and network, and there is no network.
+//! What `link.rs`, `on_runtime.rs`, `validate.rs` and `keep_valid` do with them is repeated below, line for line: it
+//! joins trust and cache to a network, and there is none.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use agent::session::cache::{CachedSession, SessionCache};
 use agent::session::trust::Trust;
@@ -15,7 +14,7 @@ use policy_protocol::{
 };
 use protocol_model::explore::{Model as _, Random};
 use protocol_model::revocation::beside::{Judgement, Told, user_of};
-use protocol_model::revocation::{Act, Action, Fault, Mutation, Revocation};
+use protocol_model::revocation::{Act, Action, Fault, Revocation};
 
 /// Schedules, and actions in each.
 const WALKS: u64 = 300;
@@ -26,6 +25,7 @@ const SESSIONS: usize = 4;
 struct Real {
     trust: Trust,
     cache: SessionCache,
+    start: Instant,
     /// What cookies lead to.
     known: Vec<Option<Arc<CachedSession>>>,
     /// The real generation at each of the model's: one of them may count in other steps.
@@ -38,14 +38,21 @@ impl Real {
         Self {
             generations: vec![trust.generation()],
             trust,
+            start: Instant::now(),
             cache: SessionCache::new(1 << 20),
             known: vec![None; SESSIONS],
         }
     }
 
-    fn hear(&mut self, told: Told) {
+    /// A tick is a second, as a heartbeat is one.
+    fn at(&self, now: u8) -> Instant {
+        self.start + Duration::from_secs(now.into())
+    }
+
+    fn hear(&self, told: Told, now: u8) {
+        self.trust.renew(self.at(now));
         match told {
-            Told::Hello { gap } => self.trust.regained(gap),
+            Told::Hello { gap } => self.trust.regained(gap, self.at(now)),
             Told::Session(session) => self.cache.end(id(session), Reason::REVOKED_SESSION),
             Told::User(user, through) => {
                 self.cache
@@ -66,7 +73,7 @@ impl Real {
         let (validated_at, generation) = known.validated();
         let age = Timestamp(now.into()).since(validated_at);
         let period = Duration::from_secs(model.validation_period.into());
-        if age < self.trust.period(generation, period) {
+        if age < self.trust.period(generation, period, self.at(now)) {
             Judgement::LetsIn
         } else {
             Judgement::Asks
@@ -75,7 +82,7 @@ impl Real {
 }
 
 fn id(session: usize) -> SessionId {
-    SessionId::from_bytes([u8::try_from(session).unwrap(); 20])
+    SessionId::from_bytes([u8::try_from(session).unwrap_or(u8::MAX); 20])
 }
 
 fn session(number: usize, started: u8) -> Session {
@@ -110,9 +117,8 @@ fn the_agents_trust_and_cache_judge_as_the_model_does() {
         validation_period: 8,
         outage_grace: 2,
         stricter: 0,
-        // Trust is a flag in the real code: a lease would need a clock in it.
-        mutation: Some(Mutation::TrustIsAFlag),
-        may_break: |fault| !matches!(fault, Fault::PauseAgent(_)),
+        mutation: None,
+        may_break: |_| true,
         may_act: |_| true,
         any_first: true,
     };
@@ -136,13 +142,15 @@ fn the_agents_trust_and_cache_judge_as_the_model_does() {
                 .unwrap_or_else(|violation| panic!("seed {seed}: {violation:?}"));
             match action {
                 Action::Deliver(agent) if world.has_link(agent) => {
-                    agents[agent].hear(before.next_told(agent));
+                    agents[agent].hear(before.next_told(agent), world.now());
                 }
                 Action::Answer(agent, call) => {
-                    let answered = before.answered(agent, call);
+                    let answered = before.answered(&model, agent, call);
                     let real = &mut agents[agent];
                     let number = answered.session;
-                    if answered.yes {
+                    if answered.late {
+                        // Neither yes nor no.
+                    } else if answered.yes {
                         let generation = real.generations[usize::from(answered.generation)];
                         let session = session(number, world.started(number).unwrap());
                         let asked_at = Timestamp(answered.asked_at.into());
@@ -162,6 +170,10 @@ fn the_agents_trust_and_cache_judge_as_the_model_does() {
             for (number, real) in agents.iter_mut().enumerate() {
                 if before.has_link(number) && !world.has_link(number) {
                     real.trust.lost();
+                }
+                if world.has_link(number) && world.heard_at(number) == world.now() {
+                    // Heartbeats that come as time passes are not delivered one by one.
+                    real.trust.renew(real.at(world.now()));
                 }
                 if world.generation(number) != before.generation(number) {
                     real.generations.push(real.trust.generation());

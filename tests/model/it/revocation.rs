@@ -38,9 +38,9 @@ fn holds(what: &str, explored: Result<Explored, Box<Failure>>) {
 #[test]
 fn whatever_breaks_once_at_any_moment() {
     let model = Revocation {
-        horizon: 6,
+        horizon: 5,
         faults: 1,
-        validation_period: 4,
+        validation_period: 3,
         outage_grace: 1,
         ..small()
     };
@@ -68,6 +68,7 @@ fn policy_servers_stall() {
     ] {
         let model = Revocation {
             faults: 1,
+            horizon: 6,
             may_break,
             ..small()
         };
@@ -79,6 +80,7 @@ fn policy_servers_stall() {
 fn agents_are_paused() {
     let model = Revocation {
         faults: 2,
+        horizon: 6,
         may_break: |fault| matches!(fault, Fault::PauseAgent(_) | Fault::Evict(..)),
         ..small()
     };
@@ -147,6 +149,18 @@ fn random_schedules() {
         "random, long validation period",
         walk(&patient, 1_000_000, 2000, 1000),
     );
+}
+
+#[test]
+fn a_failure_is_repeated_from_its_seed() {
+    let model = Revocation {
+        mutation: Some(Mutation::NoTombstones),
+        ..large()
+    };
+    let found = walk(&model, 1, 2000, 1000).expect_err("no tombstones are missed");
+    assert_eq!(found.violation.invariant, "I3");
+    let again = walk(&model, found.seed.unwrap(), 1, 1000).unwrap_err();
+    assert_eq!(again.schedule, found.schedule);
 }
 
 /// Leaving a rule out must be noticed, by the invariant that the rule is there for.
@@ -251,14 +265,7 @@ fn every_rule_of_policy_servers_is_needed() {
         may_act: |act| matches!(act, Act::RevokeUser(..) | Act::Login(..)),
         ..small()
     };
-    noticed(
-        Mutation::OwnClocks,
-        "I1",
-        Revocation {
-            acts: 1,
-            ..users.clone()
-        },
-    );
+    noticed(Mutation::OwnClocks, "I1", Revocation { acts: 1, ..users });
     noticed(Mutation::SameSecond, "I2", users);
 }
 

@@ -2,7 +2,7 @@
 //!
 //! | here | stands for |
 //! |---|---|
-//! | [`world::KeySet`] | `AgentKeyState` and `TicketKeyState` in `policy-server`, `AgentKeySet` in `policy-protocol` |
+//! | `world::KeySet` | `AgentKeyState` and `TicketKeyState` in `policy-server`, `AgentKeySet` in `policy-protocol` |
 //! | [`Action::Begin`], [`Action::Commit`] | `Keys::change` in `policy-server/src/keys.rs`, with compare-and-swap |
 //! | [`Action::Open`] to [`Action::Acknowledge`] | `connect`, `listen`, `load_keys` in `agent/src/session/link.rs`, `AgentKeys::replace` |
 //! | [`Action::Seal`] | `issue_cookie` in `agent/src/session/reissue.rs`, login state |
@@ -11,6 +11,9 @@
 //! What an agent hears when, and which stream it trusts, is the business of [`crate::revocation`]. Here a link
 //! is kept, or it is not; and while one policy server is asked, any other may be.
 
+mod change;
+mod invariants;
+mod link;
 pub mod world;
 
 use crate::explore::{Model, Violation};

@@ -1,17 +1,20 @@
 //! The revocation protocol: one store, policy servers that tail its feed, agents that cache sessions.
 //!
 //! Time is counted in ticks, one for each heartbeat. What nothing holds up happens within the tick in which it
-//! becomes possible: [`urgent`] keeps the clock from passing it by. What is held up is a fault, and there are as
+//! becomes possible: `urgent` keeps the clock from passing it by. What is held up is a fault, and there are as
 //! many faults as [`Revocation::faults`] says, in any order and at any moment.
 //!
 //! | here | stands for |
 //! |---|---|
-//! | [`world::Store`], `act` | the shared store, with the feed appended in the transaction of what it announces |
-//! | [`server`] | `policy-server`: `events.rs` (ring, Hello, heartbeats), `calls/{validate,logout,login}.rs`, the tail of the feed |
-//! | [`agent`] | `agent/src/session/{trust,cache,validate,link}.rs`, `keep_valid` in `agent/src/access/authenticate.rs`, the silence bound in `policy-client/src/event_lines.rs`, retries in `transport.rs` |
+//! | `world::Store`, `acts` | the shared store, with the feed appended in the transaction of what it announces |
+//! | `server` | `policy-server`: `events.rs` (ring, Hello, heartbeats), `calls/{validate,logout,login}.rs`, the tail of the feed |
+//! | `agent` | `agent/src/session/{trust,cache,validate,link}.rs`, `keep_valid` in `agent/src/access/authenticate.rs`, the silence bound in `policy-client/src/event_lines.rs`, retries in `transport.rs` |
 
+mod acts;
 mod agent;
 pub mod beside;
+mod faults;
+mod invariants;
 mod server;
 mod urgent;
 pub mod world;

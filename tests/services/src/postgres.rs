@@ -171,6 +171,16 @@ impl Postgres {
         psql(url, statements)
     }
 
+    /// The id of its process.
+    pub fn process_id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// The folder that holds its data.
+    pub fn folder(&self) -> &Path {
+        self.process.folder().path()
+    }
+
     /// SIGKILL, to it and all its children.
     pub fn kill(&mut self) {
         self.process.kill();

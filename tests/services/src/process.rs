@@ -64,6 +64,11 @@ impl Process {
         alive
     }
 
+    /// Its id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.as_ref().expect("it is running").id()
+    }
+
     /// What the server has written.
     pub(crate) fn output(&self) -> String {
         let bytes = fs::read(&self.log).unwrap_or_default();

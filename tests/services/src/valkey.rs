@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -146,6 +147,16 @@ impl Valkey {
     /// If it is not there, or does not answer within a second.
     pub fn command(&self, words: &[&str]) -> std::io::Result<String> {
         command(self.address(), &self.password, words)
+    }
+
+    /// The id of its process.
+    pub fn process_id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// The folder that holds its data.
+    pub fn folder(&self) -> &Path {
+        self.process.folder().path()
     }
 
     /// SIGKILL.

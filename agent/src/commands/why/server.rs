@@ -11,7 +11,7 @@ use policy_protocol::message::{AuthorizeAnswer, ResponseAttribute};
 use policy_protocol::{Identity, ResourceContext, UserDirectory};
 
 use super::Options;
-use crate::commands::{control_runtime, sessions};
+use crate::commands::{admin, control_runtime};
 
 /// What a policy server says.
 pub(super) struct Said {
@@ -50,7 +50,7 @@ pub(super) fn ask(
         at: options.at,
     };
     if let (Some(url), Some(secret_file)) = (&options.url, &options.secret_file) {
-        let client = sessions::client(url, options.ca_file.as_deref(), secret_file)?;
+        let client = admin::client(url, options.ca_file.as_deref(), secret_file)?;
         let runtime = control_runtime().map_err(|error| error.to_string())?;
         let answer = runtime.block_on(client.explain(&request));
         return said(answer.map_err(|error| error.to_string())?, user);

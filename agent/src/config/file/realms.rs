@@ -31,7 +31,8 @@ pub struct Realm {
     /// How credentials are asked for. Classic name: the realm's authentication scheme.
     #[schemars(with = "Option<Scheme>")]
     pub scheme: Option<AuthScheme>,
-    /// What a session must have, 0 to 1000. One with less logs in again.
+    /// What a session must have, 0 to 1000. One with less logs in again. A realm whose own `scheme` is `totp`
+    /// has at least 15 unless it says otherwise.
     #[schemars(range(max = 1000))]
     pub protection_level: Option<u16>,
     /// A session ends after this long without a request; `0s` for never. If unset, and `max_timeout` is shorter
@@ -102,6 +103,8 @@ enum Scheme {
     Basic,
     /// A TLS client certificate. Needs a listener with `client_ca_file`.
     Certificate,
+    /// A login page that asks for a one-time code (TOTP) as well as the password.
+    Totp,
     /// Nothing: the realm is open to everybody.
     None,
 }

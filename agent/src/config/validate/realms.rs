@@ -44,12 +44,12 @@ pub(super) fn realms(
         })
         .collect();
     let realms = checked.into_iter().collect::<Option<Vec<_>>>()?;
-    warn_of_weak_certificate_realms(&realms, &spot);
+    warn_of_weak_realms(&realms, &spot);
     sound.then_some(realms)
 }
 
 /// A session of an equal or higher level opens a realm, however it was made.
-fn warn_of_weak_certificate_realms(realms: &[Arc<Realm>], spot: &Spot<'_>) {
+fn warn_of_weak_realms(realms: &[Arc<Realm>], spot: &Spot<'_>) {
     let asks = |realm: &Realm, scheme| realm.scheme == scheme;
     let by_password = realms
         .iter()
@@ -58,7 +58,8 @@ fn warn_of_weak_certificate_realms(realms: &[Arc<Realm>], spot: &Spot<'_>) {
         return;
     };
     for (index, realm) in realms.iter().enumerate() {
-        if asks(realm, AuthScheme::Certificate) && realm.level <= strongest {
+        let more = asks(realm, AuthScheme::Certificate) || asks(realm, AuthScheme::Totp);
+        if more && realm.level <= strongest {
             spot.index(index).warn(
                 "a session made with a password opens it: give it a protection_level above theirs",
             );

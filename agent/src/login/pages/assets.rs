@@ -15,9 +15,14 @@ use crate::config::PageSettings;
 /// The largest file that is taken, in bytes. They are held in memory, and sent to people who wait.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
 
-const TEMPLATES: [(&str, &str); 6] = [
+const TEMPLATES: [(&str, &str); 8] = [
     ("base.html", include_str!("assets/base.html")),
     ("login.html", include_str!("assets/login.html")),
+    ("code_field.html", include_str!("assets/code_field.html")),
+    (
+        "new_password.html",
+        include_str!("assets/new_password.html"),
+    ),
     ("logged_out.html", include_str!("assets/logged_out.html")),
     ("error.html", include_str!("assets/error.html")),
     (

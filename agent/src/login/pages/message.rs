@@ -7,10 +7,20 @@ use policy_protocol::Reason;
 pub enum Message {
     /// The name and the password do not fit together. Also said of unknown and of disabled users.
     WrongCredentials,
+    /// The same, where a one-time code was asked for: which of them was wrong is not told.
+    WrongCredentialsOrCode,
     /// Too many failed attempts.
     TooManyAttempts,
     /// The password must be changed first.
     PasswordMustChange,
+    /// The password was not changed in time.
+    PasswordExpired,
+    /// The new password was not typed twice.
+    PasswordsDiffer,
+    /// The directory does not take the new password.
+    PasswordNotTaken,
+    /// Passwords are not changed here.
+    PasswordNotChanged,
     /// The session is not known any more.
     SessionEnded,
     /// The session reached its max timeout.
@@ -31,10 +41,15 @@ pub enum Message {
 
 impl Message {
     /// All messages.
-    pub(super) const ALL: [Self; 11] = [
+    pub(super) const ALL: [Self; 16] = [
         Self::WrongCredentials,
+        Self::WrongCredentialsOrCode,
         Self::TooManyAttempts,
         Self::PasswordMustChange,
+        Self::PasswordExpired,
+        Self::PasswordsDiffer,
+        Self::PasswordNotTaken,
+        Self::PasswordNotChanged,
         Self::SessionEnded,
         Self::SessionExpired,
         Self::SessionIdle,
@@ -60,12 +75,22 @@ impl Message {
     }
 
     /// What to say when Login() refused for `reason`. Whether a name exists is never part of it.
-    pub const fn for_failed_login(reason: Reason) -> Self {
+    pub const fn for_failed_login(reason: Reason, asks_code: bool) -> Self {
         match reason {
-            Reason::PASSWORD_MUST_CHANGE => Self::PasswordMustChange,
             Reason::EXCESSIVE_FAILED_LOGINS => Self::TooManyAttempts,
             Reason::SERVER_EXCEPTION => Self::Unavailable,
+            _ if asks_code => Self::WrongCredentialsOrCode,
             _ => Self::WrongCredentials,
+        }
+    }
+
+    /// What to say when Login() asks for a new password, because of `reason`.
+    pub const fn for_new_password(reason: Reason) -> Self {
+        match reason {
+            Reason::PASSWORD_EXPIRED => Self::PasswordExpired,
+            Reason::BAD_PASSWORD_CHANGE => Self::PasswordNotTaken,
+            Reason::PASSWORD_CHANGE_FAILED => Self::PasswordNotChanged,
+            _ => Self::PasswordMustChange,
         }
     }
 
@@ -73,8 +98,13 @@ impl Message {
     pub(super) const fn key(self) -> &'static str {
         match self {
             Self::WrongCredentials => "message_wrong_credentials",
+            Self::WrongCredentialsOrCode => "message_wrong_credentials_or_code",
             Self::TooManyAttempts => "message_too_many_attempts",
             Self::PasswordMustChange => "message_password_must_change",
+            Self::PasswordExpired => "message_password_expired",
+            Self::PasswordsDiffer => "message_passwords_differ",
+            Self::PasswordNotTaken => "message_password_not_taken",
+            Self::PasswordNotChanged => "message_password_not_changed",
             Self::SessionEnded => "message_session_ended",
             Self::SessionExpired => "message_session_expired",
             Self::SessionIdle => "message_session_idle",
@@ -91,8 +121,11 @@ impl Message {
         matches!(
             self,
             Self::WrongCredentials
+                | Self::WrongCredentialsOrCode
                 | Self::TooManyAttempts
-                | Self::PasswordMustChange
+                | Self::PasswordsDiffer
+                | Self::PasswordNotTaken
+                | Self::PasswordNotChanged
                 | Self::Unavailable
         )
     }

@@ -1,22 +1,29 @@
 //! Every page in every state, to find a template's mistakes when it is loaded.
 
-use super::{LoginPage, Message, Pages};
+use super::{LoginPage, Message, Pages, PasswordPage};
 use crate::telemetry::Outcome;
 use minijinja::context;
 
 /// Renders everything once; the first page that fails is the error.
 pub(super) fn render_all(pages: &Pages) -> Result<(), minijinja::Error> {
     for message in Message::ALL.into_iter().map(Some).chain([None]) {
-        for user_name in ["", "alice"] {
-            for request_kept in [false, true] {
+        for asks_code in [false, true] {
+            for (user_name, request_kept) in [("", false), ("alice", false), ("alice", true)] {
                 let page = LoginPage {
                     user_name,
                     message,
                     request_kept,
+                    asks_code,
                     ..LoginPage::default()
                 };
                 pages.render("login.html", pages.login_context(&page))?;
             }
+            let page = PasswordPage {
+                message,
+                asks_code,
+                ..PasswordPage::default()
+            };
+            pages.render("new_password.html", pages.password_context(&page))?;
         }
     }
     for outcome in Outcome::ALL {

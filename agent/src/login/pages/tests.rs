@@ -87,6 +87,12 @@ fn no_value_becomes_markup_on_any_page() {
             user_name: EVIL,
             ..LoginPage::default()
         }),
+        pages.new_password(&PasswordPage {
+            action: EVIL,
+            state: EVIL,
+            host: EVIL,
+            ..PasswordPage::default()
+        }),
         pages.logged_out(EVIL),
         pages.error(Outcome::Forbidden, 403, EVIL),
         pages.request_not_kept(EVIL),
@@ -122,9 +128,55 @@ fn nothing_on_a_page_needs_more_than_its_content_security_policy_allows() {
 }
 
 #[test]
+fn a_code_is_asked_for_where_it_counts() {
+    let without = login(&LoginPage::default());
+    assert!(!without.contains("CODE"), "{without}");
+    let page = PasswordPage {
+        asks_code: true,
+        ..PasswordPage::default()
+    };
+    let with = login(&LoginPage {
+        asks_code: true,
+        ..LoginPage::default()
+    });
+    for html in [with, built_in().new_password(&page)] {
+        for part in [
+            "<label for=\"code\">",
+            "name=\"CODE\"",
+            "autocomplete=\"one-time-code\"",
+            "inputmode=\"numeric\"",
+        ] {
+            assert!(html.contains(part), "no {part} in\n{html}");
+        }
+    }
+}
+
+#[test]
+fn a_new_password_is_asked_for_twice() {
+    let html = built_in().new_password(&PasswordPage {
+        action: "/doorward/login",
+        state: "sealed",
+        host: "app.example.com",
+        message: Some(Message::PasswordMustChange),
+        asks_code: false,
+    });
+    for part in [
+        "<h1>Choose a new password</h1>",
+        "name=\"PASSWORD\" type=\"password\" required autocomplete=\"current-password\"",
+        "name=\"NEWPASSWORD\" type=\"password\" required autocomplete=\"new-password\"",
+        "name=\"CONFIRMATION\" type=\"password\" required autocomplete=\"new-password\"",
+        "name=\"STATE\" value=\"sealed\"",
+        "role=\"status\"",
+    ] {
+        assert!(html.contains(part), "no {part} in\n{html}");
+    }
+    assert!(!html.contains("CODE"), "{html}");
+}
+
+#[test]
 fn an_unknown_user_and_a_wrong_password_read_the_same() {
     let page = |reason| {
-        let message = Some(Message::for_failed_login(reason));
+        let message = Some(Message::for_failed_login(reason, false));
         login(&LoginPage {
             message,
             user_name: "alice",

@@ -16,6 +16,8 @@ fn key(id: u32) -> AgentKey {
 
 fn keys(current: u32, next: u32, previous: &[u32]) -> AgentKeySet {
     AgentKeySet {
+        store: String::new(),
+        version: 1,
         current: key(current),
         next: key(next),
         previous: previous.iter().map(|id| key(*id)).collect(),

@@ -1,8 +1,10 @@
 use futures_util::future::join_all;
-use policy_protocol::Timestamp;
+use policy_protocol::{AgentKeySet, KEY_PROPAGATION, KeyId, ManualClock, Timestamp};
 
 use super::*;
+use crate::session::keys::AgentKeys;
 use crate::session::scripted_policy::ScriptedPolicy;
+use crate::telemetry::metrics::Metrics;
 
 const NOW: Timestamp = Timestamp(1_800_000_000);
 
@@ -53,4 +55,68 @@ async fn an_older_answer_never_takes_the_place_of_a_newer_one() {
     first.await.unwrap().unwrap();
     second.await.unwrap().unwrap();
     assert_eq!(policy.asked(), 2);
+}
+
+#[test]
+fn of_one_store_only_a_newer_set_takes_the_place_of_another() {
+    let policy = ScriptedPolicy::new(8);
+    let keys = AgentKeys::default();
+    let current = || keys.load().unwrap().ring.current().id();
+    let replace = |set| keys.replace(&set, NOW).unwrap();
+    replace(policy.keys(8));
+    assert_eq!(replace(policy.keys(7)), Received::Older);
+    assert_eq!(current(), KeyId(8));
+    assert_eq!(
+        replace(policy.keys(8)),
+        Received::InForce { taken: false },
+        "the same once more"
+    );
+    assert_eq!(replace(policy.keys(10)), Received::InForce { taken: true });
+    // What another store counts is something else.
+    let other = AgentKeySet {
+        store: String::from("another"),
+        ..policy.keys(3)
+    };
+    assert_eq!(replace(other), Received::InForce { taken: true });
+    assert_eq!(current(), KeyId(3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_policy_server_that_is_behind_does_not_say_that_a_key_is_unknown() {
+    let policy = ScriptedPolicy::new(8);
+    let sessions = policy.sessions(NOW);
+    sessions.load_keys().await.unwrap();
+    *policy.current.lock().unwrap() = Some(7);
+    assert!(sessions.newest_keys().await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_that_nobody_confirms_seal_for_earlier_sessions_only() {
+    let policy = ScriptedPolicy::new(7);
+    let clock = Arc::new(ManualClock::at(NOW));
+    let sessions = Arc::new(Sessions::new(
+        Arc::clone(&policy) as _,
+        Arc::clone(&clock) as _,
+        Arc::new(Metrics::new(1)),
+        1 << 20,
+    ));
+    sessions.load_keys().await.unwrap();
+    let keys = sessions.sealing_keys().await.unwrap();
+    assert_eq!(policy.asked(), 1);
+    // Whatever the policy server's clock says.
+    let ahead = NOW.plus(2 * KEY_PROPAGATION);
+    assert!(keys.may_seal(ahead, NOW));
+    clock.advance(KEY_PROPAGATION);
+    let now = sessions.now();
+    assert!(keys.may_seal(now, now));
+    clock.advance(Duration::from_secs(1));
+    let now = sessions.now();
+    assert!(keys.may_seal(NOW, now));
+    assert!(!keys.may_seal(now, now));
+    *policy.current.lock().unwrap() = None;
+    assert!(sessions.sealing_keys().await.is_err());
+    tokio::time::advance(SEARCH_PAUSE).await;
+    *policy.current.lock().unwrap() = Some(7);
+    assert!(sessions.sealing_keys().await.unwrap().may_seal(now, now));
+    assert_eq!(policy.asked(), 3);
 }

@@ -73,6 +73,11 @@ pub struct RequestTimer<'a> {
 }
 
 impl RequestTimer<'_> {
+    /// When the request's head arrived.
+    pub const fn started(&self) -> Instant {
+        self.started
+    }
+
     /// Ends the measurement; returns the time since the request's head arrived.
     pub fn finish(mut self, outcome: Outcome) -> Duration {
         let duration = self.started.elapsed();

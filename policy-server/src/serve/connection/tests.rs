@@ -25,6 +25,8 @@ async fn server(dir: &Path) -> Arc<PolicyServer> {
         secret_file = "secret"
         [admin]
         secret_file = "secret"
+        [audit]
+        file = "audit"
     "#;
     let config = PolicyServerConfig::parse(text, "test", dir).unwrap();
     PolicyServer::open(config, Arc::new(SystemClock))

@@ -1,5 +1,6 @@
 //! Connections to Valkey: made when needed, checked before use, thrown away when anything is wrong.
 
+use std::sync::Once;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ pub(super) struct Link {
     timeout: Duration,
     current: Mutex<Option<(u64, MultiplexedConnection)>>,
     made: AtomicU64,
+    said: Once,
 }
 
 impl From<redis::RedisError> for StoreError {
@@ -56,6 +58,7 @@ impl Link {
             timeout: settings.timeout,
             current: Mutex::new(None),
             made: AtomicU64::new(0),
+            said: Once::new(),
         })
     }
 
@@ -78,10 +81,30 @@ impl Link {
                 .await?;
             let info: String = redis::cmd("INFO").query_async(&mut connection).await?;
             check(&info)?;
+            self.say_what_may_be_lost(&mut connection).await;
             Ok(connection)
         };
         let connected = tokio::time::timeout(self.timeout, connecting).await;
         connected.unwrap_or(Err(StoreError::TimedOut))
+    }
+
+    /// With `appendfsync everysec` the server acknowledges what it has not yet written while it waits for
+    /// the disk, up to two seconds: a SIGKILL then loses logouts that users were told of. Said once; a
+    /// server that does not let itself be asked (managed ones) is its operator's to know.
+    async fn say_what_may_be_lost(&self, connection: &mut MultiplexedConnection) {
+        let mut question = redis::cmd("CONFIG");
+        question.arg("GET").arg("appendfsync");
+        let answer: Result<Vec<String>, _> = question.query_async(connection).await;
+        if let Ok([_, value]) = answer.as_deref()
+            && value != "always"
+        {
+            self.said.call_once(|| {
+                tracing::warn!(
+                    appendfsync = value,
+                    "the store may lose the logouts of two seconds if it is killed: set appendfsync always"
+                );
+            });
+        }
     }
 
     /// The connection in use, and its number for [`Self::discard`].

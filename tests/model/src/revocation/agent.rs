@@ -45,7 +45,7 @@ pub(super) fn actions(model: &Revocation, world: &World, number: AgentId, into: 
     }
 }
 
-/// What may happen to a call. What is urgent among it, see [`super::urgent`].
+/// What may happen to a call. What is urgent among it, see `urgent`.
 pub(super) fn flight_actions(
     model: &Revocation,
     world: &World,

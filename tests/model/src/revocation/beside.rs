@@ -41,6 +41,8 @@ pub struct Answered {
     pub yes: bool,
     /// Whether it is NO, because the session is over.
     pub over: bool,
+    /// Whether the call is past its deadline.
+    pub late: bool,
     /// When the call began.
     pub asked_at: u8,
     /// The model's generation when the call began.
@@ -68,6 +70,11 @@ impl World {
         self.agents[agent].link.is_some()
     }
 
+    /// When an agent last read something from its stream.
+    pub fn heard_at(&self, agent: AgentId) -> u8 {
+        self.agents[agent].heard_at
+    }
+
     /// The agent's generation in the model.
     pub fn generation(&self, agent: AgentId) -> u8 {
         self.agents[agent].generation
@@ -93,12 +100,13 @@ impl World {
     }
 
     /// The answer to one of an agent's calls.
-    pub fn answered(&self, agent: AgentId, call: usize) -> Answered {
+    pub fn answered(&self, model: &Revocation, agent: AgentId, call: usize) -> Answered {
         let flight = &self.agents[agent].flights[call];
         Answered {
             session: flight.session,
             yes: flight.said == Some(Said::Yes),
             over: flight.said == Some(Said::Revoked),
+            late: self.now > flight.asked_at + model.deadline(),
             asked_at: flight.asked_at,
             generation: flight.generation,
         }

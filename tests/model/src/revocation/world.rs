@@ -1,8 +1,6 @@
-//! What there is, and what breaks.
+//! What there is.
 
-use super::{Act, AgentId, Fault, Mutation, Repair, Revocation, ServerId, SessionNumber};
-use super::{SILENCE, TAIL, bound, server};
-use crate::explore::Violation;
+use super::{AgentId, Revocation, SILENCE, ServerId, SessionNumber, TAIL};
 
 /// When schedules start. Not 0, so that times before it can be named.
 pub const START: u8 = 20;
@@ -11,11 +9,11 @@ pub const NO_IDENTITY: u8 = u8::MAX;
 /// A time before everything.
 pub const NEVER: u8 = 0;
 /// Users, each of two sessions.
-const USERS: usize = 2;
+pub(super) const USERS: usize = 2;
 
 /// What an event says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Event {
+pub(super) enum Event {
     /// A session ended.
     Session(SessionNumber),
     /// A user's sessions that started no later than that ended.
@@ -26,14 +24,14 @@ pub enum Event {
 
 /// An event in the feed. Its number is its place, from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Entry {
+pub(super) struct Entry {
     pub(super) event: Event,
     pub(super) committed: bool,
 }
 
 /// What comes over an event stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Item {
+pub(super) enum Item {
     /// An event, by its number.
     Event { identity: u8, sequence: u8 },
     /// Everything missed that is known has been told.
@@ -50,7 +48,7 @@ pub enum Item {
 
 /// A session. Everything but `revoked`, `started` and `identity` is what an all-knowing observer notes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Session {
+pub(super) struct Session {
     /// When it started, by the clock that dates sessions.
     pub(super) started: Option<u8>,
     /// Whether the store has a record that it is over.
@@ -67,7 +65,7 @@ pub struct Session {
 
 /// What an agent had all the time since a session ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Since {
+pub(super) struct Since {
     /// A link to a policy server that saw the store.
     pub(super) undisturbed: bool,
     /// The policy servers that it could ask, one bit for each.
@@ -76,19 +74,19 @@ pub struct Since {
 
 /// The store.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Store {
+pub(super) struct Store {
     pub(super) running: bool,
     pub(super) identity: u8,
     /// The feeds of this store and of those before it.
-    feeds: Vec<Vec<Entry>>,
+    pub(super) feeds: Vec<Vec<Entry>>,
     /// Through when the sessions of each user are revoked.
-    through: [u8; USERS],
+    pub(super) through: [u8; USERS],
     pub(super) sessions: Vec<Session>,
 }
 
 /// A policy server.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Server {
+pub(super) struct Server {
     pub(super) running: bool,
     pub(super) paused: bool,
     pub(super) store_cut: bool,
@@ -101,13 +99,13 @@ pub struct Server {
     pub(super) sequence: u8,
     /// When it last read the feed.
     pub(super) read_at: u8,
-    /// The flag of [`Mutation::TailIsAFlag`].
+    /// The flag of `Mutation::TailIsAFlag`.
     pub(super) alive: bool,
 }
 
 /// A session as an agent caches it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Cached {
+pub(super) struct Cached {
     pub(super) validated_at: u8,
     pub(super) generation: u8,
     pub(super) ended: bool,
@@ -115,7 +113,7 @@ pub struct Cached {
 
 /// An event stream as an agent holds it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Link {
+pub(super) struct Link {
     pub(super) server: ServerId,
     /// Whether the server still knows of it.
     pub(super) open: bool,
@@ -132,7 +130,7 @@ impl Link {
 
 /// What a policy server says of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Said {
+pub(super) enum Said {
     Yes,
     Revoked,
     Invalid,
@@ -142,7 +140,7 @@ pub enum Said {
 
 /// A call of Validate() that is under way.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Flight {
+pub(super) struct Flight {
     pub(super) session: SessionNumber,
     pub(super) server: ServerId,
     pub(super) tried: u8,
@@ -162,7 +160,7 @@ pub struct Flight {
 
 /// An agent.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Agent {
+pub(super) struct Agent {
     pub(super) paused: bool,
     pub(super) link: Option<Link>,
     pub(super) listening: bool,
@@ -285,40 +283,6 @@ impl World {
             .fold(0, |reachable, server| reachable | 1 << server)
     }
 
-    fn is_undisturbed(&self, agent: AgentId) -> bool {
-        let Agent {
-            paused,
-            listening,
-            ref link,
-            ..
-        } = self.agents[agent];
-        let reachable = self.reachable(agent);
-        let is_good = |link: &Link| {
-            let server = link.server;
-            link.open && reachable & (1 << server) != 0 && !self.servers[server].tail_stalled
-        };
-        listening && !paused && link.as_ref().is_some_and(is_good)
-    }
-
-    /// Notes what the invariants are later judged by.
-    pub(super) fn observe(&mut self, model: &Revocation) {
-        for agent in 0..model.agents {
-            let since = self.since_now(agent);
-            for session in &mut self.store.sessions {
-                if let Some(noted) = session.since.get_mut(agent) {
-                    noted.undisturbed &= since.undisturbed;
-                    noted.reachable &= since.reachable;
-                }
-            }
-            let paused = self.agents[agent].paused;
-            let reachable = if paused { 0 } else { self.reachable(agent) };
-            for flight in &mut self.agents[agent].flights {
-                flight.reachable &= reachable;
-                flight.slept |= paused;
-            }
-        }
-    }
-
     /// Beyond some age it does not matter how old something is: states that differ in that only are one.
     pub(super) fn forget_ages(&mut self, model: &Revocation) {
         let oldest = |age: u8| self.now.saturating_sub(age);
@@ -339,304 +303,6 @@ impl World {
             for tombstone in &mut agent.tombstones {
                 *tombstone = tombstone.filter(|heard_at| *heard_at > forgotten);
             }
-        }
-    }
-
-    fn since_now(&self, agent: AgentId) -> Since {
-        Since {
-            undisturbed: self.is_undisturbed(agent),
-            reachable: self.reachable(agent),
-        }
-    }
-
-    /// Notes that a session is over, and that whoever ended it has been told.
-    fn note_end(&mut self, session: SessionNumber, replaced: bool) {
-        let since = (0..self.agents.len())
-            .map(|agent| self.since_now(agent))
-            .collect();
-        let now = self.now;
-        let ended = &mut self.store.sessions[session];
-        if ended.started.is_some() && ended.ended_at.is_none() {
-            ended.ended_at = Some(now);
-            ended.replaced = replaced;
-            ended.since = since;
-        }
-    }
-
-    /// I1, I3 and I6: judges that an agent lets in a request that began then. One whose agent `slept` while it
-    /// waited is that of an agent that nobody could be asked from.
-    pub(super) fn admitted(
-        &self,
-        model: &Revocation,
-        agent: AgentId,
-        session: SessionNumber,
-        began: u8,
-        slept: bool,
-    ) -> Result<(), Violation> {
-        if self.agents[agent].heard_end & (1 << session) != 0 {
-            return Err(Violation {
-                invariant: "I3",
-                seen: format!("agent {agent} lets in session {session} after it heard of its end"),
-            });
-        }
-        let over = &self.store.sessions[session];
-        let Some(ended_at) = over.ended_at else {
-            return Ok(());
-        };
-        let since = over.since[agent];
-        let bound = if since.undisturbed {
-            bound::UNDISTURBED
-        } else if since.reachable != 0 && !slept {
-            (bound::DISTURBED - model.stricter).min(model.bound_cut_off())
-        } else {
-            model.bound_cut_off()
-        };
-        if began < ended_at.saturating_add(bound) {
-            return Ok(());
-        }
-        Err(Violation {
-            invariant: if over.replaced { "I6" } else { "I1" },
-            seen: format!(
-                "agent {agent} lets in session {session}, {} ticks after its end ({since:?}, bound {bound})",
-                began - ended_at
-            ),
-        })
-    }
-
-    /// I2: judges that an agent turns away a request, for good or for now.
-    pub(super) fn refused(
-        &self,
-        agent: AgentId,
-        session: SessionNumber,
-        said: Said,
-        reachable: u8,
-    ) -> Result<(), Violation> {
-        let lives = self.store.sessions[session].ended_at.is_none();
-        if lives && (said != Said::Failure || reachable != 0) {
-            return Err(Violation {
-                invariant: "I2",
-                seen: format!(
-                    "agent {agent} refuses session {session}, which nobody ended: {said:?}"
-                ),
-            });
-        }
-        Ok(())
-    }
-
-    /// I4: judges what an agent believes to have heard.
-    pub(super) fn complete(&self, agent: AgentId) -> Result<(), Violation> {
-        let Agent {
-            listening,
-            position,
-            heard,
-            ..
-        } = self.agents[agent];
-        let Some((identity, sequence)) = position.filter(|_| listening) else {
-            return Ok(());
-        };
-        match (1..=sequence).find(|number| heard & (1 << number) == 0) {
-            Some(missed) => Err(Violation {
-                invariant: "I4",
-                seen: format!(
-                    "agent {agent} stands at {sequence} of store {identity} without event {missed}, and knows of no gap"
-                ),
-            }),
-            None => Ok(()),
-        }
-    }
-
-    pub(super) fn faults(&self, model: &Revocation) -> Vec<Fault> {
-        let mut faults = Vec::new();
-        for agent in 0..model.agents {
-            let known = &self.agents[agent];
-            if known.link.is_some() && !known.paused {
-                faults.push(Fault::BreakLink(agent));
-            }
-            if !known.paused {
-                faults.push(Fault::PauseAgent(agent));
-            }
-            let uncut = (0..model.servers).filter(|server| !self.is_cut(agent, *server));
-            faults.extend(uncut.map(|server| Fault::CutNetwork(agent, server)));
-            let cached = (0..model.sessions).filter(|session| known.cached[*session].is_some());
-            faults.extend(cached.map(|session| Fault::Evict(agent, session)));
-        }
-        for (number, server) in self.servers.iter().enumerate() {
-            if server.running && !server.paused {
-                faults.push(Fault::PauseServer(number));
-                faults.push(Fault::StopServer(number));
-            }
-            if !server.store_cut {
-                faults.push(Fault::CutStore(number));
-            }
-            if !server.tail_stalled {
-                faults.push(Fault::StallTail(number));
-            }
-        }
-        if self.store.running {
-            faults.push(Fault::StopStore);
-        }
-        faults.push(Fault::ReplaceStore);
-        faults
-    }
-
-    pub(super) fn repairs(&self, model: &Revocation) -> Vec<Repair> {
-        let mut repairs = Vec::new();
-        for agent in 0..model.agents {
-            if self.agents[agent].paused {
-                repairs.push(Repair::Agent(agent));
-            }
-            let cut = (0..model.servers).filter(|server| self.is_cut(agent, *server));
-            repairs.extend(cut.map(|server| Repair::Network(agent, server)));
-        }
-        for (number, server) in self.servers.iter().enumerate() {
-            if server.paused {
-                repairs.push(Repair::ServerGoesOn(number));
-            }
-            if !server.running {
-                repairs.push(Repair::ServerStarts(number));
-            }
-            if server.store_cut {
-                repairs.push(Repair::ServerToStore(number));
-            }
-            if server.tail_stalled {
-                repairs.push(Repair::Tail(number));
-            }
-        }
-        if !self.store.running {
-            repairs.push(Repair::Store);
-        }
-        repairs
-    }
-
-    pub(super) fn fail(&mut self, fault: Fault) {
-        self.faults_left -= 1;
-        self.last_fault = self.now;
-        match fault {
-            Fault::BreakLink(agent) => self.agents[agent].lose_link(),
-            Fault::CutNetwork(agent, server) => self.cut[agent] |= 1 << server,
-            Fault::PauseAgent(agent) => self.agents[agent].paused = true,
-            Fault::PauseServer(server) => self.servers[server].paused = true,
-            Fault::StopServer(server) => {
-                self.servers[server].running = false;
-                server::close_streams(self, server, false);
-            }
-            Fault::CutStore(server) => self.servers[server].store_cut = true,
-            Fault::StallTail(server) => self.servers[server].tail_stalled = true,
-            Fault::StopStore => self.store.running = false,
-            Fault::ReplaceStore => self.replace_store(),
-            Fault::Evict(agent, session) => self.agents[agent].cached[session] = None,
-        }
-    }
-
-    pub(super) fn mend(&mut self, repair: Repair) {
-        match repair {
-            Repair::Network(agent, server) => self.cut[agent] &= !(1 << server),
-            Repair::Agent(agent) => self.agents[agent].paused = false,
-            Repair::ServerGoesOn(server) => self.servers[server].paused = false,
-            Repair::ServerStarts(server) => {
-                self.servers[server] = Server {
-                    running: true,
-                    paused: false,
-                    store_cut: self.servers[server].store_cut,
-                    tail_stalled: false,
-                    identity: NO_IDENTITY,
-                    ring: 0,
-                    sequence: 0,
-                    read_at: NEVER,
-                    alive: false,
-                }
-            }
-            Repair::ServerToStore(server) => self.servers[server].store_cut = false,
-            Repair::Tail(server) => self.servers[server].tail_stalled = false,
-            Repair::Store => self.store.running = true,
-        }
-    }
-
-    fn replace_store(&mut self) {
-        self.store.running = true;
-        self.store.identity += 1;
-        self.store.feeds.push(Vec::new());
-        self.store.through = [NEVER; USERS];
-        for session in 0..self.store.sessions.len() {
-            self.store.sessions[session].revoked = false;
-            self.note_end(session, true);
-        }
-    }
-
-    pub(super) fn act(&mut self, model: &Revocation, act: Act) {
-        self.acts_left -= 1;
-        self.last_act = self.now;
-        match act {
-            Act::Login(agent, server, session) => {
-                let clock = self.store_clock(model, server);
-                let revoked = self.store.through[user_of(session)];
-                // What starts in the second of a revocation is dated after it.
-                let started = if model.without(Mutation::SameSecond) {
-                    clock
-                } else {
-                    clock.max(revoked + 1)
-                };
-                let identity = self.store.identity;
-                let new = &mut self.store.sessions[session];
-                (new.started, new.identity) = (Some(started), identity);
-                let reachable = self.reachable(agent);
-                let known = &mut self.agents[agent];
-                known.flights.push(Flight {
-                    session,
-                    server,
-                    tried: u8::MAX,
-                    said: Some(Said::Yes),
-                    asked_at: self.now,
-                    generation: known.generation,
-                    turn_at: self.now,
-                    joined_at: self.now,
-                    reachable,
-                    slept: false,
-                });
-            }
-            Act::Logout(agent, _, session) => {
-                self.agents[agent].end(session, self.now);
-                self.revoke_session(model, session);
-            }
-            Act::Revoke(_, session) => self.revoke_session(model, session),
-            Act::RevokeUser(server, session) => {
-                let user = user_of(session);
-                let through = self.store_clock(model, server);
-                self.revoke_user(user, through);
-                self.store.append(Event::User(user, through), true);
-            }
-            Act::RevokeAll(server) => {
-                let through = self.store_clock(model, server);
-                for user in 0..USERS {
-                    self.revoke_user(user, through);
-                }
-                self.store.append(Event::Flush, true);
-            }
-        }
-    }
-
-    /// What the second policy server's clock says is two ticks behind, where clocks of policy servers count.
-    fn store_clock(&self, model: &Revocation, server: ServerId) -> u8 {
-        if model.without(Mutation::OwnClocks) && server == 1 {
-            self.now - 2
-        } else {
-            self.now
-        }
-    }
-
-    fn revoke_session(&mut self, model: &Revocation, session: SessionNumber) {
-        self.store.sessions[session].revoked = true;
-        self.note_end(session, false);
-        let committed = !model.without(Mutation::NumberBeforeCommit);
-        self.store.append(Event::Session(session), committed);
-    }
-
-    fn revoke_user(&mut self, user: usize, through: u8) {
-        let through = through.max(self.store.through[user]);
-        self.store.through[user] = through;
-        for session in (0..self.store.sessions.len()).filter(|session| user_of(*session) == user) {
-            // Whatever clocks say: who was logged in when this was acknowledged is logged out.
-            self.note_end(session, false);
         }
     }
 }
@@ -665,7 +331,7 @@ impl Store {
             .fold(0, |bits, (index, _)| bits | 1 << (index + 1))
     }
 
-    fn append(&mut self, event: Event, committed: bool) {
+    pub(super) fn append(&mut self, event: Event, committed: bool) {
         self.feeds[usize::from(self.identity)].push(Entry { event, committed });
     }
 
@@ -679,43 +345,5 @@ impl Store {
             revoked, started, ..
         } = self.sessions[session];
         revoked || started.is_some_and(|started| started <= self.through[user_of(session)])
-    }
-
-    /// What somebody may do now. Which policy server does it matters only where clocks do.
-    pub(super) fn acts(&self, model: &Revocation, world: &World) -> Vec<Act> {
-        let mut acts = Vec::new();
-        let count = if model.without(Mutation::OwnClocks) {
-            model.servers
-        } else {
-            1
-        };
-        let healthy = || (0..model.servers).filter(|server| world.sees_store(*server));
-        let lives = |number: SessionNumber| {
-            let session = &self.sessions[number];
-            session.started.is_some() && session.ended_at.is_none()
-        };
-        for server in healthy().take(count) {
-            for session in (0..self.sessions.len()).filter(|session| lives(*session)) {
-                acts.push(Act::Revoke(server, session));
-                acts.push(Act::RevokeUser(server, session));
-            }
-            acts.push(Act::RevokeAll(server));
-        }
-        for agent in 0..model.agents {
-            let reachable = world.reachable(agent);
-            for server in healthy()
-                .filter(|server| reachable & (1 << server) != 0)
-                .take(count)
-            {
-                for session in 0..self.sessions.len() {
-                    if lives(session) {
-                        acts.push(Act::Logout(agent, server, session));
-                    } else if self.sessions[session].started.is_none() {
-                        acts.push(Act::Login(agent, server, session));
-                    }
-                }
-            }
-        }
-        acts
     }
 }

@@ -1,0 +1,288 @@
+//! `doorward keys`: see which keys there are and who has them, and roll them over.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use clap::{Args, Subcommand};
+use policy_client::PolicyError;
+use policy_client::admin::AdminClient;
+use policy_protocol::administration::{
+    AgentPresence, KeyRingReport, KeysReport, RollAnswer, RollReason, RollRequest, RollWhich,
+};
+use policy_protocol::{KeyId, Secret};
+
+use super::admin::AdminOptions;
+use super::failed;
+
+/// Pause before agents that lacked the next key are looked at again.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// What to do.
+#[derive(Args)]
+pub(crate) struct Options {
+    #[command(flatten)]
+    admin: AdminOptions,
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    /// List the keys by their ids, and how long each still opens.
+    List,
+    /// Show which agent has which keys, and at which policy server it listens.
+    Status,
+    /// Make the next agent key and session ticket key current, and new ones next.
+    Roll(RollOptions),
+    /// Print a new master key. It asks no policy server.
+    #[cfg(feature = "embedded")]
+    GenerateMaster,
+}
+
+#[derive(Args)]
+struct RollOptions {
+    /// Replace the static key instead, which seals what outlives sessions.
+    #[arg(long = "static")]
+    static_key: bool,
+    /// Make the new next keys from the secret in this file (base64 of 32 bytes), so that another
+    /// installation with the same secret has the same keys.
+    #[arg(long, conflicts_with = "static_key")]
+    next_key_file: Option<PathBuf>,
+    /// Roll over even if there are agents that do not have the next key yet. They refuse cookies sealed
+    /// with it until they have fetched it.
+    #[arg(long)]
+    force: bool,
+}
+
+/// Does what was asked for.
+pub(crate) fn run(options: &Options) -> ExitCode {
+    match &options.action {
+        Action::List => options.admin.run(async |client| {
+            print!("{}", list(&client.keys().await?));
+            Ok(ExitCode::SUCCESS)
+        }),
+        Action::Status => options.admin.run(async |client| {
+            print!("{}", status(&client.keys().await?));
+            Ok(ExitCode::SUCCESS)
+        }),
+        Action::Roll(how) => {
+            let next_key = match how.next_key_file.as_deref().map(read).transpose() {
+                Ok(next_key) => next_key,
+                Err(problem) => return failed(problem),
+            };
+            let which = if how.static_key {
+                RollWhich::Static
+            } else {
+                RollWhich::Rolling
+            };
+            let request = RollRequest {
+                which,
+                next_key,
+                force: how.force,
+            };
+            options
+                .admin
+                .run(async |client| roll(client, &request, Duration::ZERO).await)
+        }
+        #[cfg(feature = "embedded")]
+        Action::GenerateMaster => match policy_server::generate_master_key() {
+            Ok(key) => {
+                println!("{}", key.expose());
+                ExitCode::SUCCESS
+            }
+            Err(error) => failed(error),
+        },
+    }
+}
+
+fn read(file: &Path) -> Result<Secret<String>, String> {
+    std::fs::read_to_string(file)
+        .map(Secret::new)
+        .map_err(|error| format!("{}: {error}", file.display()))
+}
+
+/// Rolls keys over, or says who was in the way for so long.
+pub(super) async fn roll(
+    client: &AdminClient,
+    request: &RollRequest,
+    patience: Duration,
+) -> Result<ExitCode, PolicyError> {
+    let begun = Instant::now();
+    let answer = loop {
+        match client.roll_keys(request).await? {
+            RollAnswer::No { agents, .. } if !agents.is_empty() && begun.elapsed() < patience => {
+                tokio::time::sleep(AGAIN).await;
+            }
+            answer => break answer,
+        }
+    };
+    match answer {
+        RollAnswer::Yes { version } => {
+            println!("keys rolled over; this is version {version}");
+            Ok(ExitCode::SUCCESS)
+        }
+        RollAnswer::No { problem, agents } => {
+            let agents: Vec<_> = agents
+                .iter()
+                .map(|agent| format!("\n  {}", of(agent)))
+                .collect();
+            let advice = if agents.is_empty() {
+                ""
+            } else {
+                "\nThey fetch keys within seconds of a rollover and every few minutes; --force does not wait."
+            };
+            Ok(failed(format_args!(
+                "nothing was changed: {problem}{}{advice}",
+                agents.concat()
+            )))
+        }
+    }
+}
+
+/// An agent process as people tell it from others.
+pub(super) fn of(agent: &AgentPresence) -> String {
+    let at = agent
+        .address
+        .map_or_else(|| String::from("embedded"), |address| address.to_string());
+    format!("{} at {at}", agent.agent.escape_default())
+}
+
+fn id(id: KeyId) -> String {
+    format!("{:08x}", id.0)
+}
+
+/// All keys, one on each line.
+fn list(report: &KeysReport) -> String {
+    let because = match report.rolled_because {
+        RollReason::First => "first keys",
+        RollReason::Schedule => "by schedule",
+        RollReason::Command => "by command",
+        RollReason::Forced => "by command, forced",
+    };
+    let mut lines = vec![
+        format!(
+            "version {}, rolled over {} ({because}), next {}\n",
+            report.version, report.rolled_at, report.next_rollover
+        ),
+        format!("{:<16} {:<9} {:<9} {}\n", "KEYS", "ID", "IS", "OPENS UNTIL"),
+    ];
+    let rings: [(&str, &KeyRingReport); 2] = [
+        ("agent", &report.agent_keys),
+        ("session ticket", &report.ticket_keys),
+    ];
+    for (what, ring) in rings {
+        for (key, is) in [(ring.current, "current"), (ring.next, "next")] {
+            lines.push(format!("{what:<16} {:<9} {is}\n", id(key)));
+        }
+        for old in &ring.previous {
+            let (key, until) = (id(old.id), old.drop_at);
+            lines.push(format!("{what:<16} {key:<9} {:<9} {until}\n", "previous"));
+        }
+    }
+    lines.push(format!(
+        "{:<16} {:<9} static\n",
+        "agent",
+        id(report.static_key)
+    ));
+    lines.concat()
+}
+
+/// Which agent has which keys, one on each line.
+fn status(report: &KeysReport) -> String {
+    let ring = &report.agent_keys;
+    let mut lines = vec![
+        format!(
+            "agent keys: current {}, next {}\n",
+            id(ring.current),
+            id(ring.next)
+        ),
+        format!(
+            "{:<20} {:<22} {:<24} {:<21} {:<9} {:<9} {}\n",
+            "AGENT", "ADDRESS", "POLICY SERVER", "SINCE", "CURRENT", "NEXT", ""
+        ),
+    ];
+    for server in &report.servers {
+        for agent in &server.agents {
+            let address = agent.address.map(|address| address.to_string());
+            let [current, next] = match agent.keys {
+                Some(keys) => [id(keys.current), id(keys.next)],
+                None => [String::from("-"), String::from("-")],
+            };
+            let has_next = agent
+                .keys
+                .is_some_and(|keys| [keys.next, keys.current].contains(&ring.next));
+            let lacks = if has_next { "" } else { "lacks the next key" };
+            let line = format!(
+                "{:<20} {:<22} {:<24} {:<21} {current:<9} {next:<9} {lacks}",
+                agent.agent.escape_default().to_string(),
+                address.as_deref().unwrap_or("embedded"),
+                server.name.escape_default().to_string(),
+                agent.since.to_string(),
+            );
+            lines.push(format!("{}\n", line.trim_end()));
+        }
+    }
+    lines.concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use policy_protocol::Timestamp;
+    use policy_protocol::administration::{HeldKeys, RetiredKeyReport, ServerPresence};
+
+    fn report() -> KeysReport {
+        let ring = KeyRingReport {
+            current: KeyId(1),
+            next: KeyId(0xabcd),
+            previous: vec![RetiredKeyReport {
+                id: KeyId(7),
+                drop_at: Timestamp(60),
+            }],
+        };
+        let agent = |name: &str, next| AgentPresence {
+            agent: name.to_owned(),
+            instance: String::from("1"),
+            address: None,
+            since: Timestamp(0),
+            keys: Some(HeldKeys {
+                version: 1,
+                current: KeyId(1),
+                next: KeyId(next),
+            }),
+        };
+        KeysReport {
+            version: 3,
+            rolled_at: Timestamp(0),
+            rolled_because: RollReason::Command,
+            next_rollover: Timestamp(86_400),
+            agent_keys: ring.clone(),
+            static_key: KeyId(9),
+            ticket_keys: ring,
+            servers: vec![ServerPresence {
+                id: String::from("p"),
+                name: String::from("policy-1"),
+                written: Timestamp(0),
+                agents: vec![agent("good", 0xabcd), agent("behind", 1)],
+            }],
+        }
+    }
+
+    #[test]
+    fn the_status_says_who_lacks_the_next_key() {
+        let text = status(&report());
+        let line = |name: &str| text.lines().find(|line| line.starts_with(name)).unwrap();
+        assert!(!line("good").contains("lacks"));
+        assert!(line("behind").ends_with("lacks the next key"));
+        assert!(line("good").contains("0000abcd") && line("good").contains("policy-1"));
+    }
+
+    #[test]
+    fn the_list_has_every_key() {
+        let text = list(&report());
+        assert!(text.starts_with("version 3, rolled over 1970-01-01T00:00:00Z (by command)"));
+        assert_eq!(text.lines().count(), 2 + 3 + 3 + 1);
+        assert!(text.contains("00000007  previous  1970-01-01T00:01:00Z"));
+    }
+}

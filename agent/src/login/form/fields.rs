@@ -1,0 +1,101 @@
+//! The fields of a form that came back.
+
+use std::time::Duration;
+
+use http::{HeaderMap, header};
+use http_body_util::{BodyExt as _, Limited};
+use policy_protocol::Secret;
+use policy_protocol::message::Credentials;
+use tokio::time::timeout;
+use url::form_urlencoded;
+use zeroize::Zeroizing;
+
+use crate::access::Denial;
+use crate::http::body::RequestBody;
+use crate::login::direct::{MAX_CODE, MAX_PASSWORD, is_name};
+use crate::login::pages::{
+    CODE_FIELD, CONFIRMATION_FIELD, NEW_PASSWORD_FIELD, PASSWORD_FIELD, STATE_FIELD, USER_FIELD,
+};
+
+/// The largest form that is read, in bytes: a sealed state, a name and three passwords, percent-encoded.
+const MAX_FORM: usize = 64 * 1024;
+
+/// How long a form may take to arrive.
+const RECEIVED_WITHIN: Duration = Duration::from_secs(30);
+
+/// The fields of a form that came back. Those that it did not have are empty.
+#[derive(Default)]
+pub(super) struct Fields {
+    pub(super) user_name: String,
+    password: Zeroizing<String>,
+    new_password: Zeroizing<String>,
+    confirmation: Zeroizing<String>,
+    code: Zeroizing<String>,
+    pub(super) state: String,
+}
+
+impl Fields {
+    /// Reads a form.
+    ///
+    /// # Errors
+    /// If it is none, too large, or does not arrive.
+    pub(super) async fn read(headers: &HeaderMap, body: RequestBody) -> Result<Self, Denial> {
+        let content_type = headers
+            .get(header::CONTENT_TYPE)
+            .map(header::HeaderValue::as_bytes)
+            .unwrap_or_default();
+        if !content_type.starts_with(b"application/x-www-form-urlencoded") {
+            return Err(Denial::BadRequest("the login form is not URL-encoded"));
+        }
+        let received = timeout(RECEIVED_WITHIN, Limited::new(body, MAX_FORM).collect()).await;
+        let received = received.map_err(|_| Denial::BadRequest("the login form did not arrive"))?;
+        let collected = received.map_err(|error| {
+            if error.is::<http_body_util::LengthLimitError>() {
+                Denial::TooLarge
+            } else {
+                Denial::BadRequest("the login form broke off")
+            }
+        })?;
+        let bytes = Zeroizing::new(collected.to_bytes().to_vec());
+        let mut fields = Self::default();
+        for (name, value) in form_urlencoded::parse(&bytes) {
+            let value = value.into_owned();
+            match name.as_ref() {
+                USER_FIELD => fields.user_name = value,
+                PASSWORD_FIELD => fields.password = value.into(),
+                NEW_PASSWORD_FIELD => fields.new_password = value.into(),
+                CONFIRMATION_FIELD => fields.confirmation = value.into(),
+                CODE_FIELD => fields.code = value.into(),
+                STATE_FIELD => fields.state = value,
+                _ => {}
+            }
+        }
+        Ok(fields)
+    }
+
+    /// Whether the same new password was typed twice.
+    pub(super) fn confirms_new_password(&self) -> bool {
+        self.new_password == self.confirmation
+    }
+
+    /// What somebody of this name presents: only what was asked for. `None` if it is out of bounds.
+    pub(super) fn credentials(
+        &self,
+        user_name: &str,
+        changing: bool,
+        asks_code: bool,
+    ) -> Option<Credentials> {
+        let user_name = user_name.trim();
+        let in_bounds = is_name(user_name)
+            && self.password.len() <= MAX_PASSWORD
+            && self.new_password.len() <= MAX_PASSWORD
+            && self.code.len() <= MAX_CODE;
+        let secret = |text: &Zeroizing<String>| Secret::new(text.as_str().to_owned());
+        in_bounds.then(|| Credentials::Password {
+            user_name: user_name.to_owned(),
+            password: secret(&self.password),
+            new_password: changing.then(|| secret(&self.new_password)),
+            code: asks_code.then(|| secret(&self.code)),
+        })
+    }
+}

@@ -1,0 +1,143 @@
+//! The store goes away, comes back, and comes back empty.
+
+use axum::body::{Body, to_bytes};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use futures_util::StreamExt as _;
+use http::StatusCode;
+use policy_protocol::Reason;
+use policy_protocol::administration::{AddAgentRequest, AgentAnswer};
+use policy_protocol::message::LoginRequest;
+use tower::ServiceExt as _;
+
+use crate::harness::{
+    AGENT, AGENT_SECRET, PASSWORD, World, alive, assert_dead, credentials, persistent, realm,
+    resource,
+};
+
+/// Status, `Retry-After` and body of an answer.
+async fn send(world: &World, method: &str, path: &str, body: String) -> (StatusCode, bool, String) {
+    let pair = STANDARD.encode(format!("{AGENT}:{AGENT_SECRET}"));
+    let request = http::Request::builder()
+        .method(method)
+        .uri(format!("/policy/v1/{path}"))
+        .header("authorization", format!("Basic {pair}"))
+        .body(Body::from(body))
+        .unwrap();
+    let response = world.server.router().oneshot(request).await.unwrap();
+    let (status, retry) = (response.status(), response.headers().get("retry-after"));
+    let retry = retry.is_some_and(|value| value == "1");
+    let body = to_bytes(response.into_body(), 1 << 20).await.unwrap();
+    (status, retry, String::from_utf8(body.to_vec()).unwrap())
+}
+
+async fn is_ready(world: &World) -> bool {
+    send(world, "GET", "ready", String::new()).await.0 == StatusCode::OK
+}
+
+async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let waiting = async {
+        while !is_so().await {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    let waited = tokio::time::timeout(std::time::Duration::from_secs(60), waiting).await;
+    waited.unwrap_or_else(|_| panic!("never: {what}"));
+}
+
+fn login() -> String {
+    let request = LoginRequest {
+        resource: resource("/app"),
+        realm: realm(),
+        credentials: credentials("alice", PASSWORD),
+        client_address: None,
+        previous: Vec::new(),
+        transaction_id: String::from("t"),
+    };
+    serde_json::to_string(&request).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_its_store_a_policy_server_answers_nothing_and_says_so() {
+    let Some(mut world) = World::on_valkey().await else {
+        return;
+    };
+    let session = world.login("alice", &persistent()).await;
+    let keys = world.calls.agent_keys().await.unwrap();
+    let mut stream = world.calls.events(None).await.unwrap();
+    assert!(is_ready(&world).await);
+    world.store.as_mut().unwrap().kill();
+    eventually("it is known", async || !is_ready(&world).await).await;
+    while let Some(Ok(_)) = stream.next().await {}
+    let (status, retry, body) = send(&world, "POST", "login", login()).await;
+    assert_eq!((status, retry), (StatusCode::SERVICE_UNAVAILABLE, true));
+    assert!(
+        body.contains("urn:doorward:problem:not-processed"),
+        "{body}"
+    );
+    for path in ["agent-keys", "events", "ready"] {
+        let (status, retry, body) = send(&world, "GET", path, String::new()).await;
+        assert_eq!((status, retry), (StatusCode::SERVICE_UNAVAILABLE, true));
+        assert!(body.contains("about:blank"), "{path} {body}");
+    }
+    let (status, ..) = send(&world, "GET", "live", String::new()).await;
+    assert_eq!(status, StatusCode::OK);
+    assert!(world.calls.agent_keys().await.is_err());
+    world.store.as_mut().unwrap().restart();
+    eventually("it is back", async || is_ready(&world).await).await;
+    alive(world.validate(&session).await);
+    assert_eq!(world.calls.agent_keys().await.unwrap(), keys);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_comes_back_empty_has_other_keys_and_knows_nobody() {
+    let Some(mut world) = World::on_valkey().await else {
+        return;
+    };
+    let sessions = [
+        world.login("alice", &realm()).await,
+        world.login("alice", &persistent()).await,
+    ];
+    let before = world.calls.agent_keys().await.unwrap();
+    let request = AddAgentRequest {
+        name: String::from("gateway-2"),
+        secret: true,
+        certificate: None,
+    };
+    let added = world.server.add_agent(&request).await.unwrap();
+    assert!(matches!(added, AgentAnswer::Yes { .. }));
+    world.store.as_mut().unwrap().wipe();
+    eventually("it has keys again", async || {
+        is_ready(&world).await
+            && matches!(world.calls.agent_keys().await, Ok(after) if after != before)
+    })
+    .await;
+    let after = world.calls.agent_keys().await.unwrap();
+    for (one, other) in [
+        (&before.current, &after.current),
+        (&before.next, &after.next),
+        (&before.static_key, &after.static_key),
+    ] {
+        assert!(one.key != other.key);
+    }
+    assert!(after.previous.is_empty());
+    for session in &sessions {
+        assert_dead(world.validate(session).await, Reason::INVALID_SESSION);
+    }
+    let agents = world.server.agents_report().await.unwrap().agents;
+    assert_eq!(agents.len(), 1, "{agents:?}");
+    // Nothing stands in the way of a new start.
+    alive(world.validate(&world.login("alice", &realm()).await).await);
+    let added = world.server.add_agent(&request).await.unwrap();
+    assert!(matches!(added, AgentAnswer::Yes { .. }));
+}
+
+#[tokio::test]
+async fn a_shared_store_needs_a_master_key() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = "state_dir = \"s\"\nusers_file = \"u\"\n[store]\nkind = \"valkey\"\nurl = \"redis://localhost\"\n";
+    let problems = policy_server::PolicyServerConfig::parse(text, "test", dir.path());
+    let problems = problems.unwrap_err().to_string();
+    assert!(problems.contains("keys.master_key_file"), "{problems}");
+    assert!(problems.contains("doorward keys generate-master"));
+}

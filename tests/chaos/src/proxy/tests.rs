@@ -1,0 +1,46 @@
+use std::time::{Duration, Instant};
+
+use super::*;
+
+/// A link to a server that sends back what it gets, and a connection over it.
+async fn linked() -> (Proxy, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            tokio::spawn(async move {
+                let (mut from, mut to) = stream.split();
+                _ = tokio::io::copy(&mut from, &mut to).await;
+            });
+        }
+    });
+    let proxy = Proxy::start(Arc::new(AtomicU16::new(port))).await;
+    let stream = TcpStream::connect(proxy.address).await.unwrap();
+    (proxy, stream)
+}
+
+async fn echo(stream: &mut TcpStream) -> std::io::Result<()> {
+    stream.write_all(b"x").await?;
+    stream.read_exact(&mut [0]).await.map(|_| ())
+}
+
+#[tokio::test]
+async fn a_link_is_open_slow_held_and_cut() {
+    let (proxy, mut stream) = linked().await;
+    echo(&mut stream).await.unwrap();
+    proxy.set(Way::Slow);
+    let begun = Instant::now();
+    echo(&mut stream).await.unwrap();
+    assert!(begun.elapsed() >= 2 * SLOWEST);
+    proxy.set(Way::Held);
+    let held = tokio::time::timeout(Duration::from_millis(100), echo(&mut stream)).await;
+    assert!(held.is_err());
+    proxy.set(Way::Open);
+    stream.read_exact(&mut [0]).await.unwrap();
+    echo(&mut stream).await.unwrap();
+    proxy.set(Way::Cut);
+    assert!(echo(&mut stream).await.is_err());
+    let mut stream = TcpStream::connect(proxy.address).await.unwrap();
+    assert!(echo(&mut stream).await.is_err());
+}
