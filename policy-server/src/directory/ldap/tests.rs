@@ -1,4 +1,13 @@
+use std::path::Path;
+
+use ldap3::LdapResult;
+
+use super::password_policy::Remark;
+use super::verdict::{Verdict, verdict};
 use super::*;
+use crate::config::PolicyServerConfig;
+use crate::config::ldap::CertificateSettings;
+use crate::directory::{Directories, PasswordState};
 
 fn result(rc: u32, text: &str) -> LdapResult {
     LdapResult {
@@ -65,4 +74,38 @@ fn a_certificate_needs_what_its_filter_needs_exactly_once() {
         certificate_filter(&settings, CertificateFacts { issuer, ..facts }),
         None
     );
+}
+
+#[tokio::test]
+async fn the_filters_of_the_book_are_taken_and_broken_ones_are_not() {
+    let open = |settings: &str| {
+        let text = format!(
+            "state_dir = \"s\"\n[[directories]]\nname = \"ad\"\nkind = \"ldap\"\n\
+             urls = [\"ldaps://ad.example.com\"]\nbase = \"dc=example\"\n{settings}"
+        );
+        let config = PolicyServerConfig::parse(&text, "f", Path::new("/")).unwrap();
+        Directories::open(&config.directories).map(drop)
+    };
+    open(
+        "user_filter = \"(&(objectCategory=person)(sAMAccountName={name}))\"\n\
+         disabled_filter = \"(userAccountControl:1.2.840.113556.1.4.803:=2)\"\n\
+         group_filter = \"(member:1.2.840.113556.1.4.1941:={dn})\"",
+    )
+    .unwrap();
+    for (key, value) in [
+        ("user_filter", "uid={name}"),
+        ("user_filter", "(&(uid={name})"),
+        ("user_filter", "(uid:caseExactMatch:={name})"),
+        ("disabled_filter", "(a=b"),
+        ("group_filter", "((member={dn}))"),
+        ("certificate_filter", "(mail={email}"),
+    ] {
+        let problems = open(&format!("{key} = \"{value}\""))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            problems.starts_with(&format!("ad: {key}: ")),
+            "{value}: {problems}"
+        );
+    }
 }
