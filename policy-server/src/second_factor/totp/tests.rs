@@ -5,7 +5,7 @@ use std::time::Duration;
 use policy_protocol::ManualClock;
 
 use super::*;
-use crate::second_factor::StoreSealing;
+use crate::config::keys::MasterKeys;
 use crate::store::sqlite::SqliteStore;
 
 /// The secret of the test vectors of RFC 6238.
@@ -80,9 +80,12 @@ fn two(folder: &Path) -> [Arc<Totp>; 2] {
     let store: Arc<dyn Store> = Arc::new(SqliteStore::open(folder).unwrap());
     let clock = Arc::new(ManualClock::at(Timestamp(1_234_567_890)));
     std::array::from_fn(|_| {
-        let sealing = Arc::new(StoreSealing::new(&store.identity()));
+        let master_key = Arc::new(MasterKey::new(&MasterKeys {
+            current: Secret::new([7; 32]),
+            previous: None,
+        }));
         let clock: Arc<dyn Clock> = Arc::clone(&clock) as _;
-        Arc::new(Totp::new(Arc::clone(&store), clock, sealing))
+        Arc::new(Totp::new(Arc::clone(&store), clock, master_key))
     })
 }
 
