@@ -125,3 +125,29 @@ async fn a_password_reaches_no_application_of_another_realm_either() {
         assert_eq!(seen.header("authorization"), Some("Bearer abc"));
     }
 }
+
+/// What a password alone opens by form, it opens here; what needs a code, it opens in no way.
+#[tokio::test(flavor = "multi_thread")]
+async fn basic_credentials_never_open_a_realm_that_asks_for_a_code() {
+    let gateway = Gateway::setup()
+        .with(crate::second_factor::VAULT)
+        .start()
+        .await;
+    for protocol in Protocol::BOTH {
+        let client = gateway.client(protocol);
+        let answer = ask(&client, "/vault/", "alice", PASSWORD).await;
+        assert_eq!(answer.status, 302, "{protocol:?}");
+        assert_eq!(client.cookie("SMSESSION"), None);
+        // Nor does the session that they opened elsewhere.
+        assert_eq!(ask(&client, "/basic/", "alice", PASSWORD).await.status, 200);
+        assert!(client.cookie("SMSESSION").is_some());
+        for answer in [
+            client.get("/vault/").await,
+            ask(&client, "/vault/", "alice", PASSWORD).await,
+        ] {
+            let reason = crate::support::refused(&answer);
+            assert_eq!(reason, policy_protocol::Reason::AUTH_LEVEL_TOO_LOW);
+        }
+    }
+    assert_eq!(gateway.origin.count_of("/vault"), 0);
+}

@@ -4,19 +4,27 @@ use std::path::Path;
 
 use harness::browser::{ENTER, TAB};
 use harness::gateway::{Gateway, PASSWORD};
+use harness::policy_host::WITH_NEWCOMERS;
 use harness::{Browser, eventually};
 use serde_json::json;
+
+use crate::second_factor::{App, VAULT};
 
 fn url(gateway: &Gateway, path: &str) -> String {
     format!("https://localhost:{}{path}", gateway.address().port())
 }
 
 async fn fill(browser: &Browser, user: &str, password: &str) {
-    let name = browser.find("input[name=USER]").await;
-    browser.clear(&name).await;
-    browser.type_into(&name, user).await;
-    let field = browser.find("input[name=PASSWORD]").await;
-    browser.type_into(&field, password).await;
+    fill_fields(browser, &[("USER", user), ("PASSWORD", password)]).await;
+}
+
+/// Types into each field, and sends the form.
+async fn fill_fields(browser: &Browser, fields: &[(&str, &str)]) {
+    for (name, text) in fields {
+        let field = browser.find(&format!("input[name={name}]")).await;
+        browser.clear(&field).await;
+        browser.type_into(&field, text).await;
+    }
     browser
         .click(&browser.find("button[type=submit]").await)
         .await;
@@ -165,5 +173,83 @@ async fn the_page_can_be_read_aloud_and_looked_at() {
     browser.screenshot(&folder.join("login-refused.png")).await;
     browser.open(&url(&gateway, "/doorward/logout")).await;
     browser.screenshot(&folder.join("logout.png")).await;
+    browser.quit().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_steps_up_with_a_code() {
+    let gateway = Gateway::setup().with(VAULT).start().await;
+    let Some(browser) = Browser::start(&[&gateway.certificate.key_digest]).await else {
+        return;
+    };
+    let app = App::enrol(&gateway, "alice").await;
+    browser.open(&url(&gateway, "/app/")).await;
+    fill(&browser, "alice", PASSWORD).await;
+    browser.wait_for("sm_user").await;
+
+    browser.open(&url(&gateway, "/vault/gold")).await;
+    let code = browser.find("input[name=CODE]").await;
+    assert_eq!(
+        browser.property(&code, "autocomplete").await,
+        "one-time-code"
+    );
+    assert_eq!(browser.property(&code, "inputMode").await, "numeric");
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    browser.screenshot(&folder.join("code.png")).await;
+    let wrong = [
+        ("USER", "alice"),
+        ("PASSWORD", PASSWORD),
+        ("CODE", "000000"),
+    ];
+    fill_fields(&browser, &wrong).await;
+    browser.find("[role=alert]").await;
+    let code = app.code(&gateway);
+    let right = [("PASSWORD", PASSWORD), ("CODE", code.as_str())];
+    fill_fields(&browser, &right).await;
+    browser.wait_for("/vault/gold").await;
+    let page = browser.wait_for("Form-TOTP").await;
+    assert!(page.contains("alice"));
+    browser.quit().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_changes_a_password_that_must_be_changed() {
+    let gateway = Gateway::setup().with_policy(WITH_NEWCOMERS).start().await;
+    let Some(browser) = Browser::start(&[&gateway.certificate.key_digest]).await else {
+        return;
+    };
+    let new = "a password of their own";
+    browser.open(&url(&gateway, "/app/first?x=1")).await;
+    fill(&browser, "frank", PASSWORD).await;
+    browser.find("input[name=NEWPASSWORD]").await;
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    browser.screenshot(&folder.join("new-password.png")).await;
+    let typo = [
+        ("PASSWORD", PASSWORD),
+        ("NEWPASSWORD", new),
+        ("CONFIRMATION", "something else"),
+    ];
+    fill_fields(&browser, &typo).await;
+    browser.find("[role=alert]").await;
+    let page = browser.source().await;
+    for typed in ["frank", new, "something else", PASSWORD] {
+        assert!(!page.contains(typed), "{typed} is in the page");
+        assert!(!browser.url().await.contains(typed));
+    }
+    let right = [
+        ("PASSWORD", PASSWORD),
+        ("NEWPASSWORD", new),
+        ("CONFIRMATION", new),
+    ];
+    fill_fields(&browser, &right).await;
+    browser.wait_for("sm_user").await;
+    assert_eq!(browser.url().await, url(&gateway, "/app/first?x=1"));
+
+    browser.open(&url(&gateway, "/doorward/logout")).await;
+    browser.open(&url(&gateway, "/app/again")).await;
+    fill(&browser, "frank", PASSWORD).await;
+    browser.find("[role=alert]").await;
+    fill(&browser, "frank", new).await;
+    browser.wait_for("sm_user").await;
     browser.quit().await;
 }

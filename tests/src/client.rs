@@ -324,8 +324,14 @@ impl Client {
 
     /// Sends the form of a login page.
     pub async fn fill_login(&self, page: &Answer, user: &str, password: &str) -> Answer {
+        self.fill_form(page, &[("USER", user), ("PASSWORD", password)])
+            .await
+    }
+
+    /// Sends the form of any page of the login, with what is hidden in it.
+    pub async fn fill_form(&self, page: &Answer, typed: &[(&str, &str)]) -> Answer {
         let hidden = page.hidden_fields();
-        let mut fields = vec![("USER", user), ("PASSWORD", password)];
+        let mut fields = typed.to_vec();
         fields.extend(
             hidden
                 .iter()

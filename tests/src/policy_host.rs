@@ -67,6 +67,23 @@ password = "HASH"
 disabled = true
 "#;
 
+/// Users who must change their password, for a directory that tests may add.
+const NEWCOMERS: &str = r#"
+[[users]]
+name = "frank"
+password = "HASH"
+must_change = true
+"#;
+
+/// Laid over the policy server's configuration, lets newcomers change their passwords.
+pub const WITH_NEWCOMERS: &str = r#"
+[[directories]]
+name = "newcomers"
+kind = "file"
+file = "newcomers.toml"
+writable = true
+"#;
+
 /// A policy server that keeps its state over restarts.
 pub struct PolicyHost {
     config: PolicyServerConfig,
@@ -103,6 +120,11 @@ impl PolicyHost {
         let hash =
             HASH.get_or_init(|| hash_password_at(PASSWORD, PasswordCost::LIGHT).expect("a hash"));
         std::fs::write(folder.join("users.toml"), USERS.replace("HASH", hash)).unwrap();
+        std::fs::write(
+            folder.join("newcomers.toml"),
+            NEWCOMERS.replace("HASH", hash),
+        )
+        .unwrap();
         std::fs::write(folder.join("agent.secret"), AGENT_SECRET).unwrap();
         let mut table: Table = CONFIG.parse().unwrap();
         if deployment == Deployment::Remote {

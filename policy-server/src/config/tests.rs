@@ -200,3 +200,33 @@ async fn the_compose_files_fit_together() {
     let ports: Vec<_> = lines().filter(|line| line.starts_with("ports:")).collect();
     assert_eq!(ports, ["ports: [\"8443:8443\"]"]);
 }
+
+#[test]
+fn regulation_has_bounds() {
+    let text = r#"
+        state_dir = "state"
+        users_file = "users.toml"
+        [regulation]
+        max_failures = 101
+        lockout = "10s"
+        window = "2d"
+        networks = [{ ipv4_prefix = 33, ipv6_prefix = 0, max_failures = 0 }]
+    "#;
+    let problems = PolicyServerConfig::parse(text, "test", Path::new("")).unwrap_err();
+    let keys: Vec<_> = problems.iter().map(|problem| problem.key.as_str()).collect();
+    let network = "regulation.networks";
+    let expected = [
+        "regulation.max_failures",
+        "regulation.lockout",
+        "regulation.window",
+        network,
+        network,
+        network,
+    ];
+    assert_eq!(keys, expected);
+    let none = text.split("[regulation]").next().unwrap();
+    let none = format!("{none}[regulation]\nnetworks = []");
+    let config = PolicyServerConfig::parse(&none, "test", Path::new("")).unwrap();
+    assert!(config.regulation.networks.is_empty());
+    assert_eq!(config.regulation.max_failures, 10);
+}
