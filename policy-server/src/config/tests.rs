@@ -213,7 +213,10 @@ fn regulation_has_bounds() {
         networks = [{ ipv4_prefix = 33, ipv6_prefix = 0, max_failures = 0 }]
     "#;
     let problems = PolicyServerConfig::parse(text, "test", Path::new("")).unwrap_err();
-    let keys: Vec<_> = problems.iter().map(|problem| problem.key.as_str()).collect();
+    let keys: Vec<_> = problems
+        .iter()
+        .map(|problem| problem.key.as_str())
+        .collect();
     let network = "regulation.networks";
     let expected = [
         "regulation.max_failures",
