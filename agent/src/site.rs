@@ -65,6 +65,11 @@ impl Zone {
         }
     }
 
+    /// The name of its session cookie.
+    pub fn cookie_name(&self) -> &str {
+        &self.cookie_name
+    }
+
     /// Whether a cookie is this zone's session cookie.
     pub fn owns(&self, cookie_name: &[u8]) -> bool {
         cookie_name == self.cookie_name.as_bytes()

@@ -27,6 +27,7 @@ pub mod redirect;
 pub mod seal;
 pub mod secret;
 pub mod session;
+pub mod session_service;
 pub mod sessions;
 pub mod user_administration;
 pub mod utc;

@@ -26,7 +26,6 @@ impl PolicyServer {
     /// # Errors
     /// If the place to go on is none, or the store failed.
     pub async fn sessions(&self, query: SessionQuery) -> Result<SessionList, SessionError> {
-        let after = query.after.as_deref().map(parse_cursor).transpose()?;
         Record {
             user: query.user.as_deref().unwrap_or_default(),
             agent: query.agent.as_deref().unwrap_or_default(),
@@ -35,6 +34,15 @@ impl PolicyServer {
         }
         .write(&self.audit)
         .await?;
+        self.list_sessions(query).await
+    }
+
+    /// The same, unrecorded.
+    pub(crate) async fn list_sessions(
+        &self,
+        query: SessionQuery,
+    ) -> Result<SessionList, SessionError> {
+        let after = query.after.as_deref().map(parse_cursor).transpose()?;
         let limit = query.limit.unwrap_or(PAGE).clamp(1, MAX_PAGE);
         let filter = SessionFilter {
             user: query.user,

@@ -6,6 +6,7 @@ mod explain;
 mod identify;
 mod login;
 mod logout;
+mod session_service;
 mod validate;
 
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use policy_protocol::message::{
     AuthorizeAnswer, AuthorizeRequest, IsProtectedAnswer, IsProtectedRequest, LoginAnswer,
     LoginRequest, LogoutAnswer, LogoutRequest, ValidateAnswer, ValidateRequest,
 };
+use policy_protocol::session_service::{SessionServiceAnswer, SessionServiceRequest};
 use policy_protocol::{AgentKeySet, EventPosition};
 
 pub(crate) use self::check::NotAlive;
@@ -60,6 +62,14 @@ impl PolicyCalls for AgentHandle {
 
     fn logout(&self, request: LogoutRequest) -> BoxFuture<'_, Result<LogoutAnswer, PolicyError>> {
         Box::pin(self.server.logout(&self.agent, request))
+    }
+
+    fn session_service(
+        &self,
+        mut request: SessionServiceRequest,
+    ) -> BoxFuture<'_, Result<SessionServiceAnswer, PolicyError>> {
+        self.agent.as_ref().clone_into(&mut request.resource.agent);
+        Box::pin(self.server.session_service(request))
     }
 
     fn agent_keys(&self) -> BoxFuture<'_, Result<AgentKeySet, PolicyError>> {

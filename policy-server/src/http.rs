@@ -21,7 +21,11 @@ use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
 use futures_util::StreamExt;
 use policy_client::{PolicyCalls, PolicyError};
-use policy_protocol::message::{LoginAnswer, LoginRequest};
+use policy_protocol::message::{
+    AuthorizeAnswer, AuthorizeRequest, IsProtectedAnswer, IsProtectedRequest, LoginAnswer,
+    LoginRequest, LogoutAnswer, LogoutRequest, ValidateAnswer, ValidateRequest,
+};
+use policy_protocol::session_service::{SessionServiceAnswer, SessionServiceRequest};
 use policy_protocol::{Event, EventPosition};
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::Deserialize;
@@ -71,6 +75,11 @@ fn routes() -> [Api; 3] {
         )
         .post("/authorize", authorize, "May this session do this?")
         .post("/logout", logout, "Ends a session everywhere.")
+        .post(
+            "/session-service",
+            session_service,
+            "What session services ask about a session, and by an administrator's about others.",
+        )
         .get("/agent-keys", agent_keys, "The agent keys in force.")
         .get(
             "/events",
@@ -269,8 +278,8 @@ macro_rules! handlers {
     ($($name:ident: $request:ident -> $answer:ident;)*) => {$(
         async fn $name(
             Extension(agent): Extension<AgentHandle>,
-            Call(request): Call<policy_protocol::message::$request>,
-        ) -> Answer<policy_protocol::message::$answer> {
+            Call(request): Call<$request>,
+        ) -> Answer<$answer> {
             answer(agent.$name(request).await)
         }
     )*};
@@ -281,6 +290,7 @@ handlers! {
     validate: ValidateRequest -> ValidateAnswer;
     authorize: AuthorizeRequest -> AuthorizeAnswer;
     logout: LogoutRequest -> LogoutAnswer;
+    session_service: SessionServiceRequest -> SessionServiceAnswer;
 }
 
 async fn agent_keys(

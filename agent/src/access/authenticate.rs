@@ -171,7 +171,6 @@ async fn open_cookie(
     // An id is no proof: a session that is known counts only for a cookie that brings its very spec.
     let session = match known.filter(|session| session.owns_spec(&spec)) {
         Some(session) => session,
-        None if claims.is_idle(visit.now) => return Err(Reason::IDLE_SESSION.into()),
         None => {
             visit.metrics.session_cache_miss();
             let ticket = SessionTicket {

@@ -34,6 +34,10 @@ pub const OMITTED_HEADER: &str = "SM_SERVERSESSIONSPEC";
 
 /// One path of ours on every host, named so that no application uses it.
 pub const LOGIN_PATH: &str = "/doorward";
+/// Where Access Gateways have it.
+pub const AUTHAZ_PATH: &str = "/authazws";
+/// Where most deployments have it.
+pub const AM_PATH: &str = "/am";
 /// The classic limit for preserved POST data: any form, no upload.
 pub const PRESERVE_BYTES: u64 = 64 << 10;
 /// Who asks, above the heading that says what for.

@@ -9,6 +9,7 @@ mod policy_server;
 mod realms;
 mod responses;
 mod rules;
+mod services;
 mod session;
 mod upstreams;
 
@@ -55,7 +56,7 @@ pub(super) fn validate(file: &File, base: &Path, root: &Spot<'_>) -> Option<Conf
     let limits = limits(&file.limits, &root.key("limits"));
     let log = log(&file.log, &root.key("log"));
 
-    Some(Config {
+    let config = Config {
         agent_name: file.agent.name.clone(),
         workers: workers(file.agent.workers),
         drain_timeout,
@@ -72,7 +73,8 @@ pub(super) fn validate(file: &File, base: &Path, root: &Spot<'_>) -> Option<Conf
         log: log?,
         warnings: Vec::new(),
         written: serde_json::to_value(file).unwrap_or_default(),
-    })
+    };
+    services::check_against(&config, root).then_some(config)
 }
 
 fn workers(configured: usize) -> NonZeroUsize {

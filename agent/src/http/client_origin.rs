@@ -195,6 +195,7 @@ mod tests {
             client_certificate: None,
             worker: 0,
             redirect_to_https: None,
+            services: None,
             forwarding: std::sync::OnceLock::new(),
         }
     }

@@ -50,6 +50,7 @@ impl Sessions {
     async fn ask(&self, request: ValidateRequest) -> Validated {
         let id = request.session.session_id;
         let presented = request.session.session_spec.clone();
+        let last_access = request.last_access;
         let generation = self.trust.generation();
         let asked_at = self.now();
         let answer = self.policy.validate(request).await;
@@ -69,7 +70,13 @@ impl Sessions {
                 .inspect(|session| session.prove(presented))
                 .map_err(NotValidated::Refused),
             Ok(ValidateAnswer::No { reason }) => {
-                if ends_session(reason) {
+                // An old cookie of a session may say that it was idle for long; it was not, if it was used here
+                // since.
+                let used_since = || {
+                    let known = self.cache.find(id);
+                    known.is_some_and(|session| session.last_access() > last_access)
+                };
+                if ends_session(reason) && !(reason == Reason::IDLE_SESSION && used_since()) {
                     self.cache.end(id, reason);
                 }
                 Err(NotValidated::Refused(reason))

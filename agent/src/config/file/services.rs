@@ -1,0 +1,73 @@
+//! `[listeners.services]`
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::config::defaults;
+
+/// Session services of other systems, answered by this agent beside the applications. Each is off unless its
+/// section is there.
+#[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Services {
+    /// Login, logout and authorization as by the AuthAz web services of a SiteMinder Access Gateway.
+    pub authaz: Option<Authaz>,
+    /// Sessions as by the REST API of ForgeRock AM, PingAM or OpenAM.
+    pub am: Option<Am>,
+    /// The Session service of the vSphere Automation API.
+    pub vsphere: Option<Vsphere>,
+}
+
+/// Login, logout and authorization as by the AuthAz web services.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["apps"]))]
+pub struct Authaz {
+    /// The path below which the service is.
+    pub path: String,
+    /// Which host each `appId` stands for: its realms are the ones that resources are in. Classic name:
+    /// AgentName, as pairs of agent name and appId.
+    #[schemars(extend("minProperties" = 1))]
+    pub apps: BTreeMap<String, String>,
+}
+
+impl Default for Authaz {
+    fn default() -> Self {
+        Self {
+            path: defaults::AUTHAZ_PATH.to_owned(),
+            apps: BTreeMap::new(),
+        }
+    }
+}
+
+/// Sessions as by the REST API of AM.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["realm"]))]
+pub struct Am {
+    /// The path below which the service is: the deployment's context.
+    pub path: String,
+    /// The realm of this agent that logins are for. Its scheme must be `form` or `basic`.
+    pub realm: Option<String>,
+}
+
+impl Default for Am {
+    fn default() -> Self {
+        Self {
+            path: defaults::AM_PATH.to_owned(),
+            realm: None,
+        }
+    }
+}
+
+/// The Session service of the vSphere Automation API. Its paths are fixed: `/rest/com/vmware/cis/session`,
+/// `/api/session` and `POST /api`.
+#[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["realm"]))]
+pub struct Vsphere {
+    /// The realm of this agent that logins are for. Its scheme must be `form` or `basic`.
+    pub realm: Option<String>,
+}
