@@ -102,7 +102,7 @@ impl PolicyServer {
         Ok(removed)
     }
 
-    async fn user(&self, name: &str) -> Result<Option<Arc<User>>, PolicyError> {
+    pub(crate) async fn user(&self, name: &str) -> Result<Option<Arc<User>>, PolicyError> {
         let found = self.directories.find_any(name, None).await;
         found.map_err(failure)
     }

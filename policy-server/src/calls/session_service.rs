@@ -97,34 +97,42 @@ impl PolicyServer {
             .any(|group| identity.groups.contains(group))
     }
 
-    /// Ends the sessions of everybody who goes by this name, in whatever directory: whoever has no session
-    /// has none to end.
-    async fn end_user(&self, user: &str) -> Result<(), PolicyError> {
-        let mut users = BTreeSet::from([user.to_owned()]);
-        let mut after = None;
+    /// Ends the sessions of everybody who goes by this name: of the user whom a directory knows by it, and of
+    /// whoever logged in under it.
+    async fn end_user(&self, name: &str) -> Result<(), PolicyError> {
+        let known = self.user(name).await;
+        let mut users = self.users_of_sessions(name).await?;
+        if let Ok(Some(user)) = &known {
+            users.insert(user.identity.universal_id.clone());
+        }
+        for universal_id in users {
+            self.end_sessions_of(&universal_id).await?;
+        }
+        // Who it is, in whatever spelling, only the directory can tell.
+        known.map(|_| ())
+    }
+
+    /// The universal ids of those who have sessions under this name or universal id.
+    async fn users_of_sessions(&self, name: &str) -> Result<BTreeSet<String>, PolicyError> {
+        let mut users = BTreeSet::from([name.to_owned()]);
+        let mut query = SessionQuery {
+            user: Some(name.to_owned()),
+            limit: Some(MAX_PAGE),
+            ..SessionQuery::default()
+        };
         loop {
-            let query = SessionQuery {
-                user: Some(user.to_owned()),
-                limit: Some(MAX_PAGE),
-                after,
-                ..SessionQuery::default()
-            };
-            let page = match self.list_sessions(query).await {
+            let page = match self.list_sessions(query.clone()).await {
                 Ok(page) => page,
                 Err(SessionError::Failed(error)) => return Err(error),
                 Err(_) => return Err(PolicyError::Failure),
             };
             let found = page.sessions.into_iter();
             users.extend(found.map(|session| session.identity.universal_id));
-            after = page.next;
-            if after.is_none() {
-                break;
+            if page.next.is_none() {
+                return Ok(users);
             }
+            query.after = page.next;
         }
-        for universal_id in users {
-            self.end_sessions_of(&universal_id).await?;
-        }
-        Ok(())
     }
 }
 
