@@ -10,6 +10,7 @@ mod problem;
 mod sessions;
 mod users;
 
+use std::convert::Infallible;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -324,11 +325,8 @@ async fn events(
         .instance
         .zip(query.sequence)
         .map(|(instance, sequence)| EventPosition { instance, sequence });
-    let lines = agent.events(position).await?.map(|event| {
-        let mut line = serde_json::to_vec(&event?).map_err(|_| PolicyError::Protocol)?;
-        line.push(b'\n');
-        Ok::<_, PolicyError>(Bytes::from(line))
-    });
+    let lines = agent.listen(position).await?;
+    let lines = lines.map(|told| Ok::<_, Infallible>(told.line.clone()));
     let body = Body::from_stream(lines.take_until(Box::pin(stopping.wait())));
     let media_type = HeaderValue::from_static(NDJSON);
     Ok(EventLines(
