@@ -21,6 +21,7 @@ use crate::directory::Directories;
 use crate::events::Events;
 use crate::feed::{self, FeedError};
 use crate::http::credentials::Refusals;
+use crate::key_administration::RolloverWait;
 use crate::keys::{self, KeyError, Keys};
 use crate::master_key::{self, MasterKey, MasterKeyError};
 use crate::policy::store::PolicyStore;
@@ -64,6 +65,7 @@ pub struct PolicyServer {
     pub(crate) admin: Option<Hash>,
     pub(crate) refused_administrators: Refusals,
     pub(crate) rollover: Duration,
+    pub(crate) rollover_wait: RolloverWait,
     /// Whether users or policies have changed and the agents have not been told.
     flush_due: AtomicBool,
     /// Ends what runs in the background.
@@ -191,6 +193,7 @@ impl PolicyServer {
                 .map(|secret| Hash::of(secret.expose().as_bytes())),
             refused_administrators: Refusals::default(),
             rollover: config.agent_key_rollover,
+            rollover_wait: RolloverWait::default(),
             policies,
             // Users and policies may have changed while nobody looked.
             flush_due: AtomicBool::new(true),
