@@ -227,7 +227,8 @@ impl Presence {
             announce: None,
         };
         if !store.change_record(change(*version)).await? {
-            // It was cleaned up, because it could not be written for long, or the store is another one.
+            // It is the first, or was cleaned up because it could not be written for long, or the store is
+            // another one.
             let there = store.record(RecordKind::Presence, &self.id).await?;
             *version = there.map_or(0, |record| record.version);
             if !store.change_record(change(*version)).await? {

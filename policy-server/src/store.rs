@@ -170,7 +170,7 @@ pub const MAX_PAGE: usize = 1000;
 pub struct Record {
     /// What it holds; sealed by whoever wrote it if that is secret.
     pub value: Secret<Vec<u8>>,
-    /// 1 for a new record, one more at every change.
+    /// [`first_version`] for a new record, one more at every change.
     pub version: u64,
 }
 
@@ -200,6 +200,17 @@ impl RecordKind {
             Self::SecondFactor => "second-factor",
         }
     }
+}
+
+/// The version of a record that is made: random, from 1 to 2⁴⁸, which every engine and JSON hold exactly.
+/// Whoever has read a record that was removed and made again meanwhile must not find its version there.
+///
+/// # Errors
+/// Without randomness.
+pub fn first_version() -> Result<u64, StoreError> {
+    let mut random = [0; 8];
+    getrandom::fill(&mut random).map_err(|error| StoreError::Failed(error.to_string()))?;
+    Ok((u64::from_be_bytes(random) >> 16) + 1)
 }
 
 /// A change of a record.

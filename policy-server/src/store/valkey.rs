@@ -24,7 +24,7 @@ use self::link::Link;
 use self::sessions::{Row, hex, score, session};
 use super::{
     Ending, FeedPart, Insertion, ListCursor, Quota, Record, RecordChange, RecordKind,
-    SessionFilter, SessionPage, Standing, Store, StoreError, StoreFuture,
+    SessionFilter, SessionPage, Standing, Store, StoreError, StoreFuture, first_version,
 };
 use crate::config::store::RemoteStore;
 
@@ -322,7 +322,8 @@ impl Store for ValkeyStore {
                 .arg(how)
                 .arg(value)
                 .arg(change.expires.map(score).unwrap_or_default())
-                .arg(announce.unwrap_or_default());
+                .arg(announce.unwrap_or_default())
+                .arg(first_version()?);
             self.run(call).await
         })
     }
