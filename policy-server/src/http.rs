@@ -198,9 +198,25 @@ async fn live() -> &'static str {
 }
 
 /// For anybody: it holds no more than the book does.
-async fn openapi_json() -> Json<serde_json::Value> {
-    static DOCUMENT: LazyLock<serde_json::Value> = LazyLock::new(openapi);
-    Json(DOCUMENT.clone())
+async fn openapi_json() -> OpenApiJson {
+    static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| openapi().to_string().into());
+    OpenApiJson(DOCUMENT.clone())
+}
+
+/// The document, written once for all who ask.
+struct OpenApiJson(Bytes);
+
+impl IntoResponse for OpenApiJson {
+    fn into_response(self) -> Response {
+        let media_type = HeaderValue::from_static("application/json");
+        ([(header::CONTENT_TYPE, media_type)], self.0).into_response()
+    }
+}
+
+impl Output for OpenApiJson {
+    fn describe(generator: &mut SchemaGenerator, parts: &mut Parts) {
+        Json::<serde_json::Value>::describe(generator, parts);
+    }
 }
 
 /// Whether the server is about to stop.
