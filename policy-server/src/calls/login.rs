@@ -69,7 +69,7 @@ impl PolicyServer {
                 .write(&self.audit)
                 .await?;
                 let reason = rejection.told;
-                return if self.answer_time.wait(start).await {
+                return if self.answer_time.wait(start, rejection.looked).await {
                     Ok(LoginAnswer::No { reason })
                 } else {
                     Err(PolicyError::Failure)
