@@ -65,6 +65,11 @@ impl PolicyServer {
     /// # Errors
     /// If the store failed; whether keys were rolled over is then not known.
     pub async fn roll_keys(&self, request: &RollRequest) -> Result<RollAnswer, PolicyError> {
+        self.recorded_after("roll-keys", "", None, self.roll_by_command(request))
+            .await
+    }
+
+    async fn roll_by_command(&self, request: &RollRequest) -> Result<RollAnswer, PolicyError> {
         let no = |problem: String, agents| Ok(RollAnswer::No { problem, agents });
         let next = match &request.next_key {
             None => None,
@@ -94,7 +99,6 @@ impl PolicyServer {
         match self.keys.roll(&order).await {
             Ok(_) => {
                 tracing::info!(which = ?request.which, "keys rolled over by command");
-                self.record("roll-keys", "", None).await?;
                 Ok(RollAnswer::Yes {
                     version: self.keys.in_use().version,
                 })
