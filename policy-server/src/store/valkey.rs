@@ -3,7 +3,7 @@
 //! Every call is one script, and so one transaction. How durable a change is when it is acknowledged is
 //! the server's `appendfsync`: with `always` it survives the end of the server and of the machine. With
 //! `everysec` the changes of up to two seconds may be lost with either: while the server waits for the disk, it
-//! acknowledges what it has not written yet.
+//! acknowledges what it has not written yet. Such a server is used only if the configuration allows it.
 
 mod feed;
 mod link;
