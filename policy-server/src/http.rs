@@ -187,7 +187,7 @@ pub(crate) fn router(
     let calls = for_anybody.merge(for_agents).merge(for_administrators);
     Router::new()
         .nest("/policy/v1", calls)
-        .fallback(async || Problem(StatusCode::NOT_FOUND))
+        .fallback(async || Problem::NOT_FOUND)
         .method_not_allowed_fallback(async || Problem(StatusCode::METHOD_NOT_ALLOWED))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .with_state(server)
@@ -247,7 +247,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Call<T> {
         // The parser's complaint could quote credentials.
         serde_json::from_slice(&body)
             .map(Self)
-            .map_err(|_| Problem(StatusCode::BAD_REQUEST))
+            .map_err(|_| Problem::BAD_REQUEST)
     }
 }
 
@@ -336,7 +336,7 @@ async fn events(
     Extension(stopping): Extension<Stopping>,
     query: Result<Query<EventsQuery>, axum::extract::rejection::QueryRejection>,
 ) -> Result<EventLines, Problem> {
-    let Query(query) = query.map_err(|_| Problem(StatusCode::BAD_REQUEST))?;
+    let Query(query) = query.map_err(|_| Problem::BAD_REQUEST)?;
     let position = query
         .instance
         .zip(query.sequence)

@@ -36,6 +36,7 @@ pub mod config;
 pub mod directory;
 mod events;
 mod feed;
+mod file_stamp;
 mod http;
 mod key_administration;
 mod keys;

@@ -33,7 +33,8 @@ use crate::store::{Store, StoreError};
 use crate::store_health::StoreHealth;
 use crate::uses::Uses;
 
-/// How far the clocks of policy servers may be apart.
+/// How far the clocks of policy servers may be apart: no session may be dated further ahead, and what ends
+/// sessions is kept this much longer than they could live.
 pub(crate) const CLOCK_SKEW: Duration = Duration::from_secs(60);
 
 /// A policy server.

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use policy_protocol::Secret;
 use tokio_postgres::Row;
 
-use super::{PostgresStore, number, place, seconds};
-use crate::store::{Record, RecordChange, RecordKind, StoreError, first_version};
+use super::PostgresStore;
+use crate::store::{
+    Record, RecordChange, RecordKind, StoreError, first_version, number, place, seconds,
+};
 
 /// A record in these columns, if there is one.
 fn record(row: &Row, value: usize, version: usize) -> Option<Record> {

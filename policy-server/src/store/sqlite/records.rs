@@ -5,14 +5,15 @@ use std::collections::BTreeMap;
 use policy_protocol::Secret;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
-use super::{feed, seconds};
-use crate::store::{Record, RecordChange, RecordKind, StoreError, first_version};
+use super::feed;
+use crate::store::{
+    Record, RecordChange, RecordKind, StoreError, first_version, number, place, seconds,
+};
 
 fn record(row: &Row<'_>) -> Result<Record, rusqlite::Error> {
-    let version: i64 = row.get(1)?;
     Ok(Record {
         value: Secret::new(row.get(0)?),
-        version: u64::try_from(version).unwrap_or_default(),
+        version: place(row.get(1)?),
     })
 }
 
@@ -64,7 +65,7 @@ pub(super) fn change(
                 kind.name(),
                 name,
                 value.expose(),
-                i64::try_from(version).unwrap_or(i64::MAX),
+                number(version),
                 expires.map(seconds)
             ],
         )?,
