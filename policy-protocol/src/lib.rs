@@ -20,6 +20,7 @@ pub mod agent_key;
 pub mod clock;
 pub mod event;
 pub mod explain;
+pub mod hex;
 pub mod message;
 pub mod realm;
 pub mod reason;

@@ -4,12 +4,11 @@ mod authorize;
 mod check;
 mod explain;
 mod identify;
+mod listen;
 mod login;
 mod logout;
 mod session_service;
 mod validate;
-
-use std::sync::Arc;
 
 use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
@@ -85,29 +84,8 @@ impl PolicyCalls for AgentHandle {
         position: Option<EventPosition>,
     ) -> BoxFuture<'_, Result<EventStream, PolicyError>> {
         Box::pin(async move {
-            let end = self.server.store.feed_end().await.map_err(failure)?;
-            // Before it can hear that it may believe its cache.
-            let now = self.server.now();
-            let stay = self.server.presence.join(&self.process, self.address, now);
-            let events = self.server.events.listen(position.as_ref(), end).await?;
-            // Nothing here keeps the policy server alive: when it goes, its streams end.
-            let proof = self.proof.clone().map(|proof| {
-                let Self { server, agent, .. } = self;
-                let (agents, clock) = (Arc::clone(&server.agents), Arc::clone(&server.clock));
-                (agents, Arc::clone(agent), proof, clock)
-            });
-            let refused = async move {
-                match proof {
-                    Some((agents, agent, proof, clock)) => {
-                        agents.refused(&agent, &proof, &*clock).await;
-                    }
-                    None => std::future::pending().await,
-                }
-            };
-            let events = events.take_until(Box::pin(refused)).inspect(move |_| {
-                let _stay = &stay;
-            });
-            Ok(Box::pin(events) as EventStream)
+            let told = self.listen(position).await?;
+            Ok(Box::pin(told.map(|told| Ok(told.event.clone()))) as EventStream)
         })
     }
 }
