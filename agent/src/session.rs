@@ -11,7 +11,7 @@ pub mod link;
 mod on_runtime;
 pub mod reissue;
 #[cfg(test)]
-mod scripted_policy;
+pub(crate) mod scripted_policy;
 pub mod single_flight;
 pub mod trust;
 pub mod validate;

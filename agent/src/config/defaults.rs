@@ -64,6 +64,8 @@ pub const REALM_HOST: &str = "*";
 pub const PROTECTION_LEVEL: u16 = 5;
 /// Above every password: a session that was made without a code does not open what asks for one.
 pub const TOTP_PROTECTION_LEVEL: u16 = 15;
+/// Above whatever can be typed into a page that only looks like ours.
+pub const CERTIFICATE_PROTECTION_LEVEL: u16 = 20;
 /// The classic default: a forgotten browser is logged out within the hour.
 pub const IDLE_TIMEOUT: Duration = Duration::from_hours(1);
 /// The classic default: nobody stays logged in beyond two hours without proving it again.

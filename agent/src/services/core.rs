@@ -12,7 +12,7 @@ use policy_protocol::session_service::{
 use policy_protocol::sessions::SessionDetails;
 use policy_protocol::{Reason, Timestamp};
 
-use crate::access::authenticate::authenticate;
+use crate::access::authenticate::by_cookies;
 use crate::access::authorize::authorize;
 use crate::access::protection::Protection;
 use crate::access::{Denial, Grant, Visit, realm_context};
@@ -306,7 +306,9 @@ impl<'v> Core<'v> {
                 Protection::Open(_) => return Ok(Verdict::NotProtected),
                 Protection::Protected(realm) => realm,
             };
-            let admitted = authenticate(self.sessions, &visit, &realm).await?;
+            // The certificate of the connection is the caller's, not the user's.
+            let admitted = by_cookies(self.sessions, &visit, &realm).await;
+            let admitted = admitted.map_err(|unfit| unfit.denial(&realm))?;
             let grant = authorize(self.sessions, &visit, &realm, &admitted).await?;
             Ok(Verdict::Granted {
                 session: admitted.session,
@@ -357,3 +359,6 @@ pub fn status(status: http::StatusCode) -> http::Response<crate::http::body::Bod
     *response.status_mut() = status;
     response
 }
+
+#[cfg(test)]
+mod tests;

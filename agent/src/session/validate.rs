@@ -50,7 +50,6 @@ impl Sessions {
     async fn ask(&self, request: ValidateRequest) -> Validated {
         let id = request.session.session_id;
         let presented = request.session.session_spec.clone();
-        let last_access = request.last_access;
         let generation = self.trust.generation();
         let asked_at = self.now();
         let answer = self.policy.validate(request).await;
@@ -70,13 +69,7 @@ impl Sessions {
                 .inspect(|session| session.prove(presented))
                 .map_err(NotValidated::Refused),
             Ok(ValidateAnswer::No { reason }) => {
-                // An old cookie of a session may say that it was idle for long; it was not, if it was used here
-                // since.
-                let used_since = || {
-                    let known = self.cache.find(id);
-                    known.is_some_and(|session| session.last_access() > last_access)
-                };
-                if ends_session(reason) && !(reason == Reason::IDLE_SESSION && used_since()) {
+                if ends_session(reason) {
                     self.cache.end(id, reason);
                 }
                 Err(NotValidated::Refused(reason))
@@ -86,13 +79,14 @@ impl Sessions {
     }
 }
 
-/// Whether a refusal is about the session itself. Others are about what was presented with its id.
+/// Whether a refusal is about the session itself. Others are about what was presented with its id: that it was
+/// idle is what one cookie says, or a realm's own timeout; a newer cookie may say otherwise here or at another
+/// agent.
 pub const fn ends_session(reason: Reason) -> bool {
     matches!(
         reason,
         Reason::REVOKED_SESSION
             | Reason::EXPIRED_SESSION
-            | Reason::IDLE_SESSION
             | Reason::USER_DISABLED
             | Reason::USER_LOGOUT
     )
