@@ -7,6 +7,7 @@
 
 mod admin;
 mod assertion;
+mod authaz_back_end;
 mod bad_input;
 mod basic;
 mod browser;
@@ -42,3 +43,4 @@ mod streaming;
 mod support;
 mod time;
 mod upgrade;
+mod vsphere_back_end;

@@ -10,7 +10,12 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use agent::config::env::Environment;
+use agent::config::{Config, PolicyServerKind};
 use agent::{Agent, RunningAgent};
+use policy_client::PolicyCalls;
+use policy_client::am::AmClient;
+use policy_client::authaz::AuthAzClient;
+use policy_client::vsphere::VSphereClient;
 use policy_protocol::ManualClock;
 use rustls::ClientConfig;
 use tempfile::TempDir;
@@ -74,6 +79,7 @@ pub struct Setup {
     patches: Vec<Table>,
     policy_patches: Vec<Table>,
     policies: Option<String>,
+    back_end: Option<String>,
     origin: Option<Origin>,
     pki: Option<Pki>,
 }
@@ -166,6 +172,13 @@ impl Setup {
         self.with_policy("policies_file = \"policies.toml\"")
     }
 
+    /// Asks another system instead of the policy server: the whole of `[policy_server]`. Its authority is `ca.crt`.
+    #[must_use]
+    pub fn back_end(mut self, toml: &str) -> Self {
+        self.back_end = Some(toml.to_owned());
+        self
+    }
+
     /// Protects this origin instead of a new one. `http2` must be said in the configuration.
     #[must_use]
     pub fn origin(mut self, origin: Origin) -> Self {
@@ -205,7 +218,13 @@ impl Setup {
                 origin.url()
             )),
         );
-        merge(&mut config, policy_server.agent_section());
+        merge(
+            &mut config,
+            match &self.back_end {
+                Some(section) => parse(&format!("[policy_server]\n{section}")),
+                None => policy_server.agent_section(),
+            },
+        );
         for patch in self.patches {
             merge(&mut config, patch);
         }
@@ -250,6 +269,7 @@ impl Gateway {
             patches: Vec::new(),
             policy_patches: Vec::new(),
             policies: None,
+            back_end: None,
             origin: None,
             pki: None,
         }
@@ -372,8 +392,8 @@ fn load(
 async fn start_agent(world: &World, config: &Table) -> RunningAgent {
     let config = load(world, config).unwrap_or_else(|problems| panic!("{problems}\n{config}"));
     let reachable = world.policy.is_open() && world.policy_server.is_running();
-    let policy = world.policy_server.calls(&world.policy, &config.agent_name);
     let clock: Arc<ManualClock> = Arc::clone(&world.clock);
+    let policy = policy_calls(world, &config);
     let agent = Agent::start(config, policy, clock)
         .await
         .unwrap_or_else(|error| panic!("the agent does not start: {error}"));
@@ -385,4 +405,23 @@ async fn start_agent(world: &World, config: &Table) -> RunningAgent {
         .await;
     }
     agent
+}
+
+/// The policy server of the world, or the other system that the configuration names.
+fn policy_calls(world: &World, config: &Config) -> Arc<dyn PolicyCalls> {
+    let clock: Arc<ManualClock> = Arc::clone(&world.clock);
+    match &config.policy_server.kind {
+        PolicyServerKind::AuthAz(settings) => {
+            Arc::new(AuthAzClient::new(settings, clock).expect("a client"))
+        }
+        PolicyServerKind::Am(settings) => {
+            Arc::new(AmClient::new(settings, clock).expect("a client"))
+        }
+        PolicyServerKind::VSphere(settings) => {
+            Arc::new(VSphereClient::new(settings, clock).expect("a client"))
+        }
+        PolicyServerKind::Embedded { .. } | PolicyServerKind::Native { .. } => {
+            world.policy_server.calls(&world.policy, &config.agent_name)
+        }
+    }
 }

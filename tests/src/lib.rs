@@ -11,6 +11,7 @@
 pub mod browser;
 pub mod client;
 pub mod eventually;
+pub mod foreign_server;
 pub mod gateway;
 pub mod logs;
 pub mod origin;
@@ -24,6 +25,7 @@ pub mod toml_merge;
 pub use browser::Browser;
 pub use client::{Answer, Client, Protocol};
 pub use eventually::{eventually, within};
+pub use foreign_server::ForeignServer;
 pub use origin::{Origin, SeenRequest};
 pub use pki::{Leaf, Pki};
 pub use raw::{RawClient, RawResponse};
