@@ -30,6 +30,10 @@ impl Fields {
     /// # Errors
     /// If it is none.
     pub(super) fn from_json(text: &[u8]) -> Result<Self, Malformed> {
+        // A list would be taken for the values in the order above.
+        if text.trim_ascii_start().first() != Some(&b'{') {
+            return Err(Malformed);
+        }
         let mut fields: Self = serde_json::from_slice(text).map_err(|_| Malformed)?;
         for text in [
             &mut fields.app_id,
