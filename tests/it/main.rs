@@ -37,6 +37,7 @@ mod rules;
 mod seal;
 mod second_factor;
 mod secrets;
+mod services_authaz;
 mod step_up;
 mod story;
 mod streaming;

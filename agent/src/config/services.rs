@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use ipnet::IpNet;
+
 /// The session services of one listener.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Services {
@@ -27,6 +29,10 @@ pub struct Authaz {
     pub path: String,
     /// The host that each appId stands for.
     pub apps: BTreeMap<String, String>,
+    /// The realm that callers must be let into.
+    pub require_session: Option<String>,
+    /// Where callers may be; anywhere if there is none.
+    pub callers: Vec<IpNet>,
 }
 
 /// The AM service.

@@ -17,11 +17,13 @@ use crate::access::authorize::authorize;
 use crate::access::protection::Protection;
 use crate::access::{Denial, Grant, Visit, realm_context};
 use crate::config::Realm;
+use crate::http::ConnectionInfo;
 use crate::http::target::RequestTarget;
 use crate::login::{LoginCall, NotLoggedIn, logout};
 use crate::session::Sessions;
 use crate::session::cache::CachedSession;
 use crate::session::cookie::{INVALID, LOGGED_OFF, SessionClaims, names_unknown_key};
+use crate::session::reissue::value_of;
 use crate::session::validate::NotValidated;
 use crate::telemetry::metrics::{PolicyAnswer, PolicyCall};
 
@@ -67,6 +69,18 @@ pub struct Shown {
     last_access: Timestamp,
 }
 
+impl From<SessionClaims> for Shown {
+    fn from(claims: SessionClaims) -> Self {
+        Self {
+            last_access: claims.last_access,
+            ticket: SessionTicket {
+                session_id: claims.session_id,
+                session_spec: claims.session_spec(),
+            },
+        }
+    }
+}
+
 impl Shown {
     /// The session it names.
     pub const fn id(&self) -> policy_protocol::SessionId {
@@ -94,6 +108,8 @@ pub enum Verdict {
         session: Arc<CachedSession>,
         /// What application and browser would be told.
         grant: Box<Grant>,
+        /// A newer token, if one is due.
+        renewed: Option<String>,
     },
     /// It would not pass: [`Denial::Challenge`], `Forbidden`, `Elsewhere`, `NotFound`, `MethodNotAllowed` or
     /// `BadRequest`.
@@ -161,6 +177,38 @@ impl<'v> Core<'v> {
     /// # Errors
     /// If there are no agent keys.
     pub async fn open(&self, token: &[u8]) -> Answer<Shown> {
+        let claims = match self.unseal(token).await? {
+            Ok(claims) => claims,
+            Err(reason) => return Ok(Err(reason)),
+        };
+        if let Err(reason) = claims.check_times(self.visit.now) {
+            return Ok(Err(reason));
+        }
+        let bound_to = self.visit.bound_address();
+        if bound_to.is_some() && bound_to != claims.client_ip() {
+            return Ok(Err(Reason::INVALID_SESSION_IP));
+        }
+        let known = self.sessions.cache.find(claims.session_id);
+        let mut shown = Shown::from(claims);
+        if let Some(session) = known {
+            if let Err(reason) = session.check_alive() {
+                return Ok(Err(reason));
+            }
+            shown.last_access = shown.last_access.max(session.last_access());
+        }
+        Ok(Ok(shown))
+    }
+
+    /// Opens a token to end its session: dead or alive, as here is not everywhere.
+    ///
+    /// # Errors
+    /// If there are no agent keys.
+    pub async fn open_to_end(&self, token: &[u8]) -> Answer<Shown> {
+        Ok(self.unseal(token).await?.map(Shown::from))
+    }
+
+    /// Looks at the seal alone.
+    async fn unseal(&self, token: &[u8]) -> Answer<SessionClaims> {
         if token.len() > MAX_TOKEN || token == LOGGED_OFF.as_bytes() {
             return Ok(Err(INVALID));
         }
@@ -173,31 +221,7 @@ impl<'v> Core<'v> {
         let opened = zones
             .iter()
             .find_map(|zone| SessionClaims::open(token, &keys.ring, &zone.name).ok());
-        let Some(claims) = opened else {
-            return Ok(Err(INVALID));
-        };
-        if let Err(reason) = claims.check_times(self.visit.now) {
-            return Ok(Err(reason));
-        }
-        let bound_to = self.visit.bound_address();
-        if bound_to.is_some() && bound_to != claims.client_ip() {
-            return Ok(Err(Reason::INVALID_SESSION_IP));
-        }
-        let known = self.sessions.cache.find(claims.session_id);
-        let mut last_access = claims.last_access;
-        if let Some(session) = known {
-            if let Err(reason) = session.check_alive() {
-                return Ok(Err(reason));
-            }
-            last_access = last_access.max(session.last_access());
-        }
-        Ok(Ok(Shown {
-            last_access,
-            ticket: SessionTicket {
-                session_id: claims.session_id,
-                session_spec: claims.session_spec(),
-            },
-        }))
+        Ok(opened.ok_or(INVALID))
     }
 
     /// Asks about a session without using it.
@@ -285,6 +309,17 @@ impl<'v> Core<'v> {
         self.sessions.cache.end(id, Reason::REVOKED_SESSION);
     }
 
+    /// Whether the call itself may pass into a realm: a session cookie of the caller's, or other credentials. The
+    /// `Set-Cookie` that is due with the answer.
+    ///
+    /// # Errors
+    /// Why it may not.
+    pub async fn admit(&self, realm: &Arc<Realm>) -> Result<Option<HeaderValue>, Denial> {
+        let admitted = authenticate(self.sessions, self.visit, realm).await?;
+        authorize(self.sessions, self.visit, realm, &admitted).await?;
+        Ok(admitted.set_cookie)
+    }
+
     /// What the gateway would say to a request for `target` with this token, which counts as a use of it.
     ///
     /// # Errors
@@ -294,8 +329,14 @@ impl<'v> Core<'v> {
         token: &[u8],
         target: &RequestTarget,
     ) -> Result<Verdict, Unavailable> {
+        // The caller's certificate says nothing of whose token it is.
+        let conn = ConnectionInfo {
+            client_certificate: None,
+            ..self.visit.conn.clone()
+        };
         let facts = crate::access::Facts {
             target,
+            conn: &conn,
             from_script: true,
             ..self.visit.facts().clone()
         };
@@ -310,9 +351,11 @@ impl<'v> Core<'v> {
             let admitted = by_cookies(self.sessions, &visit, &realm).await;
             let admitted = admitted.map_err(|unfit| unfit.denial(&realm))?;
             let grant = authorize(self.sessions, &visit, &realm, &admitted).await?;
+            let renewed = admitted.set_cookie.as_ref();
             Ok(Verdict::Granted {
                 session: admitted.session,
                 grant: Box::new(grant),
+                renewed: renewed.and_then(value_of).map(str::to_owned),
             })
         };
         match outcome.await {
@@ -338,10 +381,18 @@ impl<'v> Core<'v> {
         })
     }
 
-    /// The headers of a request that has nothing but the session cookie, in every zone: its seal says which.
+    /// The headers of a request that has nothing but the session cookie, in the zone that its seal names; in every
+    /// zone, if the seal cannot be opened yet.
     fn as_cookies(&self, token: &[u8]) -> HeaderMap {
         let mut headers = HeaderMap::new();
-        for zone in &self.visit.site.zones {
+        let zones = &self.visit.site.zones;
+        let keys = self.sessions.keys.load().ok();
+        let named = keys.and_then(|keys| {
+            zones
+                .iter()
+                .position(|zone| SessionClaims::open(token, &keys.ring, &zone.name).is_ok())
+        });
+        for zone in named.map_or(&zones[..], |index| &zones[index..=index]) {
             let cookie = [zone.cookie_name().as_bytes(), b"=", token].concat();
             headers.extend(
                 HeaderValue::from_bytes(&cookie)

@@ -92,6 +92,12 @@ impl CookieJar {
     }
 }
 
+/// The value in a `Set-Cookie` of ours.
+pub fn value_of(set_cookie: &HeaderValue) -> Option<&str> {
+    let (_, rest) = set_cookie.to_str().ok()?.split_once('=')?;
+    rest.split(';').next()
+}
+
 /// Who writes a cookie, and for whom.
 #[derive(Clone, Copy, Debug)]
 pub struct Writer<'a> {

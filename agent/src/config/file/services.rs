@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::config::defaults;
+use crate::config::units::Network;
 
 /// Session services of other systems, answered by this agent beside the applications. Each is off unless its
 /// section is there.
@@ -31,6 +32,12 @@ pub struct Authaz {
     /// AgentName, as pairs of agent name and appId.
     #[schemars(extend("minProperties" = 1))]
     pub apps: BTreeMap<String, String>,
+    /// A realm of this agent that callers of the service must be let into, by a session cookie of their own or by what
+    /// the realm's scheme takes with each request. Without it whoever reaches the listener may call. Classic names:
+    /// RequireAgentEnforcement, RequestSmSessionCookie.
+    pub require_session: Option<String>,
+    /// Networks that callers must be in. None listed: any.
+    pub callers: Vec<Network>,
 }
 
 impl Default for Authaz {
@@ -38,6 +45,8 @@ impl Default for Authaz {
         Self {
             path: defaults::AUTHAZ_PATH.to_owned(),
             apps: BTreeMap::new(),
+            require_session: None,
+            callers: Vec::new(),
         }
     }
 }

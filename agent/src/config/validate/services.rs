@@ -45,18 +45,36 @@ fn authaz(file: &file::Authaz, spot: &Spot<'_>) -> Option<Authaz> {
     let apps: Vec<_> = file
         .apps
         .iter()
-        .map(|(app, host)| match names::host(host) {
-            Ok(host) => Some((app.clone(), host)),
-            Err(what) => {
-                apps_spot.key(app).problem(what);
-                None
+        .map(|(app, host)| {
+            let host = names::host(host);
+            let sound = host.and_then(|host| is_app(app).map(|()| host));
+            match sound {
+                Ok(host) => Some((app.clone(), host)),
+                Err(what) => {
+                    apps_spot.key(app).problem(what);
+                    None
+                }
             }
         })
         .collect();
+    if file.require_session.is_none() && file.callers.is_empty() {
+        spot.warn("whoever reaches this listener can try passwords and ask about sessions here; set `require_session` or `callers`");
+    }
     Some(Authaz {
         path: path?,
         apps: apps.into_iter().collect::<Option<_>>()?,
+        require_session: file.require_session.clone(),
+        callers: file.callers.iter().map(|network| network.0).collect(),
     })
+}
+
+/// An appId is a segment of a path, written without encoding.
+fn is_app(name: &str) -> Result<(), &'static str> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    if name.is_empty() || matches!(name, "." | "..") || !name.bytes().all(plain) {
+        return Err("an appId has only letters, digits and `-._~`");
+    }
+    Ok(())
 }
 
 fn am(file: &file::Am, spot: &Spot<'_>) -> Option<Am> {
@@ -95,6 +113,31 @@ fn named(realm: Option<&String>, spot: &Spot<'_>) -> Option<String> {
     realm.cloned()
 }
 
+fn check_authaz(config: &Config, authaz: &Authaz, spot: &Spot<'_>) -> bool {
+    let mut sound = true;
+    for (app, host) in &authaz.apps {
+        let mut hosts = config.realms.iter().flat_map(|realm| &realm.hosts);
+        if !hosts.any(|known| known == host || known == "*") {
+            spot.key("apps")
+                .key(app)
+                .problem("no realm is on this host");
+            sound = false;
+        }
+    }
+    if let Some(name) = &authaz.require_session {
+        let spot = spot.key("require_session");
+        match config.realms.iter().find(|realm| realm.name == *name) {
+            None => spot.problem("no realm has this name"),
+            Some(realm) if realm.scheme == AuthScheme::None => {
+                spot.problem("this realm lets everybody in");
+            }
+            Some(_) => return sound,
+        }
+        sound = false;
+    }
+    sound
+}
+
 /// What can be told only when all is known: a service needs a realm that takes passwords, and a policy server
 /// that knows of its sessions.
 pub(super) fn check_against(config: &Config, root: &Spot<'_>) -> bool {
@@ -111,6 +154,9 @@ pub(super) fn check_against(config: &Config, root: &Spot<'_>) -> bool {
         ) {
             spot.problem("session services need a policy server of kind embedded or native");
             sound = false;
+        }
+        if let Some(authaz) = &services.authaz {
+            sound &= check_authaz(config, authaz, &spot.key("authaz"));
         }
         let am = services.am.as_ref().map(|am| (&am.realm, "am"));
         let vsphere = services.vsphere.as_ref().map(|it| (&it.realm, "vsphere"));
