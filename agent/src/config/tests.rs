@@ -322,7 +322,7 @@ proptest! {
 /// Every page of the book with configurations that are said to be whole.
 #[test]
 fn the_configurations_in_the_book_are_sound() {
-    fn pages(folder: &Path) -> Vec<std::path::PathBuf> {
+    fn pages(folder: &Path) -> Vec<PathBuf> {
         let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
         entries
             .flat_map(|entry| match entry.path() {
@@ -340,7 +340,7 @@ fn the_configurations_in_the_book_are_sound() {
             let (toml, _) = marked.split_once("\n```").unwrap();
             let folder = folder_for(&toml.parse().unwrap());
             let name = page.display().to_string();
-            load_text(toml, &name, folder.path(), &env::Environment::default())
+            load_text(toml, &name, folder.path(), &Environment::default())
                 .unwrap_or_else(|problems| panic!("{problems}"));
             checked += 1;
         }

@@ -12,12 +12,11 @@ use policy_protocol::session_service::{
 use policy_protocol::sessions::SessionDetails;
 use policy_protocol::{Reason, Timestamp};
 
-use crate::access::authenticate::by_cookies;
+use crate::access::authenticate::{authenticate, by_cookies};
 use crate::access::authorize::authorize;
 use crate::access::protection::Protection;
 use crate::access::{Denial, Grant, Visit, realm_context};
 use crate::config::Realm;
-use crate::http::ConnectionInfo;
 use crate::http::target::RequestTarget;
 use crate::login::{LoginCall, NotLoggedIn, logout};
 use crate::session::Sessions;
@@ -329,14 +328,8 @@ impl<'v> Core<'v> {
         token: &[u8],
         target: &RequestTarget,
     ) -> Result<Verdict, Unavailable> {
-        // The caller's certificate says nothing of whose token it is.
-        let conn = ConnectionInfo {
-            client_certificate: None,
-            ..self.visit.conn.clone()
-        };
         let facts = crate::access::Facts {
             target,
-            conn: &conn,
             from_script: true,
             ..self.visit.facts().clone()
         };
