@@ -15,6 +15,7 @@ mod cache;
 mod certificate;
 mod config;
 mod corpus;
+mod doorward_to_doorward;
 mod drain;
 mod fleet;
 mod framing;
