@@ -1,0 +1,148 @@
+//! What AM answers, before it is known what it was asked: content, or a refusal in AM's own form.
+//!
+//! Anything else (a page of HTML, a gateway's 401, a body that is cut off) is nobody's answer.
+
+use policy_protocol::Secret;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use crate::PolicyError;
+
+/// An answer that is AM's own.
+#[derive(Debug)]
+pub(super) enum Reply {
+    /// It did what it was asked to.
+    Content(Secret<Vec<u8>>),
+    /// It did not.
+    Refused(Refusal),
+}
+
+/// Why it did not.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Refusal {
+    pub(super) status: u16,
+    /// For the log, and to tell versions apart.
+    pub(super) message: String,
+}
+
+/// `{"code":401,"reason":"Unauthorized","message":"Access Denied"}`, or `{"errorMessage":"..."}` in the first
+/// version of authenticate.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ErrorBody {
+    code: Option<u16>,
+    message: Option<String>,
+    error_message: Option<String>,
+}
+
+impl Reply {
+    /// Reads an answer.
+    ///
+    /// # Errors
+    /// If it is not AM's, or says that the server failed.
+    pub(super) fn read(status: u16, body: Secret<Vec<u8>>) -> Result<Self, PolicyError> {
+        match status {
+            200..=299 => Ok(Self::Content(body)),
+            400..=499 | 501 => {
+                let error: ErrorBody =
+                    serde_json::from_slice(body.expose()).map_err(|_| PolicyError::Protocol)?;
+                if error.code != Some(status) && error.error_message.is_none() {
+                    return Err(PolicyError::Protocol);
+                }
+                let message = error.message.or(error.error_message).unwrap_or_default();
+                Ok(Self::Refused(Refusal { status, message }))
+            }
+            _ => Err(PolicyError::Failure),
+        }
+    }
+
+    /// The content, where a refusal is not foreseen.
+    ///
+    /// # Errors
+    /// If it is a refusal, or not what was expected.
+    pub(super) fn content<T: DeserializeOwned>(self, asked: &'static str) -> Result<T, PolicyError> {
+        match self {
+            Self::Content(body) => parse(&body),
+            Self::Refused(refusal) => Err(refusal.unforeseen(asked)),
+        }
+    }
+}
+
+impl Refusal {
+    /// Whether the server does not know what it was asked: not the version of the resource, or not the action.
+    pub(super) fn is_of_version(&self) -> bool {
+        self.status == 501 || self.status == 404 && self.message.contains("does not match any routes")
+    }
+
+    /// Says in the log what AM said, and that nothing follows from it.
+    pub(super) fn unforeseen(&self, asked: &'static str) -> PolicyError {
+        let Self { status, message } = self;
+        let message: String = message.chars().filter(|c| !c.is_control()).take(200).collect();
+        tracing::warn!(asked, status, message, "refused by AM");
+        PolicyError::Failure
+    }
+}
+
+/// Reads JSON.
+///
+/// # Errors
+/// [`PolicyError::Protocol`], if it is something else.
+pub(super) fn parse<T: DeserializeOwned>(body: &Secret<Vec<u8>>) -> Result<T, PolicyError> {
+    serde_json::from_slice(body.expose()).map_err(|_| PolicyError::Protocol)
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// An answer as AM gives it.
+    pub(in crate::am) fn reply(status: u16, body: &str) -> Result<Reply, PolicyError> {
+        Reply::read(status, Secret::new(body.as_bytes().to_vec()))
+    }
+
+    #[test]
+    fn only_a_refusal_in_the_servers_own_form_is_one() {
+        let denied = r#"{"code":401,"reason":"Unauthorized","message":"Access Denied"}"#;
+        let Ok(Reply::Refused(refusal)) = reply(401, denied) else {
+            panic!("a refusal")
+        };
+        assert_eq!((refusal.status, refusal.message.as_str()), (401, "Access Denied"));
+        assert!(!refusal.is_of_version());
+        let old = reply(401, r#"{"errorMessage":"Invalid Password!!"}"#);
+        assert!(matches!(old, Ok(Reply::Refused(_))));
+        for (status, body) in [
+            (401, "<html><body>401 Authorization Required</body></html>"),
+            (401, ""),
+            (401, "{}"),
+            (401, r#"{"code":403,"reason":"Forbidden"}"#),
+            (403, "[]"),
+            (404, "Not Found"),
+            (404, r#"{"code":"#),
+        ] {
+            assert_eq!(reply(status, body).err(), Some(PolicyError::Protocol), "{status} {body}");
+        }
+        for status in [100, 302, 304, 500, 502, 503] {
+            assert_eq!(reply(status, denied).err(), Some(PolicyError::Failure), "{status}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_version_or_action_is_told_from_what_is_not_there() {
+        let of_version = |status, body: &str| match reply(status, body) {
+            Ok(Reply::Refused(refusal)) => refusal.is_of_version(),
+            other => panic!("{other:?}"),
+        };
+        assert!(of_version(
+            404,
+            r#"{"code":404,"reason":"Not Found","message":"Accept-API-Version: Requested version &quot;4.0&quot; does not match any routes."}"#
+        ));
+        assert!(of_version(
+            501,
+            r#"{"code":501,"reason":"Not Implemented","message":"Action validate not implemented for this resource"}"#
+        ));
+        assert!(!of_version(
+            404,
+            r#"{"code":404,"reason":"Not Found","message":"Resource 'sessionz' not found"}"#
+        ));
+    }
+}
