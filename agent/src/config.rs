@@ -35,6 +35,10 @@ use std::time::Duration;
 
 use ::http::{HeaderName, Method, Uri};
 use ipnet::IpNet;
+use policy_client::am::AmSettings;
+use policy_client::authaz::AuthAzSettings;
+use policy_client::foreign::ForeignKind;
+use policy_client::vsphere::VSphereSettings;
 use policy_client::{ClientCertificate, ServerList};
 use policy_protocol::Secret;
 
@@ -124,6 +128,28 @@ pub struct PolicyServer {
     pub kind: PolicyServerKind,
     /// How long cached sessions live on past their validation period when no server can be reached.
     pub outage_grace: Duration,
+    /// What brings sessions that were begun in another system, if that is asked.
+    pub foreign: Option<ForeignSessions>,
+}
+
+/// What brings sessions that were begun in another system.
+#[derive(Clone, Debug)]
+pub struct ForeignSessions {
+    /// Which system.
+    pub kind: ForeignKind,
+    /// The cookie with the token.
+    pub cookie_name: Option<String>,
+    /// The header with the token.
+    pub header_name: Option<HeaderName>,
+}
+
+impl ForeignSessions {
+    /// Whether a cookie is the one with the token.
+    pub fn owns_cookie(&self, name: &[u8]) -> bool {
+        self.cookie_name
+            .as_ref()
+            .is_some_and(|own| own.as_bytes() == name)
+    }
 }
 
 /// Which policy server.
@@ -147,6 +173,12 @@ pub enum PolicyServerKind {
         /// Deadline of each call.
         timeout: Duration,
     },
+    /// The web services of an Access Gateway.
+    AuthAz(AuthAzSettings),
+    /// AM.
+    Am(AmSettings),
+    /// The session service of vSphere.
+    VSphere(VSphereSettings),
 }
 
 /// Cookies and the session cache.

@@ -33,6 +33,9 @@ pub fn prepare(
         .map_or(0, |identity| identity.ready.headers.len());
     headers.reserve(FORWARDING_HEADERS + identity);
     cookies::remove(&mut headers, |name| facts.site.keeps_cookie(name));
+    if let Some(name) = facts.site.kept_header() {
+        headers.remove(name);
+    }
     drop_password(facts, &mut headers);
     facts
         .origin

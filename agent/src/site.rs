@@ -3,14 +3,14 @@
 
 use std::sync::Arc;
 
-use http::HeaderValue;
 use http::header::InvalidHeaderValue;
+use http::{HeaderName, HeaderValue};
 use policy_protocol::AuthScheme;
 
 use crate::access::authorize::{self, Decision, DecisionKey};
 use crate::access::identity::IdentityHeaders;
 use crate::access::protection::{RealmTable, covers};
-use crate::config::{Config, Realm, ResponseKind};
+use crate::config::{Config, ForeignSessions, Realm, ResponseKind};
 use crate::http::headers::ManagedHeaders;
 use crate::http::target::RequestTarget;
 use crate::login::pages::{self, PageError, Pages};
@@ -140,10 +140,27 @@ impl Site {
             || self.zones.iter().any(|zone| zone.owns(name))
     }
 
-    /// Whether a cookie is kept from applications: all of ours, unless they are to see the session cookie.
+    /// Whether a cookie is kept from applications: all of ours and those of the sessions of another system, unless
+    /// they are to see session cookies.
     pub fn keeps_cookie(&self, name: &[u8]) -> bool {
-        self.owns_cookie(name)
+        let is_foreign = self
+            .foreign()
+            .is_some_and(|foreign| foreign.owns_cookie(name));
+        (self.owns_cookie(name) || is_foreign)
             && (!self.config.session.pass_cookie || name == self.cookies.login_name().as_bytes())
+    }
+
+    /// The header with a session of another system, if it is kept from applications.
+    pub fn kept_header(&self) -> Option<&HeaderName> {
+        let foreign = self
+            .foreign()
+            .filter(|_| !self.config.session.pass_cookie)?;
+        foreign.header_name.as_ref()
+    }
+
+    /// What brings sessions that were begun in another system.
+    pub const fn foreign(&self) -> Option<&ForeignSessions> {
+        self.config.policy_server.foreign.as_ref()
     }
 
     /// The first realm on a host that a login form leads into, for a visitor who named none: one that asks

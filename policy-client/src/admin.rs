@@ -15,7 +15,7 @@ use policy_protocol::{Secret, SessionId};
 
 use crate::PolicyError;
 use crate::limits::PROBE_TIMEOUT;
-use crate::settings::{ClientError, ServerList, TransportSettings};
+use crate::settings::{ClientError, Dialect, ServerList, TransportSettings};
 use crate::transport::Transport;
 
 /// Where the policy server is, and the administrators' secret.
@@ -42,6 +42,7 @@ pub async fn is_ready(url: String, ca_file: Option<PathBuf>) -> Result<bool, Cli
         client_certificate: None,
         authorization: None,
         timeout: PROBE_TIMEOUT,
+        dialect: Dialect::Native,
     })?;
     Ok(transport.is_ready().await)
 }
@@ -66,6 +67,7 @@ impl AdminClient {
                 settings.admin_secret.expose()
             ))),
             timeout: settings.timeout,
+            dialect: Dialect::Native,
         })?;
         Ok(Self { transport })
     }

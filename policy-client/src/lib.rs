@@ -2,13 +2,18 @@
 //!
 //! [`PolicyCalls`] is the one seam between an agent and whatever answers it: [`native`] is Doorward's
 //! own policy server over HTTPS, and a policy server in the same process implements the trait itself.
+//! [`authaz`], [`am`] and [`vsphere`] ask other systems, whose sessions they make ours; [`foreign`] is what
+//! those three share.
 //!
 //! Answers (YES, NO, CHALLENGE) are values. A [`PolicyError`] always means "cannot tell", and must
 //! never be read as either.
 
 pub mod admin;
+pub mod am;
+pub mod authaz;
 mod budget;
 mod event_lines;
+pub mod foreign;
 pub mod jitter;
 mod limits;
 pub mod native;
@@ -18,6 +23,7 @@ mod servers;
 mod settings;
 mod tls;
 mod transport;
+pub mod vsphere;
 
 use std::pin::Pin;
 

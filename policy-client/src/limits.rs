@@ -4,6 +4,9 @@ use std::time::Duration;
 
 /// The longest answer that is read, in bytes. A full session listing is the longest there is.
 pub(crate) const MAX_ANSWER: usize = 4 * 1024 * 1024;
+/// The longest answer of another system that is read, in bytes. A session with all that is told of its user has
+/// a few KiB; a decision about many resources some dozens.
+pub(crate) const MAX_FOREIGN_ANSWER: usize = 1024 * 1024;
 /// The longest refusal that is read, in bytes. Ours have a hundred.
 pub(crate) const MAX_PROBLEM: usize = 4 * 1024;
 

@@ -7,8 +7,6 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
 use policy_protocol::message::{
@@ -17,7 +15,8 @@ use policy_protocol::message::{
 };
 use policy_protocol::{AgentKeySet, EventPosition, Secret};
 
-use crate::settings::{ClientCertificate, ClientError, ServerList, TransportSettings};
+use crate::foreign::basic;
+use crate::settings::{ClientCertificate, ClientError, Dialect, ServerList, TransportSettings};
 use crate::transport::Transport;
 use crate::{EventStream, PolicyCalls, PolicyError, event_lines};
 
@@ -58,6 +57,7 @@ impl NativeClient {
             client_certificate: settings.client_certificate.clone(),
             authorization: secret.map(|secret| basic(&settings.agent_name, secret.expose())),
             timeout: settings.timeout,
+            dialect: Dialect::Native,
         })?;
         Ok(Self { transport })
     }
@@ -124,10 +124,4 @@ impl PolicyCalls for NativeClient {
             Ok(Box::pin(events) as EventStream)
         })
     }
-}
-
-/// HTTP Basic credentials.
-fn basic(name: &str, secret: &str) -> Secret<String> {
-    let pair = Secret::new(format!("{name}:{secret}"));
-    Secret::new(format!("Basic {}", STANDARD.encode(pair.expose())))
 }

@@ -56,6 +56,17 @@ pub(crate) struct TransportSettings {
     pub(crate) authorization: Option<Secret<String>>,
     /// Deadline of each call, over all servers.
     pub(crate) timeout: Duration,
+    /// What they speak.
+    pub(crate) dialect: Dialect,
+}
+
+/// What servers speak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    /// Doorward's own policy API, below `/policy/v1/`.
+    Native,
+    /// Another system's.
+    Foreign,
 }
 
 /// Why a client could not be made.
@@ -84,6 +95,14 @@ pub enum ClientError {
     /// The client certificate or its key cannot be used.
     #[error("client certificate {}: {problem}", file.display())]
     ClientCertificate {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
+    /// The file with the agent keys cannot be used.
+    #[error("agent keys {}: {problem}", file.display())]
+    AgentKeys {
         /// The file.
         file: PathBuf,
         /// What is wrong.

@@ -1,4 +1,4 @@
-//! HTTPS to policy servers. The only file that knows the HTTP client.
+//! HTTPS to policy servers, and to other systems' services. The only file that knows the HTTP client.
 
 use std::fmt::Display;
 use std::sync::Arc;
@@ -10,17 +10,18 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use policy_protocol::Secret;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Client, Method, Response, StatusCode, Url};
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, Url};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use crate::limits::{
-    CONNECT_TIMEOUT, KEEP_ALIVE, MAX_ANSWER, MAX_PROBLEM, POOL_IDLE, PROBE_TIMEOUT,
+    CONNECT_TIMEOUT, KEEP_ALIVE, MAX_ANSWER, MAX_FOREIGN_ANSWER, MAX_PROBLEM, POOL_IDLE,
+    PROBE_TIMEOUT,
 };
 use crate::retry::{Call, Caller, Failure, Repeat};
 use crate::servers::{Blame, Servers};
-use crate::settings::{ClientError, TransportSettings};
+use crate::settings::{ClientError, Dialect, TransportSettings};
 use crate::{PolicyError, probe, tls};
 
 /// Names this client to the policy server for as long as it exists: a random value.
@@ -33,6 +34,7 @@ const NONE: usize = usize::MAX;
 /// Sends calls to policy servers.
 pub(crate) struct Transport {
     client: Client,
+    dialect: Dialect,
     /// By the same index as in `caller.servers`.
     bases: Vec<Url>,
     caller: Caller,
@@ -46,6 +48,27 @@ struct Outgoing<'a> {
     path: &'a [&'a str],
     query: &'a [(&'a str, &'a str)],
     body: Option<Secret<Vec<u8>>>,
+}
+
+/// A request in another system's own form.
+pub(crate) struct Exchange<'a> {
+    /// Whether it may reach two servers.
+    pub(crate) repeat: Repeat,
+    pub(crate) method: Method,
+    /// Segments below the server's address; each is escaped.
+    pub(crate) path: &'a [&'a str],
+    /// Sent as it is: some servers compare it as text.
+    pub(crate) query: Option<&'a str>,
+    /// Those that hold a secret are marked as sensitive.
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Option<Secret<Vec<u8>>>,
+}
+
+/// The answer to an [`Exchange`]: neither a server's failure (5xx) nor a redirect.
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Secret<Vec<u8>>,
 }
 
 impl<'a> Outgoing<'a> {
@@ -77,7 +100,7 @@ impl Transport {
             .https_only(true)
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
-            .default_headers(headers(settings.authorization.as_ref())?)
+            .default_headers(headers(settings)?)
             .connect_timeout(CONNECT_TIMEOUT.min(settings.timeout / turns))
             .pool_idle_timeout(POOL_IDLE)
             .http2_keep_alive_interval(KEEP_ALIVE)
@@ -87,6 +110,7 @@ impl Transport {
             .map_err(setup)?;
         Ok(Self {
             client,
+            dialect: settings.dialect,
             bases,
             caller: Caller::new(Servers::new(&settings.servers), settings.timeout),
             streaming: AtomicUsize::new(NONE),
@@ -95,10 +119,38 @@ impl Transport {
 
     /// Whether the first server says that it is ready.
     pub(crate) async fn is_ready(&self) -> bool {
-        let [ready, live] = ["ready", "live"].map(|path| address(&self.bases[0], &[path], &[]));
-        let asked = is_ready(self.client.clone(), ready, live);
+        let asked = is_well(self.client.clone(), self.dialect, self.bases[0].clone());
         let answer = tokio::time::timeout(PROBE_TIMEOUT, asked).await;
         answer.unwrap_or(false)
+    }
+
+    /// Sends another system's request, and reads the answer whatever its status says, but for 5xx: those are
+    /// failures of the server. A redirect is no answer, and is not followed.
+    pub(crate) async fn exchange(&self, exchange: &Exchange<'_>) -> Result<Answer, PolicyError> {
+        self.make(Call::new(exchange.repeat), move |server| async move {
+            let base = &self.bases[server];
+            let mut url = below(base, &[], exchange.path);
+            url.set_query(exchange.query);
+            let mut request = self
+                .client
+                .request(exchange.method.clone(), url)
+                .headers(exchange.headers.clone());
+            if let Some(body) = &exchange.body {
+                request = request.body(body.expose().clone());
+            }
+            let response = self.head(base, request).await?;
+            let status = response.status();
+            if status.is_redirection() {
+                tracing::warn!(server = %base, status = status.as_u16(), "a redirect is not followed");
+                return Err(Failure::Refused(PolicyError::Protocol));
+            }
+            Ok(Answer {
+                status,
+                headers: response.headers().clone(),
+                body: Secret::new(read(response, MAX_FOREIGN_ANSWER).await?),
+            })
+        })
+        .await
     }
 
     /// POSTs what does the same if it is done twice, and reads the answer.
@@ -134,7 +186,7 @@ impl Transport {
             body: Some(Secret::new(body)),
         };
         self.make(Call::new(repeat), move |server| async move {
-            decode(success(self.exchange(server, outgoing).await?)?).await
+            decode(success(self.ask_one(server, outgoing).await?)?).await
         })
         .await
     }
@@ -153,7 +205,7 @@ impl Transport {
             ..Call::new(Repeat::Freely)
         };
         self.make(call, move |server| async move {
-            let response = self.exchange(server, outgoing).await?;
+            let response = self.ask_one(server, outgoing).await?;
             if response.status() == StatusCode::NOT_FOUND {
                 return Ok(None);
             }
@@ -173,7 +225,7 @@ impl Transport {
             ..Outgoing::get(path, query)
         };
         self.make(Call::new(Repeat::Freely), move |server| async move {
-            success(self.exchange(server, outgoing).await?).map(drop)
+            success(self.ask_one(server, outgoing).await?).map(drop)
         })
         .await
     }
@@ -194,7 +246,7 @@ impl Transport {
         let outgoing = &Outgoing::get(path, query);
         let head = move |server| async move {
             let asked = Instant::now();
-            let response = success(self.exchange(server, outgoing).await?)?;
+            let response = success(self.ask_one(server, outgoing).await?)?;
             Ok((response, asked, self.source(server)))
         };
         let (response, asked, source) = self.make(Call::new(Repeat::Freely), head).await?;
@@ -215,14 +267,15 @@ impl Transport {
     fn source(&self, server: usize) -> Source {
         Source {
             client: self.client.clone(),
+            dialect: self.dialect,
             base: self.bases[server].clone(),
             servers: Arc::clone(&self.caller.servers),
             server,
         }
     }
 
-    /// Sends a request to one server, and waits for the head of an answer that is one.
-    async fn exchange(&self, server: usize, outgoing: &Outgoing<'_>) -> Result<Response, Failure> {
+    /// Sends a request to one policy server, and waits for the head of an answer that is one.
+    async fn ask_one(&self, server: usize, outgoing: &Outgoing<'_>) -> Result<Response, Failure> {
         let base = &self.bases[server];
         let url = address(base, outgoing.path, outgoing.query);
         let mut request = self.client.request(outgoing.method.clone(), url);
@@ -231,6 +284,11 @@ impl Transport {
                 .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
                 .body(body.expose().clone());
         }
+        self.head(base, request).await
+    }
+
+    /// Waits for the head of an answer that is one.
+    async fn head(&self, base: &Url, request: RequestBuilder) -> Result<Response, Failure> {
         let response = request.send().await.map_err(|error| {
             tracing::warn!(server = %base, error = %chain(&error), "call failed");
             failure(&error)
@@ -252,6 +310,7 @@ impl Transport {
 /// One server, for what goes on beside calls.
 pub(crate) struct Source {
     client: Client,
+    dialect: Dialect,
     base: Url,
     servers: Arc<Servers>,
     server: usize,
@@ -271,15 +330,20 @@ impl Source {
     /// Probes the server in the background until it is back.
     fn probe(&self) {
         let servers = Arc::downgrade(&self.servers);
-        let client = self.client.clone();
-        let [ready, live] = ["ready", "live"].map(|path| address(&self.base, &[path], &[]));
-        let ask = move || is_ready(client.clone(), ready.clone(), live.clone());
+        let (client, dialect, base) = (self.client.clone(), self.dialect, self.base.clone());
+        let ask = move || is_well(client.clone(), dialect, base.clone());
         tokio::spawn(probe::run(servers, self.server, ask));
     }
 }
 
 /// Asks one server whether it is well.
-async fn is_ready(client: Client, ready: Url, live: Url) -> bool {
+async fn is_well(client: Client, dialect: Dialect, base: Url) -> bool {
+    if dialect == Dialect::Foreign {
+        // There is no address where all of them say so: any answer but a failure has to do.
+        let answer = client.get(base).send().await;
+        return answer.is_ok_and(|answer| !answer.status().is_server_error());
+    }
+    let [ready, live] = ["ready", "live"].map(|path| address(&base, &[path], &[]));
     match client.get(ready).send().await.map(|answer| answer.status()) {
         // One that does not say whether it is ready: alive has to do.
         Ok(StatusCode::NOT_FOUND) => client
@@ -292,12 +356,16 @@ async fn is_ready(client: Client, ready: Url, live: Url) -> bool {
     }
 }
 
-fn headers(authorization: Option<&Secret<String>>) -> Result<HeaderMap, ClientError> {
-    let mut instance = [0; INSTANCE_LENGTH];
-    getrandom::fill(&mut instance).map_err(setup)?;
-    let instance = HeaderValue::from_str(&URL_SAFE_NO_PAD.encode(instance)).map_err(setup)?;
-    let mut headers = HeaderMap::from_iter([(INSTANCE, instance)]);
-    if let Some(authorization) = authorization {
+/// What goes along with every request.
+fn headers(settings: &TransportSettings) -> Result<HeaderMap, ClientError> {
+    let mut headers = HeaderMap::new();
+    if settings.dialect == Dialect::Native {
+        let mut instance = [0; INSTANCE_LENGTH];
+        getrandom::fill(&mut instance).map_err(setup)?;
+        let instance = HeaderValue::from_str(&URL_SAFE_NO_PAD.encode(instance)).map_err(setup)?;
+        headers.insert(INSTANCE, instance);
+    }
+    if let Some(authorization) = &settings.authorization {
         let mut value = HeaderValue::from_str(authorization.expose()).map_err(setup)?;
         value.set_sensitive(true);
         headers.insert(AUTHORIZATION, value);
@@ -324,15 +392,20 @@ fn base(url: &str) -> Result<Url, ClientError> {
 
 /// `base` + `policy/v1` + `path`, every segment escaped.
 fn address(base: &Url, path: &[&str], query: &[(&str, &str)]) -> Url {
+    let mut url = below(base, &["policy", "v1"], path);
+    if !query.is_empty() {
+        url.query_pairs_mut().extend_pairs(query);
+    }
+    url
+}
+
+fn below(base: &Url, prefix: &[&str], path: &[&str]) -> Url {
     let mut url = base.clone();
     url.path_segments_mut()
         .expect("an https address has segments")
         .pop_if_empty()
-        .extend(["policy", "v1"])
+        .extend(prefix)
         .extend(path);
-    if !query.is_empty() {
-        url.query_pairs_mut().extend_pairs(query);
-    }
     url
 }
 

@@ -1,5 +1,7 @@
 //! From credentials to a live session: SMSESSION, session cache, Validate().
 
+mod foreign;
+
 use std::sync::Arc;
 
 use http::HeaderValue;
@@ -83,8 +85,14 @@ pub async fn authenticate(
             Err(other) => unfit = unfit.or(other),
         }
     }
+    for token in foreign::tokens(visit).take(MAX_COOKIES) {
+        match foreign::from_token(sessions, visit, realm, token).await {
+            Ok(admitted) => return Ok(admitted),
+            Err(other) => unfit = unfit.or(other),
+        }
+    }
     match direct::from_credentials(sessions, visit, realm).await {
-        Some(Ok(alias)) => match admit(sessions, visit, realm, &alias).await {
+        Some(Ok(alias)) => match admit(sessions, visit, realm, &alias, Refresh::Cookie).await {
             Ok(admitted) => return Ok(admitted),
             Err(other) => unfit = unfit.or(other),
         },
@@ -100,7 +108,21 @@ pub async fn authenticate(
     })
 }
 
-/// The sessions that a request brings, for logout and step-up: tickets as the policy server wants them.
+/// The sessions that a request brings, for logout: tickets as the policy server wants them. Those that were begun
+/// in another system are among them.
+///
+/// # Errors
+/// If there are no agent keys to open cookies with.
+pub async fn all_tickets(
+    sessions: &Arc<Sessions>,
+    visit: &Visit<'_>,
+) -> Result<Vec<SessionTicket>, KeysMissing> {
+    let mut all = tickets(sessions, visit).await?;
+    all.extend(foreign::tickets(visit).take(MAX_COOKIES));
+    Ok(all)
+}
+
+/// The sessions of ours that a request brings, for logout and step-up: tickets as the policy server wants them.
 /// Looks at the seal only, and at every cookie: one that is left out would live on.
 ///
 /// # Errors
@@ -146,7 +168,7 @@ async fn from_cookie(
         Some(Known::Dead(reason)) => return Err(reason.into()),
         Some(Known::Live(_)) | None => open_cookie(sessions, visit, realm, zone, value).await?,
     };
-    admit(sessions, visit, realm, &alias).await
+    admit(sessions, visit, realm, &alias, Refresh::Cookie).await
 }
 
 /// The slow path: a cookie that was not seen before.
@@ -201,12 +223,22 @@ async fn open_cookie(
     Ok(sessions.cache.insert(value, alias))
 }
 
+/// Whether the browser is kept up to date about a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Refresh {
+    /// With a new SMSESSION when one is due.
+    Cookie,
+    /// Not by us: it holds a cookie of another system.
+    Nothing,
+}
+
 /// Everything that is asked of a session at every request.
 async fn admit(
     sessions: &Arc<Sessions>,
     visit: &Visit<'_>,
     realm: &Arc<Realm>,
     alias: &Alias,
+    refresh: Refresh,
 ) -> Result<Admitted, Unfit> {
     let session = &alias.session;
     let settings = &visit.site.config.session;
@@ -223,7 +255,8 @@ async fn admit(
     if !visit.site.overlooks(visit.target) {
         session.touch(visit.now);
         let grace = grace_period(settings.grace_period, session.state().idle_timeout);
-        if validated || visit.now.since(alias.last_access) >= grace {
+        let stale = validated || visit.now.since(alias.last_access) >= grace;
+        if stale && refresh == Refresh::Cookie {
             set_cookie = cookie_due(sessions, visit, alias, grace);
         }
     }

@@ -7,9 +7,12 @@ use std::sync::Arc;
 use agent::config::{self, Config, Environment, PolicyServerKind};
 use agent::telemetry::logging;
 use agent::{Agent, RunningAgent};
-use policy_client::PolicyCalls;
+use policy_client::am::AmClient;
+use policy_client::authaz::AuthAzClient;
 use policy_client::native::{NativeClient, NativeSettings};
-use policy_protocol::SystemClock;
+use policy_client::vsphere::VSphereClient;
+use policy_client::{ClientError, PolicyCalls};
+use policy_protocol::{Clock, SystemClock};
 
 use super::{bad_configuration, control_runtime, failed, stop};
 
@@ -117,13 +120,11 @@ pub(super) async fn policy_calls(config: &Config) -> Result<Served, String> {
                 client_certificate: client_certificate.clone(),
                 timeout: *timeout,
             };
-            let client = NativeClient::new(&settings).map_err(|error| error.to_string())?;
-            Ok(Served {
-                calls: Arc::new(client),
-                #[cfg(feature = "embedded")]
-                listening: None,
-            })
+            served(NativeClient::new(&settings))
         }
+        PolicyServerKind::AuthAz(settings) => served(AuthAzClient::new(settings, clock())),
+        PolicyServerKind::Am(settings) => served(AmClient::new(settings, clock())),
+        PolicyServerKind::VSphere(settings) => served(VSphereClient::new(settings, clock())),
         #[cfg(feature = "embedded")]
         PolicyServerKind::Embedded { config_file } => {
             let config_of_server = policy_server::PolicyServerConfig::load(config_file)
@@ -148,4 +149,17 @@ pub(super) async fn policy_calls(config: &Config) -> Result<Served, String> {
             "this binary was built without the embedded policy server; use kind = \"native\"",
         )),
     }
+}
+
+fn clock() -> Arc<dyn Clock> {
+    Arc::new(SystemClock)
+}
+
+/// A policy server that somebody else runs.
+fn served<C: PolicyCalls>(client: Result<C, ClientError>) -> Result<Served, String> {
+    Ok(Served {
+        calls: Arc::new(client.map_err(|error| error.to_string())?),
+        #[cfg(feature = "embedded")]
+        listening: None,
+    })
 }

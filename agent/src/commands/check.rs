@@ -32,7 +32,10 @@ fn check_embedded(config: &Config) -> Result<(), policy_server::Problems> {
             let config = policy_server::PolicyServerConfig::load(config_file)?;
             config.load_policies().map(|_| ())
         }
-        config::PolicyServerKind::Native { .. } => Ok(()),
+        config::PolicyServerKind::Native { .. }
+        | config::PolicyServerKind::AuthAz(_)
+        | config::PolicyServerKind::Am(_)
+        | config::PolicyServerKind::VSphere(_) => Ok(()),
     }
 }
 

@@ -17,6 +17,17 @@ pub const POLICY_TIMEOUT: Duration = Duration::from_secs(5);
 /// No grace: a session that cannot be checked when a check is due is refused (R4).
 pub const OUTAGE_GRACE: Duration = Duration::ZERO;
 
+/// The cookie of the classic agents, which is what the AuthAz services call a session token.
+pub const AUTHAZ_COOKIE: &str = "SMSESSION";
+/// As AM is delivered; a header of the same name does the same.
+pub const AM_COOKIE: &str = "iPlanetDirectoryPro";
+/// AM's top-level realm.
+pub const AM_REALM: &str = "/";
+/// The policy set that AM makes for web agents.
+pub const AM_APPLICATION: &str = "iPlanetAMWebAgentService";
+/// The one name that vSphere knows, for cookie and header.
+pub const VSPHERE_SESSION: &str = "vmware-api-session-id";
+
 /// The field's own cookie prefix, so that applications find the `SMSESSION` they know.
 pub const ZONE: &str = "SM";
 /// The classic agents' grace period: a page and its parts refresh the cookie once.

@@ -2,6 +2,7 @@
 //! problems come at once; a value is returned only if it is sound.
 
 mod files;
+mod foreign;
 mod listeners;
 mod login;
 mod names;
@@ -45,7 +46,7 @@ pub(super) fn validate(file: &File, base: &Path, root: &Spot<'_>) -> Option<Conf
     );
     let trusted_proxies = some_networks(&file.trusted_proxies, &root.key("trusted_proxies"));
     let policy_server = file.policy_server.as_ref().and_then(|server| {
-        policy_server::policy_server(server, &files, &root.key("policy_server"))
+        policy_server::policy_server(server, file, &files, &root.key("policy_server"))
     });
     let session = session::session(&file.session, &root.key("session"));
     let identity = session::identity(&file.identity, &mut headers, &root.key("identity"));

@@ -23,7 +23,7 @@ static CLEAR_CACHE: HeaderValue = HeaderValue::from_static("\"cache\"");
 /// If there are no agent keys to open the cookie with.
 pub async fn logout(sessions: &Arc<Sessions>, visit: &Visit<'_>) -> Result<Response<Body>, Denial> {
     // Without keys the cookie stays: it is the only means to try again.
-    let tickets = authenticate::tickets(sessions, visit).await?;
+    let tickets = authenticate::all_tickets(sessions, visit).await?;
     let mut told = Ok(());
     for ticket in tickets {
         told = told.and(end(sessions, visit, ticket).await);

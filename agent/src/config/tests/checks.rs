@@ -526,6 +526,118 @@ fn clusters_of_policy_servers_and_a_certificate_in_place_of_the_secret() {
     assert_eq!(*servers, expected);
 }
 
+/// `SMALL` with another policy server.
+fn with_server(server: &str) -> String {
+    swap("kind = \"embedded\"\nconfig_file = \"policy.toml\"", server)(SMALL.to_owned())
+}
+
+#[test]
+fn back_ends_of_other_systems_take_their_defaults() {
+    let am =
+        "kind = \"am\"\nurls = [\"https://am.example.com/am\"]\nagent_keys_file = \"agent-keys\"";
+    let config = sound(&with_server(am));
+    let PolicyServerKind::Am(settings) = &config.policy_server.kind else {
+        panic!("am")
+    };
+    assert_eq!(
+        settings.link.servers.clusters,
+        [["https://am.example.com/am"]]
+    );
+    assert_eq!(settings.realm, "/");
+    assert_eq!(settings.application, "iPlanetAMWebAgentService");
+    assert!(settings.agent.is_none() && !settings.notifications);
+    let foreign = config.policy_server.foreign.as_ref().unwrap();
+    assert!(foreign.owns_cookie(b"iPlanetDirectoryPro"));
+    assert_eq!(foreign.header_name.as_ref().unwrap(), "iplanetdirectorypro");
+
+    let vsphere = "kind = \"vsphere\"\nurls = [\"https://vcenter.example.com\"]\nwire_form = \"json-rpc\"\nheader_name = \"\"";
+    let config = sound(&with_server(vsphere));
+    let PolicyServerKind::VSphere(settings) = &config.policy_server.kind else {
+        panic!("vsphere")
+    };
+    assert_eq!(
+        settings.wire_form,
+        policy_client::vsphere::WireForm::JsonRpc
+    );
+    let foreign = config.policy_server.foreign.as_ref().unwrap();
+    assert!(foreign.owns_cookie(b"vmware-api-session-id") && foreign.header_name.is_none());
+
+    let authaz = "kind = \"authaz\"\nurls = [\"https://gateway.example.com\"]\ncookie_name = \"\"\ncaller_user = \"gw\"\ncaller_password_file = \"secrets/agent\"";
+    let config = sound(&with_server(authaz));
+    let PolicyServerKind::AuthAz(settings) = &config.policy_server.kind else {
+        panic!("authaz")
+    };
+    assert_eq!(settings.app_id, "doorward");
+    assert_eq!(settings.caller.as_ref().unwrap().user, "gw");
+    let foreign = config.policy_server.foreign.as_ref().unwrap();
+    assert!(foreign.cookie_name.is_none() && foreign.header_name.is_none());
+}
+
+#[test]
+fn mistakes_about_other_systems_are_found() {
+    let authaz = "kind = \"authaz\"\ncookie_name = \"OTHER\"\nurls = [\"https://a\"]\n";
+    let am = "kind = \"am\"\nurls = [\"https://a/am\"]\n";
+    let vsphere = "kind = \"vsphere\"\nurls = [\"https://a\"]\n";
+    for (server, expected) in [
+        (
+            "kind = \"authaz\"\nurls = [\"https://a\"]\n".to_owned(),
+            "cookie_name",
+        ),
+        (
+            "kind = \"vsphere\"\nurls = [\"http://a\"]\n".to_owned(),
+            "urls[0]",
+        ),
+        (
+            "kind = \"vsphere\"\nurls = [\"https://a?b\"]\n".to_owned(),
+            "urls[0]",
+        ),
+        (format!("{authaz}realm = \"/\""), "realm"),
+        (format!("{authaz}wire_form = \"api\""), "wire_form"),
+        (format!("{authaz}app_id = \"a/b\""), "app_id"),
+        (
+            format!("{authaz}caller_user = \"a\""),
+            "caller_password_file",
+        ),
+        (
+            format!("{authaz}caller_challenge_cookie = true"),
+            "caller_challenge_cookie",
+        ),
+        (
+            format!("{authaz}agent_secret_file = \"secrets/agent\""),
+            "agent_secret_file",
+        ),
+        (format!("{authaz}foreign_level = 1001"), "foreign_level"),
+        (
+            format!("{authaz}agent_keys_file = \"nowhere/keys\""),
+            "agent_keys_file",
+        ),
+        (format!("{am}protocol = \"rest\""), "protocol"),
+        (format!("{am}realm = \"customers\""), "realm"),
+        (format!("{am}notifications = true"), "notifications"),
+        (
+            format!("{am}am_agent_password_file = \"secrets/agent\""),
+            "am_agent_user",
+        ),
+        (format!("{am}cookie_name = \"\""), "cookie_name"),
+        (
+            format!("{vsphere}config_file = \"policy.toml\""),
+            "config_file",
+        ),
+        (format!("{vsphere}cookie_name = \"a b\""), "cookie_name"),
+        (format!("{vsphere}header_name = \"Cookie\""), "header_name"),
+        (
+            "kind = \"embedded\"\nconfig_file = \"policy.toml\"\ncookie_name = \"a\"".to_owned(),
+            "cookie_name",
+        ),
+    ] {
+        let keys: Vec<_> = problems(&with_server(&server))
+            .into_iter()
+            .map(|(_, key, _)| key)
+            .collect();
+        assert_eq!(keys, [format!("policy_server.{expected}")], "{server}");
+    }
+}
+
 #[test]
 fn a_cookie_domain_must_cover_every_host_that_has_sessions() {
     let domain = "[session]\ncookie_domain = \".Example.com\"\n";

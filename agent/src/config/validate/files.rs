@@ -57,25 +57,42 @@ impl<'b> Files<'b> {
 
     /// The secret in a file, without the line break at its end.
     pub(super) fn secret(&self, path: &Path, spot: &Spot<'_>) -> Option<Secret<String>> {
+        let secret = self.text(path, spot)?;
+        if secret.expose().chars().count() >= defaults::MIN_SECRET_CHARS {
+            return Some(secret);
+        }
+        let least = defaults::MIN_SECRET_CHARS;
+        spot.problem(format!(
+            "the secret in the file has fewer than {least} characters"
+        ));
+        None
+    }
+
+    /// A password that somebody else has chosen, without the line break at the file's end.
+    pub(super) fn password(&self, path: &Path, spot: &Spot<'_>) -> Option<Secret<String>> {
+        let password = self.text(path, spot)?;
+        if password.expose().is_empty() {
+            spot.problem("the file is empty");
+            return None;
+        }
+        Some(password)
+    }
+
+    /// A file to be, in a folder that is there.
+    pub(super) fn future(&self, path: &Path, spot: &Spot<'_>) -> Option<PathBuf> {
+        let path = self.base.join(path);
+        self.folder(path.parent().unwrap_or(Path::new("/")), spot)?;
+        Some(path)
+    }
+
+    fn text(&self, path: &Path, spot: &Spot<'_>) -> Option<Secret<String>> {
         let content = Secret::new(reported(read(&self.base.join(path)), spot)?);
         let text =
             std::str::from_utf8(content.expose()).map(|text| text.trim_end_matches(['\n', '\r']));
-        match text {
-            Ok(text) if text.chars().count() >= defaults::MIN_SECRET_CHARS => {
-                Some(Secret::new(text.to_owned()))
-            }
-            Ok(_) => {
-                let least = defaults::MIN_SECRET_CHARS;
-                spot.problem(format!(
-                    "the secret in the file has fewer than {least} characters"
-                ));
-                None
-            }
-            Err(_) => {
-                spot.problem("the file is not text");
-                None
-            }
+        if text.is_err() {
+            spot.problem("the file is not text");
         }
+        text.ok().map(|text| Secret::new(text.to_owned()))
     }
 
     /// A folder that can be listed.

@@ -87,20 +87,35 @@ pub(super) fn resource(text: &str) -> Result<String, &'static str> {
 pub(super) fn origin(text: &str) -> Result<Url, &'static str> {
     const EXPECTED: &str =
         "not an origin: write scheme, host and port, such as https://app.example.com:8443";
-    // The parser forgives what browsers forgive; an operator's file need not.
-    let strict = (text.starts_with("http://") || text.starts_with("https://"))
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'\\' | b'?' | b'#'));
-    let url = Url::parse(text).ok().filter(|_| strict).ok_or(EXPECTED)?;
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err("must not hold a user name or password");
-    }
+    let url = address(text, EXPECTED)?;
     if url.path() != "/" {
         Err("must not have a path")
     } else {
         Ok(url)
     }
+}
+
+/// An http or https origin and a path below it.
+///
+/// # Errors
+/// What is wrong with it.
+pub(super) fn base(text: &str) -> Result<Url, &'static str> {
+    const EXPECTED: &str =
+        "not an address: write scheme, host, port and path, such as https://am.example.com/am";
+    address(text, EXPECTED)
+}
+
+fn address(text: &str, expected: &'static str) -> Result<Url, &'static str> {
+    // The parser forgives what browsers forgive; an operator's file need not.
+    let strict = (text.starts_with("http://") || text.starts_with("https://"))
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'\\' | b'?' | b'#'));
+    let url = Url::parse(text).ok().filter(|_| strict).ok_or(expected)?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("must not hold a user name or password");
+    }
+    Ok(url)
 }
 
 /// Scheme and authority of an [`origin`].

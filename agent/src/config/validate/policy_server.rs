@@ -2,19 +2,20 @@
 
 use std::time::Duration;
 
-use http::Uri;
 use policy_client::{Balance, ClientCertificate, ServerList};
+use url::Url;
 
 use super::files::Files;
-use super::{names, positive, unique, whole_seconds};
+use super::{foreign, names, positive, unique, whole_seconds};
 use crate::config::defaults;
-use crate::config::file::policy_server as file;
+use crate::config::file::{File, policy_server as file};
 use crate::config::report::Spot;
 use crate::config::{PolicyServer, PolicyServerKind};
 
 /// Which policy server, and how patient to be with it.
 pub(super) fn policy_server(
     file: &file::PolicyServer,
+    all: &File,
     files: &Files<'_>,
     spot: &Spot<'_>,
 ) -> Option<PolicyServer> {
@@ -28,13 +29,23 @@ pub(super) fn policy_server(
         spot.key("outage_grace")
             .warn("a session that was ended elsewhere may live on through an outage");
     }
-    let kind = match file.kind? {
-        file::Kind::Embedded => embedded(file, files, spot),
-        file::Kind::Native => native(file, timeout, files, spot),
+    let kind = file.kind?;
+    foreign::strangers(file, kind, spot);
+    if kind != file::Kind::Embedded && file.config_file.is_some() {
+        spot.key("config_file")
+            .problem("only an embedded policy server is configured here");
+    }
+    let (kind, foreign) = match kind {
+        file::Kind::Embedded => (embedded(file, files, spot), Some(None)),
+        file::Kind::Native => (native(file, timeout, files, spot), Some(None)),
+        file::Kind::AuthAz | file::Kind::Am | file::Kind::VSphere => {
+            foreign::foreign(file, all, timeout, files, spot)
+        }
     };
     Some(PolicyServer {
         kind: kind?,
         outage_grace: outage_grace?,
+        foreign: foreign?,
     })
 }
 
@@ -72,11 +83,7 @@ fn native(
     files: &Files<'_>,
     spot: &Spot<'_>,
 ) -> Option<PolicyServerKind> {
-    if file.config_file.is_some() {
-        spot.key("config_file")
-            .problem("only an embedded policy server is configured here");
-    }
-    let servers = servers(file, spot);
+    let servers = servers(file, names::origin, spot);
     let ca_file = files.certificates(file.ca_file.as_ref(), &spot.key("ca_file"));
     let client_certificate = client_certificate(file, files, spot);
     let secret_spot = spot.key("agent_secret_file");
@@ -100,7 +107,12 @@ fn native(
     })
 }
 
-fn servers(file: &file::PolicyServer, spot: &Spot<'_>) -> Option<ServerList> {
+/// The servers' addresses, each as `read` understands it.
+pub(super) fn servers(
+    file: &file::PolicyServer,
+    read: fn(&str) -> Result<Url, &'static str>,
+    spot: &Spot<'_>,
+) -> Option<ServerList> {
     if !file.urls.is_empty() && !file.clusters.is_empty() {
         spot.key("clusters")
             .problem("urls is given as well: one or the other");
@@ -136,7 +148,7 @@ fn servers(file: &file::PolicyServer, spot: &Spot<'_>) -> Option<ServerList> {
         .iter()
         .map(|(urls, spot)| {
             let urls = urls.iter().enumerate();
-            urls.map(|(index, url)| server(url, &spot.index(index)).map(|url| url.to_string()))
+            urls.map(|(index, url)| server(read(url), &spot.index(index)))
                 .collect()
         })
         .collect();
@@ -169,7 +181,7 @@ fn threshold(file: &file::PolicyServer, spot: &Spot<'_>) -> Option<u8> {
 
 /// The outer None means that a problem was reported.
 #[expect(clippy::option_option, reason = "absent and wrong are two things")]
-fn client_certificate(
+pub(super) fn client_certificate(
     file: &file::PolicyServer,
     files: &Files<'_>,
     spot: &Spot<'_>,
@@ -196,20 +208,19 @@ fn client_certificate(
     }
 }
 
-fn server(text: &str, spot: &Spot<'_>) -> Option<Uri> {
-    let url = match names::origin(text) {
-        Ok(url) => url,
+fn server(url: Result<Url, &'static str>, spot: &Spot<'_>) -> Option<String> {
+    match url {
+        Ok(url) if url.scheme() == "https" => Some(url.into()),
+        Ok(_) => {
+            spot.problem_with_hint(
+                "passwords and keys must not travel in clear text",
+                "use https",
+            );
+            None
+        }
         Err(what) => {
             spot.problem(what);
-            return None;
+            None
         }
-    };
-    if url.scheme() == "http" {
-        spot.problem_with_hint(
-            "passwords and keys must not travel in clear text",
-            "use https",
-        );
-        return None;
     }
-    names::origin_uri(&url)
 }
