@@ -25,7 +25,7 @@ use policy_protocol::{
 };
 
 pub(crate) use self::credentials::{basic, name_and_password};
-pub(crate) use self::session_id::{begun_here, how_begun};
+pub(crate) use self::session_id::{Beginning, begun_here, how_begun};
 pub(crate) use self::time::moment;
 use crate::settings::{ClientCertificate, ClientError, Dialect, ServerList, TransportSettings};
 use crate::transport::Transport;

@@ -115,7 +115,9 @@ pub(super) fn header_text(text: &str) -> Option<Secret<String>> {
     if text.len() > MAX_CREDENTIAL {
         return None;
     }
-    let printable = text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
+    let printable = text
+        .bytes()
+        .all(|byte| byte.is_ascii_graphic() || byte == b' ');
     if printable && text.trim() == text && !text.contains("=?") {
         return Some(Secret::new(text.to_owned()));
     }

@@ -7,8 +7,8 @@ use serde_json::{Map, Value};
 use super::reply::{Reply, parse};
 use crate::PolicyError;
 
-/// What `Accept-API-Version` says. Every AM that knows realms in paths answers to it.
-pub(super) const VERSION: &str = "resource=2.0";
+/// What `Accept-API-Version` says: what there is to read is the same in all versions, and every AM has its newest.
+pub(super) const VERSION: &str = "protocol=1.0";
 /// The attributes that hold the distinguished names of the user's groups, in the two spellings of directories.
 const GROUPS: [&str; 2] = ["ismemberof", "memberof"];
 
@@ -31,6 +31,15 @@ pub(super) fn read(reply: Reply) -> Result<Profile, PolicyError> {
         Reply::Content(body) => Ok(Profile::from(parse::<Map<String, Value>>(&body)?)),
         Reply::Refused(refusal) if matches!(refusal.status, 403 | 404) => Ok(Profile::default()),
         Reply::Refused(refusal) => Err(refusal.unforeseen("about a user")),
+    }
+}
+
+impl Profile {
+    /// Its texts, in bytes.
+    pub(super) fn size(&self) -> usize {
+        let values = self.attributes.values().flatten().chain(&self.groups);
+        let names = self.attributes.keys().map(String::len);
+        values.map(String::len).chain(names).sum::<usize>() + self.dn.len()
     }
 }
 
@@ -93,7 +102,10 @@ mod tests {
         .unwrap();
         assert_eq!(user.dn, "uid=demo,ou=people,dc=example");
         assert_eq!(user.universal_id.as_deref(), Some("id=demo,ou=user,dc=x"));
-        assert_eq!(user.groups, ["cn=all,ou=groups,dc=x", "cn=staff,ou=groups,dc=x"]);
+        assert_eq!(
+            user.groups,
+            ["cn=all,ou=groups,dc=x", "cn=staff,ou=groups,dc=x"]
+        );
         let names: Vec<_> = user.attributes.keys().map(String::as_str).collect();
         assert_eq!(names, ["active", "mail", "realm", "uid", "username"]);
         assert_eq!(user.attributes["mail"], ["demo@example.com"]);
@@ -102,7 +114,10 @@ mod tests {
     #[test]
     fn what_may_not_be_read_is_empty_and_a_failure_is_a_failure() {
         let refused = |status| {
-            profile(status, &format!(r#"{{"code":{status},"reason":"x","message":"y"}}"#))
+            profile(
+                status,
+                &format!(r#"{{"code":{status},"reason":"x","message":"y"}}"#),
+            )
         };
         assert_eq!(refused(403), Ok(Profile::default()));
         assert_eq!(refused(404), Ok(Profile::default()));

@@ -21,7 +21,7 @@ pub(super) enum Reply {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Refusal {
     pub(super) status: u16,
-    /// For the log, and to tell versions apart.
+    /// For the log.
     pub(super) message: String,
 }
 
@@ -55,29 +55,17 @@ impl Reply {
             _ => Err(PolicyError::Failure),
         }
     }
-
-    /// The content, where a refusal is not foreseen.
-    ///
-    /// # Errors
-    /// If it is a refusal, or not what was expected.
-    pub(super) fn content<T: DeserializeOwned>(self, asked: &'static str) -> Result<T, PolicyError> {
-        match self {
-            Self::Content(body) => parse(&body),
-            Self::Refused(refusal) => Err(refusal.unforeseen(asked)),
-        }
-    }
 }
 
 impl Refusal {
-    /// Whether the server does not know what it was asked: not the version of the resource, or not the action.
-    pub(super) fn is_of_version(&self) -> bool {
-        self.status == 501 || self.status == 404 && self.message.contains("does not match any routes")
-    }
-
     /// Says in the log what AM said, and that nothing follows from it.
     pub(super) fn unforeseen(&self, asked: &'static str) -> PolicyError {
         let Self { status, message } = self;
-        let message: String = message.chars().filter(|c| !c.is_control()).take(200).collect();
+        let message: String = message
+            .chars()
+            .filter(|c| !c.is_control())
+            .take(200)
+            .collect();
         tracing::warn!(asked, status, message, "refused by AM");
         PolicyError::Failure
     }
@@ -106,8 +94,10 @@ pub(super) mod tests {
         let Ok(Reply::Refused(refusal)) = reply(401, denied) else {
             panic!("a refusal")
         };
-        assert_eq!((refusal.status, refusal.message.as_str()), (401, "Access Denied"));
-        assert!(!refusal.is_of_version());
+        assert_eq!(
+            (refusal.status, refusal.message.as_str()),
+            (401, "Access Denied")
+        );
         let old = reply(401, r#"{"errorMessage":"Invalid Password!!"}"#);
         assert!(matches!(old, Ok(Reply::Refused(_))));
         for (status, body) in [
@@ -119,30 +109,18 @@ pub(super) mod tests {
             (404, "Not Found"),
             (404, r#"{"code":"#),
         ] {
-            assert_eq!(reply(status, body).err(), Some(PolicyError::Protocol), "{status} {body}");
+            assert_eq!(
+                reply(status, body).err(),
+                Some(PolicyError::Protocol),
+                "{status} {body}"
+            );
         }
         for status in [100, 302, 304, 500, 502, 503] {
-            assert_eq!(reply(status, denied).err(), Some(PolicyError::Failure), "{status}");
+            assert_eq!(
+                reply(status, denied).err(),
+                Some(PolicyError::Failure),
+                "{status}"
+            );
         }
-    }
-
-    #[test]
-    fn an_unknown_version_or_action_is_told_from_what_is_not_there() {
-        let of_version = |status, body: &str| match reply(status, body) {
-            Ok(Reply::Refused(refusal)) => refusal.is_of_version(),
-            other => panic!("{other:?}"),
-        };
-        assert!(of_version(
-            404,
-            r#"{"code":404,"reason":"Not Found","message":"Accept-API-Version: Requested version &quot;4.0&quot; does not match any routes."}"#
-        ));
-        assert!(of_version(
-            501,
-            r#"{"code":501,"reason":"Not Implemented","message":"Action validate not implemented for this resource"}"#
-        ));
-        assert!(!of_version(
-            404,
-            r#"{"code":404,"reason":"Not Found","message":"Resource 'sessionz' not found"}"#
-        ));
     }
 }

@@ -69,7 +69,10 @@ pub(super) fn read(reply: Reply) -> Result<Found, PolicyError> {
     let content: Content = match reply {
         Reply::Content(body) => parse(&body)?,
         Reply::Refused(refusal) if refusal.status == 401 => return Ok(Found::Unauthenticated),
-        Reply::Refused(refusal) if refusal.is_of_version() => return Ok(Found::UnknownVersion),
+        // Some servers say of an unknown version that there is no such resource.
+        Reply::Refused(refusal) if matches!(refusal.status, 404 | 501) => {
+            return Ok(Found::UnknownVersion);
+        }
         Reply::Refused(refusal) => return Err(refusal.unforeseen("about a session")),
     };
     if content.valid == Some(false) {
@@ -102,7 +105,10 @@ pub(super) fn read(reply: Reply) -> Result<Found, PolicyError> {
 ///
 /// # Errors
 /// If it is neither.
-pub(super) fn read_level(reply: Reply, realm: &str) -> Result<Option<ProtectionLevel>, PolicyError> {
+pub(super) fn read_level(
+    reply: Reply,
+    realm: &str,
+) -> Result<Option<ProtectionLevel>, PolicyError> {
     match reply {
         Reply::Content(body) => {
             let properties: BTreeMap<String, Value> = parse(&body)?;
@@ -110,8 +116,27 @@ pub(super) fn read_level(reply: Reply, realm: &str) -> Result<Option<ProtectionL
                 .get(AUTH_LEVEL)
                 .and_then(|value| level(value, realm)))
         }
-        Reply::Refused(refusal) if refusal.status == 403 || refusal.is_of_version() => Ok(None),
+        Reply::Refused(refusal) if matches!(refusal.status, 403 | 404 | 501) => Ok(None),
         Reply::Refused(refusal) => Err(refusal.unforeseen("about a session's level")),
+    }
+}
+
+/// Reads the answer to `logout`. `false` if the server does not speak this version.
+///
+/// # Errors
+/// If it does not say that the session is over.
+pub(super) fn read_logout(reply: Reply) -> Result<bool, PolicyError> {
+    #[derive(Deserialize)]
+    struct LoggedOut {
+        #[serde(rename = "result")]
+        _result: String,
+    }
+    match reply {
+        Reply::Content(body) => parse::<LoggedOut>(&body).map(|_| true),
+        // Of a session that is over AM says that nobody asked.
+        Reply::Refused(refusal) if refusal.status == 401 => Ok(true),
+        Reply::Refused(refusal) if matches!(refusal.status, 404 | 501) => Ok(false),
+        Reply::Refused(refusal) => Err(refusal.unforeseen("to end a session")),
     }
 }
 

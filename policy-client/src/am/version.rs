@@ -42,12 +42,17 @@ pub(super) struct Learned(AtomicU8);
 impl Learned {
     pub(super) fn get(&self) -> Option<SessionsApi> {
         let number = self.0.load(Ordering::Relaxed);
-        SessionsApi::LADDER.into_iter().find(|api| *api as u8 == number)
+        SessionsApi::LADDER
+            .into_iter()
+            .find(|api| *api as u8 == number)
     }
 
     pub(super) fn set(&self, api: SessionsApi) {
         if self.0.swap(api as u8, Ordering::Relaxed) != api as u8 {
-            tracing::info!(version = api.accept(), "AM's sessions are asked about in this version");
+            tracing::info!(
+                version = api.accept(),
+                "AM's sessions are asked about in this version"
+            );
         }
     }
 
@@ -73,7 +78,11 @@ mod tests {
         }
         learned.set(SessionsApi::V2);
         learned.forget(SessionsApi::V4);
-        assert_eq!(learned.get(), Some(SessionsApi::V2), "somebody else has learned it meanwhile");
+        assert_eq!(
+            learned.get(),
+            Some(SessionsApi::V2),
+            "somebody else has learned it meanwhile"
+        );
         learned.forget(SessionsApi::V2);
         assert_eq!(learned.get(), None);
     }

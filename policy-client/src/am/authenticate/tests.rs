@@ -26,7 +26,10 @@ fn the_answers_of_real_servers_are_read() {
     assert_eq!(token.expose(), "pQvEBlVtlKos.*AAJTSQ.*");
     let failed = r#"{"code":401,"reason":"Unauthorized","message":"Authentication Failed","detail":{"failureUrl":"x"}}"#;
     assert!(matches!(step(401, failed), Ok(Step::Refused)));
-    assert!(matches!(step(401, r#"{"errorMessage":"Authentication Failed"}"#), Ok(Step::Refused)));
+    assert!(matches!(
+        step(401, r#"{"errorMessage":"Authentication Failed"}"#),
+        Ok(Step::Refused)
+    ));
     assert!(matches!(step(200, CHAIN), Ok(Step::Callbacks(_))));
 }
 
@@ -37,12 +40,32 @@ fn whatever_is_not_about_the_credentials_is_no_refusal() {
         (200, "<html></html>", PolicyError::Protocol),
         (200, "{}", PolicyError::Protocol),
         (200, r#"{"tokenId":7}"#, PolicyError::Protocol),
-        (200, r#"{"message":"Authentication Successful","successUrl":"/"}"#, PolicyError::Protocol),
+        (
+            200,
+            r#"{"message":"Authentication Successful","successUrl":"/"}"#,
+            PolicyError::Protocol,
+        ),
         (200, r#"{"authId":"x"}"#, PolicyError::Protocol),
-        (400, r#"{"code":400,"reason":"Bad Request","message":"No Configuration found"}"#, PolicyError::Failure),
-        (401, "<html>Authorization Required</html>", PolicyError::Protocol),
-        (403, r#"{"code":403,"reason":"Forbidden"}"#, PolicyError::Failure),
-        (408, r#"{"code":408,"reason":"Request Time-out","message":"Session has timed out"}"#, PolicyError::Failure),
+        (
+            400,
+            r#"{"code":400,"reason":"Bad Request","message":"No Configuration found"}"#,
+            PolicyError::Failure,
+        ),
+        (
+            401,
+            "<html>Authorization Required</html>",
+            PolicyError::Protocol,
+        ),
+        (
+            403,
+            r#"{"code":403,"reason":"Forbidden"}"#,
+            PolicyError::Failure,
+        ),
+        (
+            408,
+            r#"{"code":408,"reason":"Request Time-out","message":"Session has timed out"}"#,
+            PolicyError::Failure,
+        ),
         (500, "", PolicyError::Failure),
         (503, "", PolicyError::Failure),
     ] {
@@ -81,7 +104,10 @@ fn name_and_password_may_come_on_pages_of_their_own() {
 #[test]
 fn what_nobody_here_can_answer_is_not_answered() {
     for (message, kind) in [
-        (r#"{"type":"ChoiceCallback","input":[{"name":"IDToken1","value":0}]}"#, "ChoiceCallback"),
+        (
+            r#"{"type":"ChoiceCallback","input":[{"name":"IDToken1","value":0}]}"#,
+            "ChoiceCallback",
+        ),
         (r#"{"type":"PollingWaitCallback"}"#, "none"),
         (r#"{"type":"NameCallback","input":["x"]}"#, "NameCallback"),
         (r#"{"input":[{}]}"#, ""),
@@ -89,7 +115,11 @@ fn what_nobody_here_can_answer_is_not_answered() {
     ] {
         let body = format!(r#"{{"authId":"a","callbacks":[{message}]}}"#);
         let refused = callbacks(&body).fill(&mut Given::new("demo", "changeit"));
-        assert_eq!(refused.err(), Some(Unanswerable(kind.to_owned())), "{message}");
+        assert_eq!(
+            refused.err(),
+            Some(Unanswerable(kind.to_owned())),
+            "{message}"
+        );
     }
 }
 
@@ -100,15 +130,23 @@ fn headers_hold_any_name_and_password() {
     assert_eq!(text("pass word"), "pass word");
     assert_eq!(text("pässword"), "=?UTF-8?B?cMOkc3N3b3Jk?=");
     assert_eq!(text(" led"), "=?UTF-8?B?IGxlZA==?=");
-    assert_eq!(text("=?UTF-8?B?eA==?="), "=?UTF-8?B?PT9VVEYtOD9CP2VBPT0/PQ==?=");
-    assert_eq!(text("a\r\nX-OpenAM-Username: admin").matches("\r").count(), 0);
+    assert_eq!(
+        text("=?UTF-8?B?eA==?="),
+        "=?UTF-8?B?PT9VVEYtOD9CP2VBPT0/PQ==?="
+    );
+    assert_eq!(
+        text("a\r\nX-OpenAM-Username: admin").matches("\r").count(),
+        0
+    );
     let long = "ü".repeat(100);
     let words = text(&long);
     let decoded: Vec<u8> = words
         .split(' ')
         .flat_map(|word| {
             assert!(word.len() <= 75);
-            let inner = word.strip_prefix("=?UTF-8?B?").and_then(|w| w.strip_suffix("?="));
+            let inner = word
+                .strip_prefix("=?UTF-8?B?")
+                .and_then(|w| w.strip_suffix("?="));
             STANDARD.decode(inner.unwrap()).unwrap()
         })
         .collect();

@@ -36,7 +36,11 @@ fn only_an_action_that_is_allowed_without_conditions_is_allowed() {
     assert!(!yes(&of(r#"{"POST":true}"#, "{}", max)));
     assert!(!yes(&of(r#"{"get":true}"#, "{}", max)));
     assert!(!yes(&of("{}", "{}", max)), "no policy covers it");
-    assert!(!yes(&of(r#"{"GET":true}"#, r#"{"SessionConditionAdvice":["deny"]}"#, max)));
+    assert!(!yes(&of(
+        r#"{"GET":true}"#,
+        r#"{"SessionConditionAdvice":["deny"]}"#,
+        max
+    )));
     assert!(!yes(&of(r#"{"GET":true}"#, r#"{"X":[]}"#, max)));
 }
 
@@ -60,7 +64,11 @@ fn an_advice_says_why_and_is_never_kept() {
 fn the_time_to_live_is_the_moment_at_which_it_ends() {
     let most = MAX_DECISION_TIME.as_secs();
     assert_eq!(ttl("9223372036854775807"), most);
-    assert_eq!(ttl("9223372036854776000"), most, "through a library of JavaScript");
+    assert_eq!(
+        ttl("9223372036854776000"),
+        most,
+        "through a library of JavaScript"
+    );
     assert_eq!(ttl("9.223372036854776E18"), most);
     assert_eq!(ttl("1e300"), 0, "no moment at all");
     assert_eq!(ttl(&(NOW.0 * 1000 + 90_999).to_string()), 90);

@@ -20,7 +20,10 @@ fn a_session_as_recorded_from_version_4() {
             "maxSessionExpirationTime":"2025-07-31T17:05:44Z","properties":{"AMCtxId":"86d527f2-280"}}"#,
     );
     assert_eq!(info.user, "amadmin");
-    assert_eq!(info.universal_id.as_deref(), Some("id=amadmin,ou=user,ou=am-config"));
+    assert_eq!(
+        info.universal_id.as_deref(),
+        Some("id=amadmin,ou=user,ou=am-config")
+    );
     assert_eq!(info.realm, "/");
     assert_eq!(info.latest_access, Some(Timestamp(1_753_974_345)));
     assert_eq!(info.idle_end, Some(Timestamp(1_753_974_345 + 1800)));
@@ -31,7 +34,10 @@ fn a_session_as_recorded_from_version_4() {
 #[test]
 fn a_session_as_versions_1_and_2_tell_of_it() {
     let first = live(r#"{"valid":true,"uid":"demo","realm":"/customers"}"#);
-    assert_eq!((first.user.as_str(), first.realm.as_str()), ("demo", "/customers"));
+    assert_eq!(
+        (first.user.as_str(), first.realm.as_str()),
+        ("demo", "/customers")
+    );
     assert_eq!((first.universal_id, first.end), (None, None));
     let second = live(
         r#"{"latestAccessTime":"2019-02-25T11:08:36Z","maxIdleExpirationTime":"never","realm":"/",
@@ -51,28 +57,63 @@ fn no_session_and_cannot_tell_are_never_confused() {
     let denied = r#"{"code":401,"reason":"Unauthorized","message":"Access Denied"}"#;
     let version = r#"{"code":404,"reason":"Not Found","message":"Accept-API-Version: Requested version \"4.0\" does not match any routes."}"#;
     assert_eq!(read_text(200, r#"{"valid":false}"#), Ok(Found::Dead));
-    assert_eq!(read_text(200, r#"{"valid":false,"uid":"demo","realm":"/"}"#), Ok(Found::Dead));
+    assert_eq!(
+        read_text(200, r#"{"valid":false,"uid":"demo","realm":"/"}"#),
+        Ok(Found::Dead)
+    );
     assert_eq!(read_text(401, denied), Ok(Found::Unauthenticated));
     assert_eq!(read_text(404, version), Ok(Found::UnknownVersion));
+    // OpenAM 16.0.5, of versions 3 to 5; and of an action that version 2 does not have.
+    let resource = r#"{"code":404,"reason":"Not Found","message":"Resource &#39;&#39; not found"}"#;
+    assert_eq!(read_text(404, resource), Ok(Found::UnknownVersion));
+    let action = r#"{"code":501,"reason":"Not Implemented","message":"Action validate not implemented for this resource"}"#;
+    assert_eq!(read_text(501, action), Ok(Found::UnknownVersion));
     let error = |status: u16, reason: &str| format!(r#"{{"code":{status},"reason":"{reason}"}}"#);
     for (status, body, expected) in [
         (200, String::new(), PolicyError::Protocol),
-        (200, String::from("<html>login</html>"), PolicyError::Protocol),
+        (
+            200,
+            String::from("<html>login</html>"),
+            PolicyError::Protocol,
+        ),
         (200, String::from("null"), PolicyError::Protocol),
         (200, String::from("[]"), PolicyError::Protocol),
         (200, String::from("{}"), PolicyError::Protocol),
-        (200, String::from(r#"{"valid":true}"#), PolicyError::Protocol),
-        (200, String::from(r#"{"valid":"false"}"#), PolicyError::Protocol),
-        (200, String::from(r#"{"valid":true,"uid":"demo"}"#), PolicyError::Protocol),
-        (200, String::from(r#"{"username":"","realm":"/"}"#), PolicyError::Protocol),
-        (200, String::from(r#"{"username":"demo","rea"#), PolicyError::Protocol),
+        (
+            200,
+            String::from(r#"{"valid":true}"#),
+            PolicyError::Protocol,
+        ),
+        (
+            200,
+            String::from(r#"{"valid":"false"}"#),
+            PolicyError::Protocol,
+        ),
+        (
+            200,
+            String::from(r#"{"valid":true,"uid":"demo"}"#),
+            PolicyError::Protocol,
+        ),
+        (
+            200,
+            String::from(r#"{"username":"","realm":"/"}"#),
+            PolicyError::Protocol,
+        ),
+        (
+            200,
+            String::from(r#"{"username":"demo","rea"#),
+            PolicyError::Protocol,
+        ),
         (302, String::new(), PolicyError::Failure),
         (400, error(400, "Bad Request"), PolicyError::Failure),
         (401, String::from("Unauthorized"), PolicyError::Protocol),
         (403, error(403, "Forbidden"), PolicyError::Failure),
-        (404, error(404, "Not Found"), PolicyError::Failure),
         (429, error(429, "Too Many Requests"), PolicyError::Failure),
-        (500, error(500, "Internal Server Error"), PolicyError::Failure),
+        (
+            500,
+            error(500, "Internal Server Error"),
+            PolicyError::Failure,
+        ),
         (503, error(503, "Service Unavailable"), PolicyError::Failure),
     ] {
         assert_eq!(read_text(status, &body), Err(expected), "{status} {body}");
@@ -100,7 +141,10 @@ fn the_level_is_the_one_reached_in_the_sessions_own_realm() {
 #[test]
 fn a_level_that_may_not_be_read_is_none_and_a_failure_is_a_failure() {
     let of = |status, body| read_level(reply(status, body)?, "/");
-    assert_eq!(of(200, r#"{"AuthLevel":"3","other":"x"}"#), Ok(Some(ProtectionLevel(3))));
+    assert_eq!(
+        of(200, r#"{"AuthLevel":"3","other":"x"}"#),
+        Ok(Some(ProtectionLevel(3)))
+    );
     assert_eq!(of(200, r#"{"AuthLevel":""}"#), Ok(None));
     assert_eq!(of(403, r#"{"code":403,"reason":"Forbidden"}"#), Ok(None));
     assert_eq!(
@@ -108,4 +152,32 @@ fn a_level_that_may_not_be_read_is_none_and_a_failure_is_a_failure() {
         Err(PolicyError::Failure)
     );
     assert_eq!(of(200, "x"), Err(PolicyError::Protocol));
+}
+
+#[test]
+fn a_session_is_over_only_if_the_server_says_so() {
+    let of = |status, body| read_logout(reply(status, body)?);
+    assert_eq!(of(200, r#"{"result":"Successfully logged out"}"#), Ok(true));
+    assert_eq!(of(200, r#"{"result":"Token has expired"}"#), Ok(true));
+    assert_eq!(
+        of(
+            401,
+            r#"{"code":401,"reason":"Unauthorized","message":"Access Denied"}"#
+        ),
+        Ok(true)
+    );
+    assert_eq!(of(404, r#"{"code":404,"reason":"Not Found"}"#), Ok(false));
+    for (status, body, expected) in [
+        (200, "<html></html>", PolicyError::Protocol),
+        (200, "{}", PolicyError::Protocol),
+        (401, "<html></html>", PolicyError::Protocol),
+        (
+            403,
+            r#"{"code":403,"reason":"Forbidden"}"#,
+            PolicyError::Failure,
+        ),
+        (503, "", PolicyError::Failure),
+    ] {
+        assert_eq!(of(status, body), Err(expected), "{status} {body}");
+    }
 }
