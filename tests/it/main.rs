@@ -6,6 +6,8 @@
 )]
 
 mod admin;
+mod am;
+mod am_client;
 mod assertion;
 mod bad_input;
 mod basic;

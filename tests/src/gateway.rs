@@ -9,15 +9,19 @@ use std::net::SocketAddr;
 use std::ops::Deref;
 use std::sync::Arc;
 
+use agent::config::PolicyServerKind;
 use agent::config::env::Environment;
 use agent::{Agent, RunningAgent};
+use policy_client::PolicyCalls;
+use policy_client::am::AmClient;
 use policy_protocol::ManualClock;
 use rustls::ClientConfig;
 use tempfile::TempDir;
+use tokio::sync::watch;
 use toml::Table;
 
 use crate::policy_host::PolicyHost;
-use crate::policy_watch::PolicyWatch;
+use crate::policy_watch::{PolicyWatch, Watched};
 use crate::toml_merge::merge;
 use crate::{Client, Leaf, Origin, Pki, Protocol, RawClient, RawHttp2, eventually};
 
@@ -74,6 +78,7 @@ pub struct Setup {
     patches: Vec<Table>,
     policy_patches: Vec<Table>,
     policies: Option<String>,
+    other_system: Option<Table>,
     origin: Option<Origin>,
     pki: Option<Pki>,
 }
@@ -166,6 +171,13 @@ impl Setup {
         self.with_policy("policies_file = \"policies.toml\"")
     }
 
+    /// Has another system answer for sessions: TOML in the place of the section `[policy_server]`.
+    #[must_use]
+    pub fn with_other_system(mut self, toml: &str) -> Self {
+        self.other_system = Some(parse(toml));
+        self
+    }
+
     /// Protects this origin instead of a new one. `http2` must be said in the configuration.
     #[must_use]
     pub fn origin(mut self, origin: Origin) -> Self {
@@ -205,7 +217,11 @@ impl Setup {
                 origin.url()
             )),
         );
-        merge(&mut config, policy_server.agent_section());
+        merge(
+            &mut config,
+            self.other_system
+                .unwrap_or_else(|| policy_server.agent_section()),
+        );
         for patch in self.patches {
             merge(&mut config, patch);
         }
@@ -250,6 +266,7 @@ impl Gateway {
             patches: Vec::new(),
             policy_patches: Vec::new(),
             policies: None,
+            other_system: None,
             origin: None,
             pki: None,
         }
@@ -372,8 +389,22 @@ fn load(
 async fn start_agent(world: &World, config: &Table) -> RunningAgent {
     let config = load(world, config).unwrap_or_else(|problems| panic!("{problems}\n{config}"));
     let reachable = world.policy.is_open() && world.policy_server.is_running();
-    let policy = world.policy_server.calls(&world.policy, &config.agent_name);
     let clock: Arc<ManualClock> = Arc::clone(&world.clock);
+    let other = match &config.policy_server.kind {
+        PolicyServerKind::Am(settings) => {
+            let client = AmClient::new(settings, Arc::clone(&clock) as _);
+            let client = client.unwrap_or_else(|error| panic!("{error}"));
+            Some(Arc::new(client) as Arc<dyn PolicyCalls>)
+        }
+        _ => None,
+    };
+    let policy: Arc<dyn PolicyCalls> = match other {
+        Some(client) => Arc::new(Watched::new(
+            &world.policy,
+            &Arc::new(watch::Sender::new(Some(client))),
+        )),
+        None => world.policy_server.calls(&world.policy, &config.agent_name),
+    };
     let agent = Agent::start(config, policy, clock)
         .await
         .unwrap_or_else(|error| panic!("the agent does not start: {error}"));

@@ -7,9 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
-use policy_protocol::message::{
-    AuthorizeAnswer, AuthorizeRequest, ResponseAttribute,
-};
+use policy_protocol::message::{AuthorizeAnswer, AuthorizeRequest, ResponseAttribute};
 use policy_protocol::{Reason, ResourceContext, Secret, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Number, Value};
