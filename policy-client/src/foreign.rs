@@ -26,8 +26,8 @@ use policy_protocol::{
 };
 
 pub(crate) use self::credentials::{basic, name_and_password};
-pub(crate) use self::session_id::begun_here;
 use self::session_id::how_begun;
+pub(crate) use self::session_id::{Beginning, begun_here};
 pub(crate) use self::time::moment;
 use crate::settings::{ClientCertificate, ClientError, Dialect, ServerList, TransportSettings};
 use crate::transport::Transport;

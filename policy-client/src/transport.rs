@@ -125,7 +125,7 @@ impl Transport {
     }
 
     /// Sends another system's request, and reads the answer whatever its status says, but for 5xx: those are
-    /// failures of the server. A redirect is no answer, and is not followed.
+    /// failures of the server, 501 aside. A redirect is no answer, and is not followed.
     pub(crate) async fn exchange(&self, exchange: &Exchange<'_>) -> Result<Answer, PolicyError> {
         self.make(Call::new(exchange.repeat), move |server| async move {
             let base = &self.bases[server];
@@ -264,6 +264,16 @@ impl Transport {
         self.caller.make(call, attempt, lost).await
     }
 
+    /// Where the servers are that can be used at the moment, in the order in which they are to be tried.
+    #[cfg(feature = "am-notifications")]
+    pub(crate) fn usable(&self) -> Vec<Url> {
+        let turns = self.caller.servers.turns();
+        turns
+            .into_iter()
+            .map(|turn| self.bases[turn].clone())
+            .collect()
+    }
+
     fn source(&self, server: usize) -> Source {
         Source {
             client: self.client.clone(),
@@ -294,7 +304,8 @@ impl Transport {
             failure(&error)
         })?;
         let status = response.status();
-        if !status.is_server_error() {
+        // 501 is about what was asked: no other server would do it, and this one is well.
+        if !status.is_server_error() || status == StatusCode::NOT_IMPLEMENTED {
             return Ok(response);
         }
         tracing::warn!(server = %base, status = status.as_u16(), "the policy server failed");

@@ -86,8 +86,8 @@ async fn gateway(configuration: &str) -> (Gateway, ForeignServer, Tokens) {
         .pki(pki)
         .with(REALM)
         .with(configuration)
-        .back_end(&format!(
-            "kind = \"authaz\"\nurls = [{:?}]\nca_file = \"ca.crt\"\nagent_keys_file = \"agent-keys\"\nforeign_level = 5\ncookie_name = \"{COOKIE}\"",
+        .with_other_system(&format!(
+            "[policy_server]\nkind = \"authaz\"\nurls = [{:?}]\nca_file = \"ca.crt\"\nagent_keys_file = \"agent-keys\"\nforeign_level = 5\ncookie_name = \"{COOKIE}\"",
             server.url()
         ))
         .start()

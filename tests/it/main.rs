@@ -6,6 +6,8 @@
 )]
 
 mod admin;
+mod am;
+mod am_client;
 mod assertion;
 mod authaz_back_end;
 mod bad_input;

@@ -89,8 +89,8 @@ fn base64(text: &str) -> String {
 async fn gateway(configure: impl Fn(Setup) -> Setup) -> (Gateway, VCenter) {
     let pki = Pki::default();
     let vcenter = VCenter::start(&pki).await;
-    let setup = Gateway::setup().pki(pki).with(REALM).back_end(&format!(
-        "kind = \"vsphere\"\nurls = [{:?}]\nca_file = \"ca.crt\"\nagent_keys_file = \"agent-keys\"\nforeign_level = 5",
+    let setup = Gateway::setup().pki(pki).with(REALM).with_other_system(&format!(
+        "[policy_server]\nkind = \"vsphere\"\nurls = [{:?}]\nca_file = \"ca.crt\"\nagent_keys_file = \"agent-keys\"\nforeign_level = 5",
         vcenter.server.url()
     ));
     (configure(setup).start().await, vcenter)

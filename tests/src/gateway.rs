@@ -20,10 +20,11 @@ use policy_client::vsphere::VSphereClient;
 use policy_protocol::ManualClock;
 use rustls::ClientConfig;
 use tempfile::TempDir;
+use tokio::sync::watch;
 use toml::Table;
 
 use crate::policy_host::PolicyHost;
-use crate::policy_watch::PolicyWatch;
+use crate::policy_watch::{PolicyWatch, Watched};
 use crate::toml_merge::merge;
 use crate::{Client, Leaf, Origin, Pki, Protocol, RawClient, RawHttp2, eventually};
 
@@ -80,7 +81,7 @@ pub struct Setup {
     patches: Vec<Table>,
     policy_patches: Vec<Table>,
     policies: Option<String>,
-    back_end: Option<String>,
+    other_system: Option<Table>,
     origin: Option<Origin>,
     pki: Option<Pki>,
 }
@@ -173,10 +174,10 @@ impl Setup {
         self.with_policy("policies_file = \"policies.toml\"")
     }
 
-    /// Asks another system instead of the policy server: the whole of `[policy_server]`. Its authority is `ca.crt`.
+    /// Has another system answer for sessions: TOML in the place of the section `[policy_server]`.
     #[must_use]
-    pub fn back_end(mut self, toml: &str) -> Self {
-        self.back_end = Some(toml.to_owned());
+    pub fn with_other_system(mut self, toml: &str) -> Self {
+        self.other_system = Some(parse(toml));
         self
     }
 
@@ -221,10 +222,8 @@ impl Setup {
         );
         merge(
             &mut config,
-            match &self.back_end {
-                Some(section) => parse(&format!("[policy_server]\n{section}")),
-                None => policy_server.agent_section(),
-            },
+            self.other_system
+                .unwrap_or_else(|| policy_server.agent_section()),
         );
         for patch in self.patches {
             merge(&mut config, patch);
@@ -270,7 +269,7 @@ impl Gateway {
             patches: Vec::new(),
             policy_patches: Vec::new(),
             policies: None,
-            back_end: None,
+            other_system: None,
             origin: None,
             pki: None,
         }
@@ -408,7 +407,7 @@ async fn start_agent(world: &World, config: &Table) -> RunningAgent {
 /// The policy server of the world, or the other system that the configuration names.
 fn policy_calls(world: &World, config: &Config) -> Arc<dyn PolicyCalls> {
     let clock: Arc<ManualClock> = Arc::clone(&world.clock);
-    match &config.policy_server.kind {
+    let other: Arc<dyn PolicyCalls> = match &config.policy_server.kind {
         PolicyServerKind::AuthAz(settings) => {
             Arc::new(AuthAzClient::new(settings, clock).expect("a client"))
         }
@@ -419,7 +418,9 @@ fn policy_calls(world: &World, config: &Config) -> Arc<dyn PolicyCalls> {
             Arc::new(VSphereClient::new(settings, clock).expect("a client"))
         }
         PolicyServerKind::Embedded { .. } | PolicyServerKind::Native { .. } => {
-            world.policy_server.calls(&world.policy, &config.agent_name)
+            return world.policy_server.calls(&world.policy, &config.agent_name);
         }
-    }
+    };
+    let slot = Arc::new(watch::Sender::new(Some(other)));
+    Arc::new(Watched::new(&world.policy, &slot))
 }

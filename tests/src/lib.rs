@@ -11,6 +11,7 @@
 pub mod browser;
 pub mod client;
 pub mod eventually;
+pub mod fake_am;
 pub mod foreign_server;
 pub mod gateway;
 pub mod logs;

@@ -15,6 +15,23 @@ const MARK: usize = 3;
 /// The mark of a session that was begun there. No scheme has this number.
 const THERE: [u8; MARK] = [0; MARK];
 
+/// How a session was begun, as its id says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Beginning([u8; MARK]);
+
+impl Beginning {
+    /// That of a session.
+    pub(crate) fn of(id: SessionId) -> Self {
+        let [.., first, second, third] = *id.as_bytes();
+        Self([first, second, third])
+    }
+
+    /// The id that a session of this beginning has. `name` is as in [`begun_here`].
+    pub(crate) fn id(self, kind: ForeignKind, name: &str) -> SessionId {
+        id(kind, name, self.0)
+    }
+}
+
 /// The id of a session that was begun there.
 pub(super) fn begun_there(kind: ForeignKind, token: &str) -> SessionId {
     id(kind, token, THERE)

@@ -69,10 +69,15 @@ pub struct PolicyServer {
     pub caller_challenge_cookie: Option<bool>,
     /// For `am`: the realm that users log in to and whose policies decide. Default: `/`.
     pub realm: Option<String>,
+    /// For `am`: how users log in, if not in the way that the realm has for everybody: `service=` and the name of a tree
+    /// or chain, or `module=` and that of a module (`authIndexType` and `authIndexValue` of AM).
+    pub am_login: Option<String>,
     /// For `am`: the agent's own account there, for policies and notifications. Without it neither is asked for.
     pub am_agent_user: Option<String>,
     /// For `am`: a file with the password of `am_agent_user`.
     pub am_agent_password_file: Option<PathBuf>,
+    /// For `am`: how `am_agent_user` logs in, as in `am_login`. OpenAM knows agents by `module=Application`.
+    pub am_agent_login: Option<String>,
     /// For `am`: the policy set (application) that is asked. Default: `iPlanetAMWebAgentService`.
     pub application: Option<String>,
     /// For `am`: whether to listen for the ends of sessions over a WebSocket. Default: `false`: a session that ends there
@@ -111,8 +116,10 @@ impl Default for PolicyServer {
             caller_password_file: None,
             caller_challenge_cookie: None,
             realm: None,
+            am_login: None,
             am_agent_user: None,
             am_agent_password_file: None,
+            am_agent_login: None,
             application: None,
             notifications: None,
             wire_form: None,

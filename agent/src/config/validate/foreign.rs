@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::HeaderName;
-use policy_client::am::{AmAgent, AmSettings};
+use policy_client::am::{AmAgent, AmSettings, AuthIndex, AuthIndexKind};
 use policy_client::authaz::{AuthAzCaller, AuthAzProtocol, AuthAzSettings, UserNameField};
 use policy_client::foreign::{ForeignKind, ForeignSettings};
 use policy_client::vsphere::{VSphereSettings, WireForm};
@@ -41,7 +41,9 @@ pub(super) fn strangers(file: &file::PolicyServer, kind: Kind, spot: &Spot<'_>) 
             AUTHAZ,
         ),
         (file.realm.is_some(), "realm", AM),
+        (file.am_login.is_some(), "am_login", AM),
         (file.am_agent_user.is_some(), "am_agent_user", AM),
+        (file.am_agent_login.is_some(), "am_agent_login", AM),
         (
             file.am_agent_password_file.is_some(),
             "am_agent_password_file",
@@ -209,6 +211,12 @@ fn am(
         files,
         spot,
     );
+    if file.am_agent_login.is_some() && file.am_agent_user.is_none() {
+        spot.key("am_agent_login")
+            .problem("means nothing without am_agent_user");
+    }
+    let login = auth_index(file.am_login.as_deref(), &spot.key("am_login"));
+    let agent_login = auth_index(file.am_agent_login.as_deref(), &spot.key("am_agent_login"));
     let notifications = file.notifications.unwrap_or_default();
     if notifications && file.am_agent_user.is_none() {
         spot.key("notifications")
@@ -230,10 +238,41 @@ fn am(
         link: link?,
         cookie_name: cookie.to_owned(),
         realm: realm.to_owned(),
-        agent: agent?.map(|(user, password)| AmAgent { user, password }),
+        login: login?,
+        agent: match (agent?, agent_login?) {
+            (Some((user, password)), login) => Some(AmAgent {
+                user,
+                password,
+                login,
+            }),
+            (None, _) => None,
+        },
         application: application.unwrap_or(defaults::AM_APPLICATION).to_owned(),
         notifications,
     })
+}
+
+/// How to log in to AM. The outer None means that a problem was reported.
+#[expect(clippy::option_option, reason = "absent and wrong are two things")]
+fn auth_index(text: Option<&str>, spot: &Spot<'_>) -> Option<Option<AuthIndex>> {
+    let Some(text) = text else {
+        return Some(None);
+    };
+    let (kind, name) = match text.split_once('=') {
+        Some(("service", name)) if !name.is_empty() => (AuthIndexKind::Service, name),
+        Some(("module", name)) if !name.is_empty() => (AuthIndexKind::Module, name),
+        _ => {
+            spot.problem_with_hint(
+                "not a way to log in",
+                "such as service=Login or module=Application",
+            );
+            return None;
+        }
+    };
+    Some(Some(AuthIndex {
+        kind,
+        name: name.to_owned(),
+    }))
 }
 
 /// A name and a password: both or neither. The outer None means that a problem was reported.
