@@ -8,6 +8,7 @@
 mod admin;
 mod am;
 mod am_client;
+mod am_interop;
 mod assertion;
 mod authaz_back_end;
 mod bad_input;

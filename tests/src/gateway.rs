@@ -14,7 +14,7 @@ use agent::config::problem::Problems;
 use agent::config::{Config, PolicyServerKind};
 use agent::{Agent, RunningAgent};
 use policy_client::PolicyCalls;
-use policy_client::am::AmClient;
+use policy_client::am::{AmClient, AmSettings};
 use policy_client::authaz::AuthAzClient;
 use policy_client::vsphere::VSphereClient;
 use policy_protocol::ManualClock;
@@ -351,6 +351,19 @@ impl Gateway {
             protocol,
             Some(self.pki.client_config(&[], None)),
         )
+    }
+
+    /// How its agent asks AM.
+    ///
+    /// # Panics
+    /// If it asks something else.
+    pub fn am_settings(&self) -> AmSettings {
+        let config =
+            load(&self.world, &self.config).unwrap_or_else(|problems| panic!("{problems}"));
+        match config.policy_server.kind {
+            PolicyServerKind::Am(settings) => settings,
+            other => panic!("not AM: {other:?}"),
+        }
     }
 
     /// A client of the admin listener.
