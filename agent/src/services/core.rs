@@ -145,7 +145,7 @@ impl<'v> Core<'v> {
     ///
     /// # Errors
     /// If there are no agent keys.
-    pub async fn seal(&self, purpose: &str, text: &[u8]) -> Result<String, Unavailable> {
+    pub async fn seal_text(&self, purpose: &str, text: &[u8]) -> Result<String, Unavailable> {
         let keys = self.sessions.sealing_keys().await;
         let keys = keys.map_err(|_| Unavailable)?;
         let sealed = keys
@@ -155,11 +155,11 @@ impl<'v> Core<'v> {
         sealed.map_err(|_| Unavailable)
     }
 
-    /// Opens what [`Core::seal`] made, perhaps at another agent.
+    /// Opens what [`Core::seal_text`] made, perhaps at another agent.
     ///
     /// # Errors
     /// If there are no agent keys.
-    pub async fn unseal(
+    pub async fn open_text(
         &self,
         purpose: &str,
         sealed: &str,

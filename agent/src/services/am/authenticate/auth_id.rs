@@ -57,7 +57,7 @@ pub(super) async fn issue(ask: &Ask<'_>) -> Result<String, Refusal> {
     let part = |json| URL_SAFE_NO_PAD.encode(serde_json::to_vec(json).unwrap_or_default());
     let signed = format!("{}.{}", part(&head), part(&claims));
     let digest = digest(&SHA256, signed.as_bytes());
-    let signature = ask.core.seal(&purpose(ask), digest.as_ref()).await?;
+    let signature = ask.core.seal_text(&purpose(ask), digest.as_ref()).await?;
     Ok(format!("{signed}.{signature}"))
 }
 
@@ -72,7 +72,7 @@ pub(super) async fn redeem(ask: &Ask<'_>, text: &str) -> Result<Redeemed, Refusa
         .filter(|_| text.len() <= MAX_LENGTH)
         .ok_or_else(unread)?;
     let claims = claims(signed).ok_or_else(unread)?;
-    let sealed = ask.core.unseal(&purpose(ask), signature).await?;
+    let sealed = ask.core.open_text(&purpose(ask), signature).await?;
     if sealed.as_deref() != Some(digest(&SHA256, signed.as_bytes()).as_ref()) {
         return Err(Refusal::bad_request("AuthId JWT Signature not valid"));
     }
