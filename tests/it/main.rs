@@ -41,6 +41,7 @@ mod rules;
 mod seal;
 mod second_factor;
 mod secrets;
+mod services_am;
 mod services_authaz;
 mod step_up;
 mod story;

@@ -1,5 +1,6 @@
 //! A whole file at a time.
 
+mod am_service;
 mod checks;
 mod environment;
 

@@ -10,7 +10,7 @@ use policy_protocol::session_service::{
     SessionOperation, SessionServiceAnswer, SessionServiceRequest,
 };
 use policy_protocol::sessions::SessionDetails;
-use policy_protocol::{Reason, Timestamp};
+use policy_protocol::{Reason, Timestamp, TokenType, seal};
 
 use crate::access::authenticate::{authenticate, by_cookies};
 use crate::access::authorize::authorize;
@@ -85,6 +85,11 @@ impl Shown {
     pub const fn id(&self) -> policy_protocol::SessionId {
         self.ticket.session_id
     }
+
+    /// When it was last used, as far as the token and this agent know.
+    pub const fn last_access(&self) -> Timestamp {
+        self.last_access
+    }
 }
 
 /// A session that is alive, without having been used.
@@ -127,6 +132,61 @@ impl<'v> Core<'v> {
     /// The core for a call.
     pub const fn new(sessions: &'v Arc<Sessions>, visit: &'v Visit<'v>) -> Self {
         Self { sessions, visit }
+    }
+
+    /// The same for the call as somebody else is to see it.
+    pub const fn for_visit<'w>(&self, visit: &'w Visit<'w>) -> Core<'w>
+    where
+        'v: 'w,
+    {
+        Core {
+            sessions: self.sessions,
+            visit,
+        }
+    }
+
+    /// Marks a one-time text as used, for as long as it could be shown again. Of several calls with the same
+    /// text, one is told yes.
+    pub fn claim(&self, text: &str, lifetime: std::time::Duration) -> bool {
+        self.sessions.used_once.claim(text.to_owned(), (), lifetime)
+    }
+
+    /// Takes a claim back: what it was made for did not come to pass.
+    pub fn unclaim(&self, text: &str) {
+        self.sessions.used_once.take(&text.to_owned());
+    }
+
+    /// Seals a text of at most some hundred bytes for `purpose`, so that it can be told to be ours.
+    ///
+    /// # Errors
+    /// If there are no agent keys.
+    pub async fn seal_text(&self, purpose: &str, text: &[u8]) -> Result<String, Unavailable> {
+        let keys = self.sessions.sealing_keys().await;
+        let keys = keys.map_err(|_| Unavailable)?;
+        let sealed = keys
+            .ring
+            .current()
+            .seal(TokenType::LoginState, purpose, text);
+        sealed.map_err(|_| Unavailable)
+    }
+
+    /// Opens what [`Core::seal_text`] made, perhaps at another agent.
+    ///
+    /// # Errors
+    /// If there are no agent keys.
+    pub async fn open_text(
+        &self,
+        purpose: &str,
+        sealed: &str,
+    ) -> Result<Option<Vec<u8>>, Unavailable> {
+        let mut keys = self.sessions.keys.load().map_err(|_| Unavailable)?;
+        let named = seal::key_id(sealed.as_bytes(), TokenType::LoginState);
+        if named.is_some_and(|id| keys.ring.find(id).is_none()) {
+            let newest = self.sessions.newest_keys().await;
+            keys = newest.map_err(|_| Unavailable)?;
+        }
+        let find = |id| keys.ring.find(id);
+        Ok(seal::open(sealed.as_bytes(), TokenType::LoginState, purpose, find).ok())
     }
 
     /// The realm of this name: configurations without it are not put in force, but realms and listeners may

@@ -58,8 +58,20 @@ impl Default for Authaz {
 pub struct Am {
     /// The path below which the service is: the deployment's context.
     pub path: String,
-    /// The realm of this agent that logins are for. Its scheme must be `form` or `basic`.
+    /// The realm of this agent that the top-level realm `/` stands for. Its scheme must be `form` or `basic`.
     pub realm: Option<String>,
+    /// Which realms of this agent other realms stand for, such as `{ "/alpha" = "portal" }`.
+    pub realms: BTreeMap<String, String>,
+    /// The cookie and the header that tokens come in. Give it the name of this agent's session cookie, and a
+    /// login here is one at the gateway. Applications do not get to see it.
+    pub cookie_name: String,
+    /// What clients may read of a session beside its properties: `AMCtxId`, `AuthLevel`, `Host`, `Principal`,
+    /// `UserId`, `UserToken`, `authInstant`, `sun.am.UniversalIdentifier`.
+    pub properties: Vec<String>,
+    /// Groups whose members may ask what others may do: the users that policy agents log in as.
+    pub policy_evaluators: Vec<String>,
+    /// The applications (policy sets) that policies may be asked of. All stand for the realms of this agent.
+    pub policy_sets: Vec<String>,
 }
 
 impl Default for Am {
@@ -67,6 +79,11 @@ impl Default for Am {
         Self {
             path: defaults::AM_PATH.to_owned(),
             realm: None,
+            realms: BTreeMap::new(),
+            cookie_name: defaults::AM_COOKIE.to_owned(),
+            properties: vec![defaults::AM_PROPERTY.to_owned()],
+            policy_evaluators: Vec::new(),
+            policy_sets: vec![defaults::AM_POLICY_SET.to_owned()],
         }
     }
 }

@@ -1,11 +1,12 @@
 //! Checks `[listeners.services]`.
 
+use ::http::HeaderName;
 use policy_protocol::AuthScheme;
 
 use super::names;
 use crate::config::file::services as file;
 use crate::config::report::Spot;
-use crate::config::services::{Am, Authaz, Services, Vsphere};
+use crate::config::services::{Am, AmProperty, Authaz, Services, Vsphere};
 use crate::config::{Config, PolicyServerKind};
 
 /// The services of one listener.
@@ -80,10 +81,56 @@ fn is_app(name: &str) -> Result<(), &'static str> {
 fn am(file: &file::Am, spot: &Spot<'_>) -> Option<Am> {
     let path = path(&file.path, &spot.key("path"));
     let realm = named(file.realm.as_ref(), &spot.key("realm"));
+    let mut sound = true;
+    for name in file.realms.keys() {
+        let is_path = name.len() > 1 && names::resource(name).is_ok();
+        if !is_path {
+            let problem = "not the path of a realm below the top-level one, such as \"/alpha\"";
+            spot.key("realms").key(name).problem(problem);
+            sound = false;
+        }
+    }
+    // It is a header's name, too, and must not take the place of one that has a meaning of its own.
+    let taken = ["authorization", "cookie", "host", "content-type"];
+    let is_taken = taken
+        .iter()
+        .any(|name| file.cookie_name.eq_ignore_ascii_case(name));
+    if !names::is_token(&file.cookie_name)
+        || file.cookie_name.parse::<HeaderName>().is_err()
+        || is_taken
+    {
+        spot.key("cookie_name")
+            .problem("not a name that a cookie and a header can have");
+        sound = false;
+    }
+    let mut properties = Vec::new();
+    for (index, name) in file.properties.iter().enumerate() {
+        match AmProperty::ALL
+            .into_iter()
+            .find(|property| property.name() == name)
+        {
+            Some(property) => properties.push(property),
+            None => {
+                let spot = spot.key("properties").index(index);
+                let known = AmProperty::ALL.map(AmProperty::name).join(", ");
+                let hint = format!(
+                    "one of {known}; others are for the policy server, as sessions.properties"
+                );
+                spot.problem_with_hint("no property of this name is known of every session", hint);
+                sound = false;
+            }
+        }
+    }
     Some(Am {
         path: path?,
         realm: realm?,
+        realms: file.realms.clone(),
+        cookie_name: file.cookie_name.clone(),
+        properties,
+        policy_evaluators: file.policy_evaluators.clone(),
+        policy_sets: file.policy_sets.clone(),
     })
+    .filter(|_| sound)
 }
 
 fn vsphere(file: &file::Vsphere, spot: &Spot<'_>) -> Option<Vsphere> {
@@ -158,10 +205,17 @@ pub(super) fn check_against(config: &Config, root: &Spot<'_>) -> bool {
         if let Some(authaz) = &services.authaz {
             sound &= check_authaz(config, authaz, &spot.key("authaz"));
         }
-        let am = services.am.as_ref().map(|am| (&am.realm, "am"));
-        let vsphere = services.vsphere.as_ref().map(|it| (&it.realm, "vsphere"));
-        for (name, service) in am.into_iter().chain(vsphere) {
-            let spot = spot.key(service).key("realm");
+        let mut named = Vec::new();
+        if let Some(am) = &services.am {
+            let spot = spot.key("am");
+            named.push((&am.realm, spot.key("realm")));
+            let others = am.realms.iter();
+            named.extend(others.map(|(path, realm)| (realm, spot.key("realms").key(path))));
+        }
+        if let Some(vsphere) = &services.vsphere {
+            named.push((&vsphere.realm, spot.key("vsphere").key("realm")));
+        }
+        for (name, spot) in named {
             match config.realms.iter().find(|realm| realm.name == *name) {
                 None => spot.problem("no realm has this name"),
                 Some(realm) if !matches!(realm.scheme, AuthScheme::Form | AuthScheme::Basic) => {
