@@ -29,9 +29,9 @@ struct Dialect {
 
 const AUTHAZ: Dialect = Dialect {
     service: "services.authaz = { apps = { app = \"app.test\" } }",
-    back_end: "kind = \"authaz\"\napp_id = \"app\"",
+    back_end: "kind = \"authaz\"\napp_id = \"app\"\ncookie_name = \"GWSESSION\"",
     path: "",
-    cookie: "SMSESSION",
+    cookie: "GWSESSION",
     asks: Call::Validate,
 };
 const AM: Dialect = Dialect {
