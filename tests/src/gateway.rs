@@ -378,7 +378,7 @@ impl Gateway {
 fn load(
     world: &World,
     config: &Table,
-) -> Result<agent::config::Config, agent::config::problem::Problems> {
+) -> Result<Config, agent::config::problem::Problems> {
     let text = config.to_string();
     agent::config::load_text(
         &text,
