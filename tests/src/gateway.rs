@@ -10,10 +10,11 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use agent::config::env::Environment;
+use agent::config::problem::Problems;
 use agent::config::{Config, PolicyServerKind};
 use agent::{Agent, RunningAgent};
 use policy_client::PolicyCalls;
-use policy_client::am::AmClient;
+use policy_client::am::{AmClient, AmSettings};
 use policy_client::authaz::AuthAzClient;
 use policy_client::vsphere::VSphereClient;
 use policy_protocol::ManualClock;
@@ -352,6 +353,19 @@ impl Gateway {
         )
     }
 
+    /// How its agent asks AM.
+    ///
+    /// # Panics
+    /// If it asks something else.
+    pub fn am_settings(&self) -> AmSettings {
+        let config =
+            load(&self.world, &self.config).unwrap_or_else(|problems| panic!("{problems}"));
+        match config.policy_server.kind {
+            PolicyServerKind::Am(settings) => settings,
+            other => panic!("not AM: {other:?}"),
+        }
+    }
+
     /// A client of the admin listener.
     pub fn admin(&self) -> Client {
         let address = self.running().admin_address().expect("an admin listener");
@@ -375,7 +389,7 @@ impl Gateway {
     }
 }
 
-fn load(world: &World, config: &Table) -> Result<Config, agent::config::problem::Problems> {
+fn load(world: &World, config: &Table) -> Result<Config, Problems> {
     let text = config.to_string();
     agent::config::load_text(
         &text,

@@ -50,6 +50,19 @@ impl Unfit {
     }
 }
 
+impl Unfit {
+    /// What is said to a request for `realm` that has no better credential.
+    pub fn denial(self, realm: &Arc<Realm>) -> Denial {
+        match self {
+            Self::Unavailable => Denial::PolicyUnavailable,
+            Self::Refused(reason) => Denial::Challenge {
+                realm: Arc::clone(realm),
+                reason,
+            },
+        }
+    }
+}
+
 impl From<Reason> for Unfit {
     fn from(reason: Reason) -> Self {
         Self::Refused(reason)
@@ -78,13 +91,10 @@ pub async fn authenticate(
     visit: &Visit<'_>,
     realm: &Arc<Realm>,
 ) -> Result<Admitted, Denial> {
-    let mut unfit = Unfit::Refused(Reason::NONE);
-    for (zone, value) in session_cookies(visit).take(MAX_COOKIES) {
-        match from_cookie(sessions, visit, realm, zone, value).await {
-            Ok(admitted) => return Ok(admitted),
-            Err(other) => unfit = unfit.or(other),
-        }
-    }
+    let mut unfit = match by_cookies(sessions, visit, realm).await {
+        Ok(admitted) => return Ok(admitted),
+        Err(unfit) => unfit,
+    };
     for token in foreign::tokens(visit).take(MAX_COOKIES) {
         match foreign::from_token(sessions, visit, realm, token).await {
             Ok(admitted) => return Ok(admitted),
@@ -99,13 +109,27 @@ pub async fn authenticate(
         Some(Err(other)) => unfit = unfit.or(other),
         None => {}
     }
-    Err(match unfit {
-        Unfit::Unavailable => Denial::PolicyUnavailable,
-        Unfit::Refused(reason) => Denial::Challenge {
-            realm: Arc::clone(realm),
-            reason,
-        },
-    })
+    Err(unfit.denial(realm))
+}
+
+/// Finds the session of a request for a realm in its cookies alone: who brings them may ask for another, and then
+/// what else is known of the connection proves nothing.
+///
+/// # Errors
+/// Why the first cookie does not do, or that one might have done.
+pub async fn by_cookies(
+    sessions: &Arc<Sessions>,
+    visit: &Visit<'_>,
+    realm: &Arc<Realm>,
+) -> Result<Admitted, Unfit> {
+    let mut unfit = Unfit::Refused(Reason::NONE);
+    for (zone, value) in session_cookies(visit).take(MAX_COOKIES) {
+        match from_cookie(sessions, visit, realm, zone, value).await {
+            Ok(admitted) => return Ok(admitted),
+            Err(other) => unfit = unfit.or(other),
+        }
+    }
+    Err(unfit)
 }
 
 /// The sessions that a request brings, for logout: tickets as the policy server wants them. Those that were begun
@@ -193,7 +217,6 @@ async fn open_cookie(
     // An id is no proof: a session that is known counts only for a cookie that brings its very spec.
     let session = match known.filter(|session| session.owns_spec(&spec)) {
         Some(session) => session,
-        None if claims.is_idle(visit.now) => return Err(Reason::IDLE_SESSION.into()),
         None => {
             visit.metrics.session_cache_miss();
             let ticket = SessionTicket {

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 
 use super::client_origin::Forwarding;
+use crate::config::services::Services;
 
 /// A connection from a client.
 #[derive(Clone, Debug)]
@@ -24,6 +25,8 @@ pub struct ConnectionInfo {
     pub worker: usize,
     /// A listener that does nothing but redirect: the HTTPS port.
     pub redirect_to_https: Option<u16>,
+    /// Session services that are answered here, if there are any.
+    pub services: Option<Arc<Services>>,
     /// What upstreams were told of the first request.
     pub forwarding: OnceLock<Forwarding>,
 }

@@ -148,7 +148,7 @@ async fn log_in(
 }
 
 /// User name and password of a Basic `Authorization`.
-fn basic(value: &[u8]) -> Option<Credentials> {
+pub(crate) fn basic(value: &[u8]) -> Option<Credentials> {
     if value.len() > MAX_AUTHORIZATION {
         return None;
     }
@@ -162,7 +162,7 @@ fn basic(value: &[u8]) -> Option<Credentials> {
 }
 
 /// A name and a password within bounds.
-fn credentials(user_name: &str, password: &str) -> Option<Credentials> {
+pub(crate) fn credentials(user_name: &str, password: &str) -> Option<Credentials> {
     (is_name(user_name) && password.len() <= MAX_PASSWORD).then(|| Credentials::Password {
         user_name: user_name.to_owned(),
         password: Secret::new(password.to_owned()),

@@ -161,7 +161,7 @@ async fn log_in(
 
 /// Whether a form was sent from a page of this very origin. Browsers say so; programs that say nothing
 /// have no cookies that somebody else could abuse.
-pub(super) fn is_same_origin(visit: &Visit<'_>) -> bool {
+pub(crate) fn is_same_origin(visit: &Visit<'_>) -> bool {
     let site = visit
         .headers
         .get("sec-fetch-site")

@@ -53,7 +53,11 @@ pub async fn logout(sessions: &Arc<Sessions>, visit: &Visit<'_>) -> Result<Respo
     Ok(response)
 }
 
-async fn end(
+/// Ends a session here, and tells the policy server; later, if it cannot be told now.
+///
+/// # Errors
+/// If it cannot be told now.
+pub(crate) async fn end(
     sessions: &Sessions,
     visit: &Visit<'_>,
     ticket: SessionTicket,

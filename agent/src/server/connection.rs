@@ -126,6 +126,7 @@ async fn establish(
         client_certificate: None,
         worker,
         redirect_to_https: settings.redirect_to_https,
+        services: settings.services.clone(),
         forwarding: OnceLock::new(),
     };
     if proxy_protocol::is_required(peer.ip(), &settings.proxy_protocol_from)

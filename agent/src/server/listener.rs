@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use super::worker::Context;
 use super::{StartError, connection, tls};
 use crate::config::Listener;
+use crate::config::services::Services;
 use crate::http::body::InProgress;
 
 /// Connections that may wait to be accepted. The system caps it at its own limit.
@@ -53,6 +54,7 @@ pub(super) struct Accepting {
     pub(super) require_matching_host: bool,
     pub(super) redirect_to_https: Option<u16>,
     pub(super) proxy_protocol_from: Vec<IpNet>,
+    pub(super) services: Option<Arc<Services>>,
 }
 
 impl Accepting {
@@ -70,6 +72,7 @@ impl Accepting {
                 .is_some_and(|tls| tls.require_matching_host),
             redirect_to_https: listener.redirect_to_https,
             proxy_protocol_from: listener.proxy_protocol_from.clone(),
+            services: (!listener.services.is_empty()).then(|| Arc::clone(&listener.services)),
         }))
     }
 }

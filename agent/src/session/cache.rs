@@ -313,6 +313,14 @@ where
         self.entries.insert(key, (value, lifetime));
     }
 
+    /// Keeps a value for `lifetime` unless there is one; of several who do so at once, one is told yes.
+    pub fn claim(&self, key: K, value: V, lifetime: Duration) -> bool {
+        self.entries
+            .entry(key)
+            .or_insert((value, lifetime))
+            .is_fresh()
+    }
+
     /// Takes a value out; of several who ask at once, one gets it.
     pub fn take(&self, key: &K) -> Option<V> {
         self.entries.remove(key).map(|(value, _)| value)

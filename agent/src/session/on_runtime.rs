@@ -14,6 +14,7 @@ use policy_protocol::message::{
     AuthorizeAnswer, AuthorizeRequest, IsProtectedAnswer, IsProtectedRequest, LoginAnswer,
     LoginRequest, LogoutAnswer, LogoutRequest, ValidateAnswer, ValidateRequest,
 };
+use policy_protocol::session_service::{SessionServiceAnswer, SessionServiceRequest};
 use policy_protocol::{AgentKeySet, EventPosition};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
@@ -104,6 +105,13 @@ impl PolicyCalls for OnRuntime {
 
     fn logout(&self, request: LogoutRequest) -> BoxFuture<'_, Result<LogoutAnswer, PolicyError>> {
         self.run(|calls| async move { calls.logout(request).await })
+    }
+
+    fn session_service(
+        &self,
+        request: SessionServiceRequest,
+    ) -> BoxFuture<'_, Result<SessionServiceAnswer, PolicyError>> {
+        self.run(|calls| async move { calls.session_service(request).await })
     }
 
     fn agent_keys(&self) -> BoxFuture<'_, Result<AgentKeySet, PolicyError>> {
