@@ -1,16 +1,40 @@
 //! AuthAz: the authentication and authorization web services of an Access Gateway.
+//!
+//! | here | there |
+//! |---|---|
+//! | Login | login |
+//! | Validate | authorize, of the resource that is asked for: there is no other way to ask about a session |
+//! | Authorize | authorize |
+//! | Logout | logout |
+//!
+//! The token is the classic SMSESSION value, and authorize renews it. What login tells of a user is kept for as long
+//! as the session, because authorize tells only what the policies there are made to tell.
+
+mod answer;
+mod known;
+mod request;
+mod xml;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, ready};
 use policy_protocol::message::{
     AuthorizeAnswer, AuthorizeRequest, IsProtectedAnswer, IsProtectedRequest, LoginAnswer,
-    LoginRequest, LogoutAnswer, LogoutRequest, ValidateAnswer, ValidateRequest,
+    LoginRequest, LogoutAnswer, LogoutRequest, SessionTicket, ValidateAnswer, ValidateRequest,
 };
-use policy_protocol::{AgentKeySet, Clock, EventPosition, Secret};
+use policy_protocol::{
+    AgentKeySet, Clock, EventPosition, RealmContext, Reason, ResourceContext, Secret, Session,
+    SessionId, SessionSpec,
+};
 
-use crate::foreign::{ForeignKind, ForeignSettings, Link};
+use self::answer::{Answer, Outcome};
+use self::known::{Known, KnownSessions};
+use self::request::Operation;
+use crate::foreign::{
+    ForeignKind, ForeignSettings, Link, basic, begun_here, end_replaced, name_and_password,
+};
 use crate::settings::ClientError;
 use crate::{EventStream, PolicyCalls, PolicyError};
 
@@ -65,6 +89,7 @@ pub struct AuthAzCaller {
 pub struct AuthAzClient {
     link: Link,
     settings: AuthAzSettings,
+    known: KnownSessions,
 }
 
 impl AuthAzClient {
@@ -73,12 +98,168 @@ impl AuthAzClient {
     /// # Errors
     /// If an address, the trust anchors, the client certificate or the file with the agent keys are unusable.
     pub fn new(settings: &AuthAzSettings, clock: Arc<dyn Clock>) -> Result<Self, ClientError> {
-        let link = Link::new(ForeignKind::AuthAz, &settings.link, None, clock)?;
+        let caller = settings.caller.as_ref();
+        let authorization = caller.map(|caller| basic(&caller.user, caller.password.expose()));
         Ok(Self {
-            link,
+            link: Link::new(ForeignKind::AuthAz, &settings.link, authorization, clock)?,
             settings: settings.clone(),
+            known: KnownSessions::default(),
         })
     }
+
+    async fn send(&self, operation: &Operation<'_>) -> Result<Answer, PolicyError> {
+        let request = request::make(&self.settings, operation)?;
+        let exchange = request.exchange();
+        let answer = self.link.transport.exchange(&exchange).await?;
+        answer::read(answer.status, answer.body.expose())
+    }
+
+    async fn log_in(&self, request: &LoginRequest) -> Result<LoginAnswer, PolicyError> {
+        let (user, password) = match name_and_password(request) {
+            Ok(found) => found,
+            Err(reason) => return Ok(LoginAnswer::No { reason }),
+        };
+        if !request::can_be_written(user) || !request::can_be_written(password.expose()) {
+            let reason = Reason::NONE;
+            return Ok(LoginAnswer::No { reason });
+        }
+        let operation = Operation::Login {
+            user,
+            password,
+            resource: &request.resource,
+        };
+        let answer = self.send(&operation).await?;
+        match answer.outcome {
+            Outcome::Yes => {}
+            Outcome::No => {
+                let reason = answer.told.reason();
+                return Ok(LoginAnswer::No { reason });
+            }
+            Outcome::NotProtected => return Err(not_protected(&request.resource)),
+        }
+        let token = answer.token.as_ref();
+        let spec = self.link.spec(token.map_or("", |token| token.expose()))?;
+        let name = answer.told.session_id().unwrap_or(spec.as_str());
+        let id = begun_here(ForeignKind::AuthAz, name, &request.realm);
+        let mut identity = answer.told.identity();
+        if identity.user_name.is_empty() {
+            user.clone_into(&mut identity.user_name);
+        }
+        let known = Known::new(identity, self.link.now());
+        let session = self.session(id, spec, known, &answer, &request.realm);
+        Ok(LoginAnswer::Yes {
+            session: Box::new(session),
+        })
+    }
+
+    async fn look_after(&self, request: ValidateRequest) -> Result<ValidateAnswer, PolicyError> {
+        let SessionTicket {
+            session_id,
+            session_spec,
+        } = request.session;
+        let operation = Operation::Authorize {
+            token: session_spec.as_str(),
+            resource: &request.resource,
+        };
+        let answer = self.send(&operation).await?;
+        match answer.outcome {
+            Outcome::Yes => {}
+            Outcome::No => {
+                let reason = match answer.told.reason() {
+                    // The session, or what it is used for: the service does not say which.
+                    Reason::NONE => Reason::INVALID_SESSION,
+                    reason => reason,
+                };
+                return Ok(ValidateAnswer::No { reason });
+            }
+            Outcome::NotProtected => return Err(not_protected(&request.resource)),
+        }
+        let told = answer.told.identity();
+        let known = match self.known.get(session_id) {
+            Some(known) => known.told_again(told),
+            None => Known::new(told, self.link.now()),
+        };
+        if known.identity.user_name.is_empty() {
+            tracing::warn!(
+                "the service does not tell whose session it is: its policy needs a response SM_USER"
+            );
+            let reason = Reason::INVALID_SESSION;
+            return Ok(ValidateAnswer::No { reason });
+        }
+        let spec = match &answer.token {
+            Some(token) => self.link.spec(token.expose())?,
+            None => session_spec,
+        };
+        let mut session = self.session(session_id, spec, known, &answer, &request.realm);
+        if request.overlooked {
+            session.last_access = request.last_access.max(session.started);
+        }
+        Ok(ValidateAnswer::Yes {
+            session: Box::new(session),
+        })
+    }
+
+    /// A session that the service has just said yes to, and so takes for used.
+    fn session(
+        &self,
+        id: SessionId,
+        spec: SessionSpec,
+        known: Known,
+        answer: &Answer,
+        realm: &RealmContext,
+    ) -> Session {
+        let now = self.link.now();
+        let (auth_scheme, protection_level) = self.link.how_begun(id);
+        let left = answer.told.time_to_expire();
+        let session = Session {
+            id,
+            spec,
+            identity: known.identity.clone(),
+            auth_scheme,
+            protection_level,
+            started: known.started,
+            last_access: now,
+            idle_timeout: realm.idle_timeout,
+            max_timeout: left.map_or(realm.max_timeout, |left| {
+                realm.max_timeout.min(now.since(known.started) + left)
+            }),
+            persistent: realm.persistent,
+        };
+        self.known.keep(id, known);
+        session
+    }
+
+    async fn ask(&self, request: AuthorizeRequest) -> Result<AuthorizeAnswer, PolicyError> {
+        let operation = Operation::Authorize {
+            token: request.session.session_spec.as_str(),
+            resource: &request.resource,
+        };
+        let answer = self.send(&operation).await?;
+        // How long an answer holds is not told: it is good for one request.
+        let ttl = Duration::ZERO;
+        Ok(match answer.outcome {
+            Outcome::Yes => AuthorizeAnswer::Yes {
+                ttl,
+                responses: answer.told.headers(),
+                redirect: None,
+            },
+            // A realm that asks wants a decision; that there is none is not a yes.
+            Outcome::No | Outcome::NotProtected => AuthorizeAnswer::No {
+                ttl,
+                reason: answer.told.reason(),
+                redirect: None,
+            },
+        })
+    }
+}
+
+/// The service did not look at the session at all.
+fn not_protected(resource: &ResourceContext) -> PolicyError {
+    tracing::warn!(
+        resource = resource.resource,
+        "the resource is not protected there, so nothing can be learnt of sessions"
+    );
+    PolicyError::Failure
 }
 
 impl PolicyCalls for AuthAzClient {
@@ -86,26 +267,50 @@ impl PolicyCalls for AuthAzClient {
         &self,
         _: IsProtectedRequest,
     ) -> BoxFuture<'_, Result<IsProtectedAnswer, PolicyError>> {
+        // Only with a session, and nobody asks.
         ready(Err(PolicyError::Failure)).boxed()
     }
 
-    fn login(&self, _: LoginRequest) -> BoxFuture<'_, Result<LoginAnswer, PolicyError>> {
-        ready(Err(PolicyError::Failure)).boxed()
+    fn login(&self, request: LoginRequest) -> BoxFuture<'_, Result<LoginAnswer, PolicyError>> {
+        Box::pin(async move {
+            let answer = self.log_in(&request).await?;
+            if let LoginAnswer::Yes { session } = &answer {
+                end_replaced(self, session, request.previous, &request.transaction_id).await;
+            }
+            Ok(answer)
+        })
     }
 
-    fn validate(&self, _: ValidateRequest) -> BoxFuture<'_, Result<ValidateAnswer, PolicyError>> {
-        ready(Err(PolicyError::Failure)).boxed()
+    fn validate(
+        &self,
+        request: ValidateRequest,
+    ) -> BoxFuture<'_, Result<ValidateAnswer, PolicyError>> {
+        Box::pin(self.look_after(request))
     }
 
     fn authorize(
         &self,
-        _: AuthorizeRequest,
+        request: AuthorizeRequest,
     ) -> BoxFuture<'_, Result<AuthorizeAnswer, PolicyError>> {
-        ready(Err(PolicyError::Failure)).boxed()
+        Box::pin(self.ask(request))
     }
 
-    fn logout(&self, _: LogoutRequest) -> BoxFuture<'_, Result<LogoutAnswer, PolicyError>> {
-        ready(Err(PolicyError::Failure)).boxed()
+    fn logout(&self, request: LogoutRequest) -> BoxFuture<'_, Result<LogoutAnswer, PolicyError>> {
+        Box::pin(async move {
+            let SessionTicket {
+                session_id,
+                session_spec,
+            } = &request.session;
+            let operation = Operation::Logout(session_spec.as_str());
+            let answer = self.send(&operation).await?;
+            self.known.forget(*session_id);
+            Ok(match answer.outcome {
+                Outcome::Yes => LogoutAnswer::Yes,
+                Outcome::No | Outcome::NotProtected => LogoutAnswer::No {
+                    reason: Reason::INVALID_SESSION,
+                },
+            })
+        })
     }
 
     fn agent_keys(&self) -> BoxFuture<'_, Result<AgentKeySet, PolicyError>> {

@@ -21,11 +21,13 @@ use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, ready};
 use policy_protocol::message::{LogoutRequest, SessionTicket};
 use policy_protocol::{
-    AgentKeySet, AuthScheme, Clock, ProtectionLevel, Secret, Session, SessionSpec, Timestamp,
+    AgentKeySet, AuthScheme, Clock, ProtectionLevel, Secret, Session, SessionId, SessionSpec,
+    Timestamp,
 };
 
 pub(crate) use self::credentials::{basic, name_and_password};
-pub(crate) use self::session_id::{Beginning, begun_here, how_begun};
+use self::session_id::how_begun;
+pub(crate) use self::session_id::{Beginning, begun_here};
 pub(crate) use self::time::moment;
 use crate::settings::{ClientCertificate, ClientError, Dialect, ServerList, TransportSettings};
 use crate::transport::Transport;
@@ -84,7 +86,7 @@ pub fn ticket(kind: ForeignKind, token: &[u8]) -> Option<SessionTicket> {
 /// A client's way to the servers of another system, and what the agent adds to it.
 pub(crate) struct Link {
     pub(crate) transport: Transport,
-    pub(crate) clock: Arc<dyn Clock>,
+    clock: Arc<dyn Clock>,
     kind: ForeignKind,
     foreign_level: ProtectionLevel,
     keys: AgentKeySet,
@@ -112,10 +114,6 @@ impl Link {
             foreign_level: settings.foreign_level,
             keys: key_file::open(settings.agent_keys_file.as_deref())?,
         })
-    }
-
-    pub(crate) const fn kind(&self) -> ForeignKind {
-        self.kind
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -147,9 +145,9 @@ impl Link {
     }
 
     /// How a session was authenticated, as its id tells.
-    pub(crate) fn how_begun(&self, ticket: &SessionTicket) -> (AuthScheme, ProtectionLevel) {
+    pub(crate) fn how_begun(&self, id: SessionId) -> (AuthScheme, ProtectionLevel) {
         // Begun there, most likely at a form; how strongly, the operator has to say.
-        how_begun(ticket.session_id).unwrap_or((AuthScheme::Form, self.foreign_level))
+        how_begun(id).unwrap_or((AuthScheme::Form, self.foreign_level))
     }
 }
 

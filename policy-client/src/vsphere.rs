@@ -1,16 +1,37 @@
-//! The session service of vSphere.
+//! The session service of vSphere (`com.vmware.cis.session`).
+//!
+//! | here | there |
+//! |---|---|
+//! | Login | create, then get: the service says who has logged in |
+//! | Validate | get; a session that is not known is over, whatever became of it |
+//! | Authorize | nothing: whoever has a session may do what the realm's rules allow |
+//! | Logout | delete; one that is gone already is gone |
+//!
+//! The service tells who a session belongs to, when it began and when it was last used, and nothing else: its
+//! own timeouts hold there, those of the realm hold here.
+
+mod reply;
+mod request;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, ready};
 use policy_protocol::message::{
     AuthorizeAnswer, AuthorizeRequest, IsProtectedAnswer, IsProtectedRequest, LoginAnswer,
-    LoginRequest, LogoutAnswer, LogoutRequest, ValidateAnswer, ValidateRequest,
+    LoginRequest, LogoutAnswer, LogoutRequest, SessionTicket, ValidateAnswer, ValidateRequest,
 };
-use policy_protocol::{AgentKeySet, Clock, EventPosition};
+use policy_protocol::{
+    AgentKeySet, Clock, EventPosition, Identity, RealmContext, Reason, Session, SessionId,
+    SessionSpec, Timestamp, UserDirectory,
+};
 
-use crate::foreign::{ForeignKind, ForeignSettings, Link};
+use self::reply::{Info, Reply};
+use self::request::Operation;
+use crate::foreign::{
+    ForeignKind, ForeignSettings, Link, begun_here, end_replaced, name_and_password,
+};
 use crate::settings::ClientError;
 use crate::{EventStream, PolicyCalls, PolicyError};
 
@@ -39,7 +60,7 @@ pub enum WireForm {
 /// Its connections belong to the runtime that opened them: use one client in each runtime.
 pub struct VSphereClient {
     link: Link,
-    settings: VSphereSettings,
+    form: WireForm,
 }
 
 impl VSphereClient {
@@ -48,11 +69,99 @@ impl VSphereClient {
     /// # Errors
     /// If an address, the trust anchors, the client certificate or the file with the agent keys are unusable.
     pub fn new(settings: &VSphereSettings, clock: Arc<dyn Clock>) -> Result<Self, ClientError> {
-        let link = Link::new(ForeignKind::VSphere, &settings.link, None, clock)?;
         Ok(Self {
-            link,
-            settings: settings.clone(),
+            link: Link::new(ForeignKind::VSphere, &settings.link, None, clock)?,
+            form: settings.wire_form,
         })
+    }
+
+    async fn create(&self, request: &LoginRequest) -> Result<LoginAnswer, PolicyError> {
+        let (user, password) = match name_and_password(request) {
+            Ok(found) => found,
+            Err(reason) => return Ok(LoginAnswer::No { reason }),
+        };
+        let operation = Operation::Create { user, password };
+        let answer = self.send(&operation).await?;
+        let Reply::Done(token) = reply::created(self.form, &answer)? else {
+            let reason = Reason::NONE;
+            return Ok(LoginAnswer::No { reason });
+        };
+        let spec = self.link.spec(token.expose())?;
+        match self.get(&spec).await {
+            Ok(Reply::Done(info)) => {
+                let id = begun_here(ForeignKind::VSphere, spec.as_str(), &request.realm);
+                let session = self.session(id, spec, info, &request.realm, Timestamp(0));
+                Ok(LoginAnswer::Yes {
+                    session: Box::new(session),
+                })
+            }
+            other => {
+                // Nobody will use it.
+                _ = self.delete(&spec).await;
+                tracing::error!("a session was made, and the service does not tell whose it is");
+                Err(other.err().unwrap_or(PolicyError::Protocol))
+            }
+        }
+    }
+
+    async fn get(&self, spec: &SessionSpec) -> Result<Reply<Info>, PolicyError> {
+        let answer = self.send(&Operation::Get(spec)).await?;
+        reply::info(self.form, &answer)
+    }
+
+    async fn delete(&self, spec: &SessionSpec) -> Result<Reply<()>, PolicyError> {
+        let answer = self.send(&Operation::Delete(spec)).await?;
+        reply::deleted(self.form, &answer)
+    }
+
+    async fn send(
+        &self,
+        operation: &Operation<'_>,
+    ) -> Result<crate::transport::Answer, PolicyError> {
+        let exchange = request::exchange(self.form, operation)?;
+        self.link.transport.exchange(&exchange).await
+    }
+
+    fn session(
+        &self,
+        id: SessionId,
+        spec: SessionSpec,
+        info: Info,
+        realm: &RealmContext,
+        seen: Timestamp,
+    ) -> Session {
+        let (auth_scheme, protection_level) = self.link.how_begun(id);
+        let now = self.link.now();
+        // Clocks differ; nothing has happened that has not happened yet.
+        let started = info.created.min(now);
+        Session {
+            id,
+            spec,
+            identity: identity(info.user),
+            auth_scheme,
+            protection_level,
+            started,
+            last_access: info.last_accessed.max(seen).min(now).max(started),
+            idle_timeout: realm.idle_timeout,
+            max_timeout: realm.max_timeout,
+            persistent: realm.persistent,
+        }
+    }
+}
+
+/// `Administrator@VSPHERE.LOCAL`: the name with its domain is what tells users apart.
+fn identity(user: String) -> Identity {
+    let domain = user.rsplit_once('@').map_or("", |(_, domain)| domain);
+    let directory = UserDirectory {
+        name: domain.to_owned(),
+        namespace: String::from("vSphere:"),
+        ..UserDirectory::default()
+    };
+    Identity {
+        universal_id: user.clone(),
+        user_name: user,
+        directory,
+        ..Identity::default()
     }
 }
 
@@ -61,26 +170,63 @@ impl PolicyCalls for VSphereClient {
         &self,
         _: IsProtectedRequest,
     ) -> BoxFuture<'_, Result<IsProtectedAnswer, PolicyError>> {
-        ready(Err(PolicyError::Failure)).boxed()
+        ready(Ok(IsProtectedAnswer::No)).boxed()
     }
 
-    fn login(&self, _: LoginRequest) -> BoxFuture<'_, Result<LoginAnswer, PolicyError>> {
-        ready(Err(PolicyError::Failure)).boxed()
+    fn login(&self, request: LoginRequest) -> BoxFuture<'_, Result<LoginAnswer, PolicyError>> {
+        Box::pin(async move {
+            let answer = self.create(&request).await?;
+            if let LoginAnswer::Yes { session } = &answer {
+                end_replaced(self, session, request.previous, &request.transaction_id).await;
+            }
+            Ok(answer)
+        })
     }
 
-    fn validate(&self, _: ValidateRequest) -> BoxFuture<'_, Result<ValidateAnswer, PolicyError>> {
-        ready(Err(PolicyError::Failure)).boxed()
+    fn validate(
+        &self,
+        request: ValidateRequest,
+    ) -> BoxFuture<'_, Result<ValidateAnswer, PolicyError>> {
+        Box::pin(async move {
+            let SessionTicket {
+                session_id,
+                session_spec,
+            } = request.session;
+            Ok(match self.get(&session_spec).await? {
+                Reply::Done(info) => ValidateAnswer::Yes {
+                    session: Box::new(self.session(
+                        session_id,
+                        session_spec,
+                        info,
+                        &request.realm,
+                        request.last_access,
+                    )),
+                },
+                Reply::Unauthenticated => ValidateAnswer::No {
+                    reason: Reason::REVOKED_SESSION,
+                },
+            })
+        })
     }
 
     fn authorize(
         &self,
         _: AuthorizeRequest,
     ) -> BoxFuture<'_, Result<AuthorizeAnswer, PolicyError>> {
-        ready(Err(PolicyError::Failure)).boxed()
+        let anybody = AuthorizeAnswer::Yes {
+            ttl: Duration::ZERO,
+            responses: Vec::new(),
+            redirect: None,
+        };
+        ready(Ok(anybody)).boxed()
     }
 
-    fn logout(&self, _: LogoutRequest) -> BoxFuture<'_, Result<LogoutAnswer, PolicyError>> {
-        ready(Err(PolicyError::Failure)).boxed()
+    fn logout(&self, request: LogoutRequest) -> BoxFuture<'_, Result<LogoutAnswer, PolicyError>> {
+        Box::pin(async move {
+            // Gone already is gone.
+            self.delete(&request.session.session_spec).await?;
+            Ok(LogoutAnswer::Yes)
+        })
     }
 
     fn agent_keys(&self) -> BoxFuture<'_, Result<AgentKeySet, PolicyError>> {

@@ -9,11 +9,13 @@ use std::net::SocketAddr;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use agent::config::PolicyServerKind;
 use agent::config::env::Environment;
+use agent::config::{Config, PolicyServerKind};
 use agent::{Agent, RunningAgent};
 use policy_client::PolicyCalls;
 use policy_client::am::{AmClient, AmSettings};
+use policy_client::authaz::AuthAzClient;
+use policy_client::vsphere::VSphereClient;
 use policy_protocol::ManualClock;
 use rustls::ClientConfig;
 use tempfile::TempDir;
@@ -403,21 +405,7 @@ async fn start_agent(world: &World, config: &Table) -> RunningAgent {
     let config = load(world, config).unwrap_or_else(|problems| panic!("{problems}\n{config}"));
     let reachable = world.policy.is_open() && world.policy_server.is_running();
     let clock: Arc<ManualClock> = Arc::clone(&world.clock);
-    let other = match &config.policy_server.kind {
-        PolicyServerKind::Am(settings) => {
-            let client = AmClient::new(settings, Arc::clone(&clock) as _);
-            let client = client.unwrap_or_else(|error| panic!("{error}"));
-            Some(Arc::new(client) as Arc<dyn PolicyCalls>)
-        }
-        _ => None,
-    };
-    let policy: Arc<dyn PolicyCalls> = match other {
-        Some(client) => Arc::new(Watched::new(
-            &world.policy,
-            &Arc::new(watch::Sender::new(Some(client))),
-        )),
-        None => world.policy_server.calls(&world.policy, &config.agent_name),
-    };
+    let policy = policy_calls(world, &config);
     let agent = Agent::start(config, policy, clock)
         .await
         .unwrap_or_else(|error| panic!("the agent does not start: {error}"));
@@ -429,4 +417,25 @@ async fn start_agent(world: &World, config: &Table) -> RunningAgent {
         .await;
     }
     agent
+}
+
+/// The policy server of the world, or the other system that the configuration names.
+fn policy_calls(world: &World, config: &Config) -> Arc<dyn PolicyCalls> {
+    let clock: Arc<ManualClock> = Arc::clone(&world.clock);
+    let other: Arc<dyn PolicyCalls> = match &config.policy_server.kind {
+        PolicyServerKind::AuthAz(settings) => {
+            Arc::new(AuthAzClient::new(settings, clock).expect("a client"))
+        }
+        PolicyServerKind::Am(settings) => {
+            Arc::new(AmClient::new(settings, clock).expect("a client"))
+        }
+        PolicyServerKind::VSphere(settings) => {
+            Arc::new(VSphereClient::new(settings, clock).expect("a client"))
+        }
+        PolicyServerKind::Embedded { .. } | PolicyServerKind::Native { .. } => {
+            return world.policy_server.calls(&world.policy, &config.agent_name);
+        }
+    };
+    let slot = Arc::new(watch::Sender::new(Some(other)));
+    Arc::new(Watched::new(&world.policy, &slot))
 }

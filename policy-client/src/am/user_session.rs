@@ -119,7 +119,7 @@ impl AmClient {
         started: Timestamp,
         now: Timestamp,
     ) -> Session {
-        let (auth_scheme, level) = self.rest.link.how_begun(ticket);
+        let (auth_scheme, level) = self.rest.link.how_begun(ticket.session_id);
         let last_access = info.latest_access.unwrap_or(now);
         let universal_id = info.universal_id.or_else(|| profile.universal_id.clone());
         Session {

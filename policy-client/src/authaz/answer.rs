@@ -1,0 +1,195 @@
+//! What is read of answers: by the result code, wherever it stands and whatever the status.
+//!
+//! An answer without a result code is no answer: that of a gateway that refuses the agent itself, of a proxy, or a
+//! SOAP fault.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use http::StatusCode;
+use policy_protocol::message::ResponseAttribute;
+use policy_protocol::{Identity, Reason, Secret, UserDirectory};
+
+use super::xml::{self, Element};
+use crate::PolicyError;
+
+/// Joins several values of an attribute, as systems of this kind do.
+const VALUE_SEPARATOR: char = '^';
+
+/// What the service decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// LOGIN_SUCCESS, AUTHORIZED or LOGOUT_SUCCESS.
+    Yes,
+    /// LOGIN_FAILED, NOTAUTHORIZED or LOGOUT_FAILURE.
+    No,
+    /// NOT_PROTECTED: it decided nothing.
+    NotProtected,
+}
+
+/// An answer.
+pub(super) struct Answer {
+    pub(super) outcome: Outcome,
+    /// The session token, renewed.
+    pub(super) token: Option<Secret<String>>,
+    pub(super) told: Told,
+}
+
+/// The response attributes.
+#[derive(Default)]
+pub(super) struct Told(BTreeMap<String, Vec<String>>);
+
+/// Reads an answer that is not a failure of the server.
+pub(super) fn read(status: StatusCode, body: &[u8]) -> Result<Answer, PolicyError> {
+    let document = xml::parse(body);
+    let found = document
+        .as_ref()
+        .and_then(|document| document.parent_of("resultCode"));
+    let Some(answer) = found else {
+        return Err(no_answer(status));
+    };
+    let code = answer.text_of("resultCode").unwrap_or_default();
+    // Some spell them with, some without the lines.
+    let letters = code.chars().filter(char::is_ascii_alphanumeric);
+    let outcome = match letters.collect::<String>().to_ascii_uppercase().as_str() {
+        "LOGINSUCCESS" | "AUTHORIZED" | "LOGOUTSUCCESS" => Outcome::Yes,
+        // That more is needed, the services have no way to give.
+        "LOGINFAILED" | "LOGINCHALLENGE" | "NOTAUTHORIZED" | "LOGOUTFAILURE" | "LOGOUTFAILED" => {
+            Outcome::No
+        }
+        "NOTPROTECTED" => Outcome::NotProtected,
+        "NOTCONNECTED" => {
+            tracing::warn!("the service has no connection to its policy server");
+            return Err(PolicyError::Unavailable);
+        }
+        _ => {
+            tracing::warn!(status = status.as_u16(), code, "the service failed");
+            return Err(PolicyError::Failure);
+        }
+    };
+    let token = answer.text_of("sessionToken");
+    let token = token.filter(|token| !token.is_empty());
+    Ok(Answer {
+        outcome,
+        token: token.map(|token| Secret::new(token.to_owned())),
+        told: Told::read(answer),
+    })
+}
+
+fn no_answer(status: StatusCode) -> PolicyError {
+    let status_code = status.as_u16();
+    if status.is_success() {
+        tracing::warn!(status = status_code, "the service's answer makes no sense");
+        return PolicyError::Protocol;
+    }
+    tracing::warn!(
+        status = status_code,
+        "the service refuses this agent, or is not there: see policy_server.caller_user and policy_server.urls"
+    );
+    PolicyError::Failure
+}
+
+impl Told {
+    fn read(answer: &Element) -> Self {
+        let lists = ["authenticationResponses", "authorizationResponses"];
+        let lists = lists.into_iter().flat_map(|name| answer.children(name));
+        let mut told = Self::default();
+        for response in lists.flat_map(|list| list.children("response")) {
+            if let (Some(name), Some(value)) = (response.text_of("name"), response.text_of("value"))
+            {
+                let values = told.0.entry(name.to_owned()).or_default();
+                values.push(value.to_owned());
+            }
+        }
+        told
+    }
+
+    /// The first value of an attribute; services differ in its case, and some keep the prefix of CGI.
+    fn first(&self, name: &str) -> Option<&str> {
+        let is_it =
+            |(told, _): &(&String, &Vec<String>)| without_prefix(told).eq_ignore_ascii_case(name);
+        let (_, values) = self.0.iter().find(is_it)?;
+        values.first().map(String::as_str)
+    }
+
+    fn text(&self, name: &str) -> String {
+        self.first(name).unwrap_or_default().to_owned()
+    }
+
+    /// Why it was refused, as far as that is told.
+    pub(super) fn reason(&self) -> Reason {
+        let number = self.first("SM_AUTHREASON");
+        number
+            .and_then(|number| number.parse().ok())
+            .map_or(Reason::NONE, Reason)
+    }
+
+    /// What the session is called for all its life.
+    pub(super) fn session_id(&self) -> Option<&str> {
+        self.first("SM_SERVERSESSIONID").filter(|id| !id.is_empty())
+    }
+
+    /// Until the session ends there at the latest.
+    pub(super) fn time_to_expire(&self) -> Option<Duration> {
+        let seconds = self.first("SM_TIMETOEXPIRE")?.parse().ok()?;
+        (seconds > 0).then(|| Duration::from_secs(seconds))
+    }
+
+    /// Whose session it is. The name is empty if that is not told.
+    pub(super) fn identity(&self) -> Identity {
+        let user_name = self.text("SM_USER");
+        let user_dn = self.text("SM_USERDN");
+        let told = self.text("SM_UNIVERSALID");
+        let universal_id = [&told, &user_dn, &user_name]
+            .into_iter()
+            .find(|id| !id.is_empty());
+        let groups = self.first("SM_USERGROUPS").unwrap_or_default();
+        let groups = groups
+            .split(VALUE_SEPARATOR)
+            .filter(|group| !group.is_empty());
+        Identity {
+            universal_id: universal_id.cloned().unwrap_or_default(),
+            directory: UserDirectory {
+                oid: self.text("SM_AUTHDIROID"),
+                name: self.text("SM_AUTHDIRNAME"),
+                server: self.text("SM_AUTHDIRSERVER"),
+                namespace: self.text("SM_AUTHDIRNAMESPACE"),
+            },
+            groups: groups.map(str::to_owned).collect(),
+            attributes: self
+                .of_the_site()
+                .map(|(name, values)| (name.clone(), values.clone()))
+                .collect(),
+            user_name,
+            user_dn,
+        }
+    }
+
+    /// What the policies there add to a request.
+    pub(super) fn headers(&self) -> Vec<ResponseAttribute> {
+        let header = |(name, values): (&String, &Vec<String>)| ResponseAttribute::Header {
+            name: name.clone(),
+            value: values.join(&VALUE_SEPARATOR.to_string()),
+        };
+        self.of_the_site().map(header).collect()
+    }
+
+    /// The attributes that the site there has defined. The system's own say who somebody is, which the agent tells
+    /// applications itself, or are secrets of the session.
+    fn of_the_site(&self) -> impl Iterator<Item = (&String, &Vec<String>)> {
+        self.0.iter().filter(|(name, _)| {
+            let name = without_prefix(name).to_ascii_uppercase();
+            !name.starts_with("SM_") && name != "SMSSOZONE"
+        })
+    }
+}
+
+fn without_prefix(name: &str) -> &str {
+    let prefix = name.get(..5).filter(|prefix| {
+        prefix.eq_ignore_ascii_case("HTTP_") || prefix.eq_ignore_ascii_case("HTTP-")
+    });
+    &name[prefix.map_or(0, str::len)..]
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,248 @@
+//! What is sent: XML at a path for each operation, or SOAP 1.1 at one path.
+
+use http::Method;
+use http::header::{ACCEPT, CONTENT_TYPE, COOKIE, HeaderMap, HeaderName, HeaderValue};
+use policy_protocol::{ResourceContext, Secret};
+
+use super::{AuthAzProtocol, AuthAzSettings, UserNameField};
+use crate::PolicyError;
+use crate::retry::Repeat;
+use crate::transport::Exchange;
+
+/// The namespace that clients in the field use.
+const NAMESPACE: &str = "http://www.ca.com/siteminder/authaz/2010/04/15/authaz.xsd";
+const ENVELOPE: &str = "http://schemas.xmlsoap.org/soap/envelope/";
+const SOAP_ACTION: HeaderName = HeaderName::from_static("soapaction");
+
+/// An operation of the services.
+pub(super) enum Operation<'a> {
+    /// Credentials for a token.
+    Login {
+        user: &'a str,
+        password: &'a Secret<String>,
+        resource: &'a ResourceContext,
+    },
+    /// May the session of this token do this?
+    Authorize {
+        token: &'a str,
+        resource: &'a ResourceContext,
+    },
+    /// Ends the session of a token.
+    Logout(&'a str),
+}
+
+/// A request.
+pub(super) struct Request<'a> {
+    repeat: Repeat,
+    path: Vec<&'a str>,
+    headers: HeaderMap,
+    body: Secret<Vec<u8>>,
+}
+
+impl Request<'_> {
+    pub(super) fn exchange(&self) -> Exchange<'_> {
+        Exchange {
+            repeat: self.repeat,
+            method: Method::POST,
+            path: &self.path,
+            query: None,
+            headers: self.headers.clone(),
+            body: Some(self.body.clone()),
+        }
+    }
+}
+
+/// Whether XML 1.0 has a way to write a text.
+pub(super) fn can_be_written(text: &str) -> bool {
+    let is_character = |one: char| {
+        matches!(one, '\t' | '\n' | '\r') || one >= ' ' && !matches!(one, '\u{fffe}' | '\u{ffff}')
+    };
+    text.chars().all(is_character)
+}
+
+/// The request of an operation.
+pub(super) fn make<'a>(
+    settings: &'a AuthAzSettings,
+    operation: &Operation<'a>,
+) -> Result<Request<'a>, PolicyError> {
+    let mut headers = HeaderMap::new();
+    headers.insert(
+        ACCEPT,
+        HeaderValue::from_static("application/xml, text/xml"),
+    );
+    if settings
+        .caller
+        .as_ref()
+        .is_some_and(|caller| caller.challenge_cookie)
+    {
+        headers.insert(COOKIE, HeaderValue::from_static("SMCHALLENGE=YES"));
+    }
+    let (path, body) = match settings.protocol {
+        AuthAzProtocol::Rest => {
+            let xml = HeaderValue::from_static("application/xml");
+            headers.insert(CONTENT_TYPE, xml);
+            (
+                rest_path(settings, operation),
+                rest_body(settings, operation),
+            )
+        }
+        AuthAzProtocol::Soap => {
+            let xml = HeaderValue::from_static("text/xml; charset=utf-8");
+            headers.insert(CONTENT_TYPE, xml);
+            let name = operation.name();
+            let action = format!("\"{NAMESPACE}/AuthAZService/{name}Request\"");
+            let action = HeaderValue::from_str(&action).map_err(|_| PolicyError::Protocol)?;
+            headers.insert(SOAP_ACTION, action);
+            (vec!["authazws", "auth"], soap_body(settings, operation))
+        }
+    };
+    let repeat = match operation {
+        Operation::Login { .. } => Repeat::IfNotProcessed,
+        Operation::Authorize { .. } | Operation::Logout(_) => Repeat::Freely,
+    };
+    Ok(Request {
+        repeat,
+        path,
+        headers,
+        body,
+    })
+}
+
+impl Operation<'_> {
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::Login { .. } => "login",
+            Self::Authorize { .. } => "authorize",
+            Self::Logout(_) => "logout",
+        }
+    }
+}
+
+fn rest_path<'a>(settings: &'a AuthAzSettings, operation: &Operation<'a>) -> Vec<&'a str> {
+    let (name, resource) = match operation {
+        Operation::Login { resource, .. } => ("login", resource.resource.as_str()),
+        Operation::Authorize { resource, .. } => ("authz", resource.resource.as_str()),
+        Operation::Logout(_) => ("logout", "/"),
+    };
+    let resource = resource.strip_prefix('/').unwrap_or(resource);
+    ["authazws", "AuthRestService", name, &settings.app_id]
+        .into_iter()
+        .chain(resource.split('/'))
+        .collect()
+}
+
+fn rest_body(settings: &AuthAzSettings, operation: &Operation<'_>) -> Secret<Vec<u8>> {
+    let mut body = Xml::default();
+    match operation {
+        Operation::Login {
+            user,
+            password,
+            resource,
+        } => body.element("loginRequest", |body| {
+            credentials(body, settings, user, password);
+            body.text("action", &resource.action);
+        }),
+        Operation::Authorize { token, resource } => body.element("authorizationRequest", |body| {
+            body.text("action", &resource.action);
+            body.text("resource", &resource.resource);
+            body.text("sessionToken", token);
+            body.text("appId", &settings.app_id);
+        }),
+        Operation::Logout(token) => {
+            body.element("logoutRequest", |body| body.text("sessionToken", token));
+        }
+    }
+    body.done()
+}
+
+fn soap_body(settings: &AuthAzSettings, operation: &Operation<'_>) -> Secret<Vec<u8>> {
+    let mut body = Xml::default();
+    let names = format!("soap:Envelope xmlns:soap=\"{ENVELOPE}\" xmlns:aut=\"{NAMESPACE}\"");
+    let operation_name = format!("aut:{}", operation.name());
+    body.element(&names, |body| {
+        body.element("soap:Body", |body| {
+            body.element(&operation_name, |body| match operation {
+                Operation::Login {
+                    user,
+                    password,
+                    resource,
+                } => {
+                    body.element("identityContext", |body| {
+                        credentials(body, settings, user, password);
+                    });
+                    body.text("appId", &settings.app_id);
+                    body.text("action", &resource.action);
+                    body.text("resource", &resource.resource);
+                }
+                Operation::Authorize { token, resource } => {
+                    body.text("sessionToken", token);
+                    body.text("appId", &settings.app_id);
+                    body.text("action", &resource.action);
+                    body.text("resource", &resource.resource);
+                }
+                Operation::Logout(token) => body.text("sessionToken", token),
+            });
+        });
+    });
+    body.done()
+}
+
+/// In the order of the published schema.
+fn credentials(body: &mut Xml, settings: &AuthAzSettings, user: &str, password: &Secret<String>) {
+    body.text("binaryCreds", "");
+    body.text("password", password.expose());
+    let name = match settings.user_name_field {
+        UserNameField::UserName => "userName",
+        UserNameField::Username => "username",
+    };
+    body.text(name, user);
+}
+
+/// XML that is written. There is room for all of it from the start: what grows leaves copies behind.
+struct Xml(Vec<u8>);
+
+impl Default for Xml {
+    fn default() -> Self {
+        Self(Vec::with_capacity(32 * 1024))
+    }
+}
+
+impl Xml {
+    /// An element; its tag may have attributes.
+    fn element(&mut self, tag: &str, content: impl FnOnce(&mut Self)) {
+        self.raw(&["<", tag, ">"]);
+        content(self);
+        let name = tag.split(' ').next().unwrap_or(tag);
+        self.raw(&["</", name, ">"]);
+    }
+
+    fn text(&mut self, name: &str, text: &str) {
+        self.element(name, |xml| {
+            for byte in text.bytes() {
+                match byte {
+                    b'&' => xml.raw(&["&amp;"]),
+                    b'<' => xml.raw(&["&lt;"]),
+                    b'>' => xml.raw(&["&gt;"]),
+                    b'"' => xml.raw(&["&quot;"]),
+                    b'\'' => xml.raw(&["&apos;"]),
+                    // Readers turn it into a line feed otherwise.
+                    b'\r' => xml.raw(&["&#13;"]),
+                    byte => xml.0.push(byte),
+                }
+            }
+        });
+    }
+
+    fn raw(&mut self, parts: &[&str]) {
+        for part in parts {
+            self.0.extend_from_slice(part.as_bytes());
+        }
+    }
+
+    fn done(self) -> Secret<Vec<u8>> {
+        Secret::new(self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests;

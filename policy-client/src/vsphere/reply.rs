@@ -1,0 +1,140 @@
+//! What is read of answers, in each form.
+//!
+//! 401 is a refusal, with or without a body; of JSON-RPC, the error `unauthenticated`. Everything else that is not
+//! what was asked for is an error: nobody can tell from it whether there is a session. The content type is not
+//! looked at: servers of this kind call JSON plain text.
+
+use http::StatusCode;
+use policy_protocol::{Secret, Timestamp};
+use serde_json::Value;
+
+use super::WireForm;
+use crate::PolicyError;
+use crate::foreign::moment;
+use crate::transport::Answer;
+
+const UNAUTHENTICATED: &str = "com.vmware.vapi.std.errors.unauthenticated";
+const UNAVAILABLE: &str = "com.vmware.vapi.std.errors.service_unavailable";
+
+/// What came of an operation.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Reply<T> {
+    /// It was done.
+    Done(T),
+    /// The credentials do not do, or the session is not known.
+    Unauthenticated,
+}
+
+/// What the service tells of a session.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Info {
+    pub(super) user: String,
+    pub(super) created: Timestamp,
+    pub(super) last_accessed: Timestamp,
+}
+
+/// The answer to create.
+pub(super) fn created(
+    form: WireForm,
+    answer: &Answer,
+) -> Result<Reply<Secret<String>>, PolicyError> {
+    let Reply::Done(output) = output(form, answer)? else {
+        return Ok(Reply::Unauthenticated);
+    };
+    let token = text(&output).filter(|token| !token.is_empty());
+    let token = token.ok_or_else(|| malformed("no session id"))?;
+    Ok(Reply::Done(Secret::new(token.to_owned())))
+}
+
+/// The answer to get.
+pub(super) fn info(form: WireForm, answer: &Answer) -> Result<Reply<Info>, PolicyError> {
+    let Reply::Done(output) = output(form, answer)? else {
+        return Ok(Reply::Unauthenticated);
+    };
+    let fields = match form {
+        WireForm::JsonRpc => &output["STRUCTURE"]["com.vmware.cis.session.info"],
+        WireForm::Api | WireForm::Rest => &output,
+    };
+    let time = |name: &str| text(&fields[name]).and_then(moment);
+    let user = text(&fields["user"]).filter(|user| !user.is_empty());
+    let created = time("created_time");
+    let (Some(user), Some(created)) = (user, created) else {
+        return Err(malformed("no user or no time of creation"));
+    };
+    Ok(Reply::Done(Info {
+        user: user.to_owned(),
+        created,
+        last_accessed: time("last_accessed_time").unwrap_or(created),
+    }))
+}
+
+/// The answer to delete.
+pub(super) fn deleted(form: WireForm, answer: &Answer) -> Result<Reply<()>, PolicyError> {
+    if form != WireForm::JsonRpc && answer.status.is_success() {
+        return Ok(Reply::Done(()));
+    }
+    Ok(match output(form, answer)? {
+        Reply::Done(_) => Reply::Done(()),
+        Reply::Unauthenticated => Reply::Unauthenticated,
+    })
+}
+
+/// What the operation gave, without what its form wraps around it.
+fn output(form: WireForm, answer: &Answer) -> Result<Reply<Value>, PolicyError> {
+    let status = answer.status;
+    if form != WireForm::JsonRpc && status == StatusCode::UNAUTHORIZED {
+        return Ok(Reply::Unauthenticated);
+    }
+    if !status.is_success() {
+        tracing::warn!(
+            status = status.as_u16(),
+            "the session service refused a call; policy_server.wire_form may be another"
+        );
+        return Err(PolicyError::Failure);
+    }
+    let mut value: Value =
+        serde_json::from_slice(answer.body.expose()).map_err(|_| malformed("not JSON"))?;
+    match form {
+        WireForm::Api => Ok(Reply::Done(value)),
+        WireForm::Rest => match value.get_mut("value") {
+            Some(value) => Ok(Reply::Done(value.take())),
+            None => Err(malformed("no value")),
+        },
+        WireForm::JsonRpc => rpc_output(&mut value),
+    }
+}
+
+fn rpc_output(value: &mut Value) -> Result<Reply<Value>, PolicyError> {
+    let Some(result) = value.get_mut("result") else {
+        return Err(malformed("no result"));
+    };
+    if let Some(output) = result.get_mut("output") {
+        return Ok(Reply::Done(output.take()));
+    }
+    let error = result["error"]["ERROR"].as_object();
+    let name = error.and_then(|error| error.keys().next());
+    match name.map(String::as_str) {
+        Some(UNAUTHENTICATED) => Ok(Reply::Unauthenticated),
+        Some(UNAVAILABLE) => Err(PolicyError::Unavailable),
+        Some(name) => {
+            tracing::warn!(error = name, "the session service refused a call");
+            Err(PolicyError::Failure)
+        }
+        None => Err(malformed("neither output nor error")),
+    }
+}
+
+/// A text, as it is or as the one member of an object that says of which kind it is, such as `SECRET`.
+fn text(value: &Value) -> Option<&str> {
+    let wrapped = value.as_object().filter(|object| object.len() == 1);
+    let inner = wrapped.and_then(|object| object.values().next());
+    inner.unwrap_or(value).as_str()
+}
+
+fn malformed(what: &str) -> PolicyError {
+    tracing::warn!(what, "the session service's answer makes no sense");
+    PolicyError::Protocol
+}
+
+#[cfg(test)]
+mod tests;
