@@ -7,7 +7,7 @@ use http::header::InvalidHeaderValue;
 use http::{HeaderName, HeaderValue};
 use policy_protocol::AuthScheme;
 
-use crate::access::authorize::{self, Decision, DecisionKey};
+use crate::access::authorize::{self, DecisionKey, KeptDecision};
 use crate::access::identity::IdentityHeaders;
 use crate::access::protection::{RealmTable, covers};
 use crate::config::{Config, ForeignSessions, Realm, ResponseKind};
@@ -40,7 +40,7 @@ pub struct Site {
     /// Cookies of session services that hold tokens.
     service_cookies: Vec<String>,
     /// Decisions of the policy server.
-    pub decisions: BoundedMap<DecisionKey, Decision>,
+    pub decisions: BoundedMap<DecisionKey, KeptDecision>,
     /// Login and error pages.
     pub pages: Pages,
     /// The content security policy of the pages.

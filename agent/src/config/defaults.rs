@@ -49,12 +49,8 @@ pub const LOGIN_PATH: &str = "/doorward";
 pub const AUTHAZ_PATH: &str = "/authazws";
 /// Where most deployments have it.
 pub const AM_PATH: &str = "/am";
-/// The cookie that clients know unless they are told another.
-pub const AM_COOKIE: &str = "iPlanetDirectoryPro";
 /// What servers show of a session unless they are told more.
 pub const AM_PROPERTY: &str = "AMCtxId";
-/// The policy set of web agents.
-pub const AM_POLICY_SET: &str = "iPlanetAMWebAgentService";
 /// The classic limit for preserved POST data: any form, no upload.
 pub const PRESERVE_BYTES: u64 = 64 << 10;
 /// Who asks, above the heading that says what for.

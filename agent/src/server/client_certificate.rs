@@ -1,7 +1,7 @@
 //! What is told of a client's certificate.
 
 use aws_lc_rs::digest::{SHA256, digest};
-use policy_protocol::hex;
+use policy_protocol::{Timestamp, hex};
 use rustls::pki_types::CertificateDer;
 use x509_parser::asn1_rs::ToDer;
 use x509_parser::extensions::GeneralName;
@@ -35,6 +35,7 @@ pub(super) fn read(certificate: &CertificateDer<'_>) -> Option<ClientCertificate
             .filter_map(|name| name.as_str().ok().map(str::to_owned))
             .collect(),
         emails: emails(&parsed),
+        not_after: Timestamp(u64::try_from(parsed.validity().not_after.timestamp()).unwrap_or(0)),
     })
 }
 
@@ -124,6 +125,8 @@ mod tests {
             hex::encode(digest(&SHA256, certificate.der()))
         );
         assert_eq!(read.fingerprint.len(), 64);
+        let ends = params.not_after.unix_timestamp();
+        assert_eq!(read.not_after, Timestamp(u64::try_from(ends).unwrap()));
     }
 
     #[test]

@@ -83,7 +83,7 @@ impl Default for Am {
             cookie_name: defaults::AM_COOKIE.to_owned(),
             properties: vec![defaults::AM_PROPERTY.to_owned()],
             policy_evaluators: Vec::new(),
-            policy_sets: vec![defaults::AM_POLICY_SET.to_owned()],
+            policy_sets: vec![defaults::AM_APPLICATION.to_owned()],
         }
     }
 }
