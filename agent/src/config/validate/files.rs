@@ -96,7 +96,7 @@ impl<'b> Files<'b> {
     /// A file to be, in a folder that is there.
     pub(super) fn future(&self, path: &Path, spot: &Spot<'_>) -> Option<PathBuf> {
         let path = self.base.join(path);
-        self.folder(path.parent().unwrap_or(Path::new("/")), spot)?;
+        self.folder(path.parent().unwrap_or(&path), spot)?;
         Some(path)
     }
 
