@@ -95,9 +95,10 @@ impl<'b> Files<'b> {
 
     /// A file to be, in a folder that is there.
     pub(super) fn future(&self, path: &Path, spot: &Spot<'_>) -> Option<PathBuf> {
-        let path = self.base.join(path);
-        self.folder(path.parent().unwrap_or(Path::new("/")), spot)?;
-        Some(path)
+        let path = self.path(path);
+        // The folder itself is not watched: anything may be in it.
+        let folder = std::fs::read_dir(path.parent().unwrap_or(&path));
+        reported(folder.map(drop), spot).map(|()| path)
     }
 
     fn text(&self, path: &Path, spot: &Spot<'_>) -> Option<Secret<String>> {

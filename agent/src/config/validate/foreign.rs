@@ -68,10 +68,6 @@ pub(super) fn strangers(file: &file::PolicyServer, kind: Kind, spot: &Spot<'_>) 
 /// A policy server of another system, and what brings its sessions.
 ///
 /// The second None means that a problem was reported.
-#[expect(
-    clippy::type_complexity,
-    reason = "two parts of one whole, used in one place"
-)]
 pub(super) fn foreign(
     file: &file::PolicyServer,
     all: &File,
