@@ -298,6 +298,3 @@ impl PolicyCalls for AmClient {
         self.rest.link.quiet_events()
     }
 }
-
-#[cfg(test)]
-mod tests;

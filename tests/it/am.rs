@@ -226,7 +226,7 @@ async fn policies_decide_for_as_long_as_they_say() {
         403,
         "no policy covers it"
     );
-    am.script().instead_of = Some(("/policies", 403, r#"{"code":403,"reason":"Forbidden"}"#));
+    am.script().instead_of = vec![("/policies", 403, r#"{"code":403,"reason":"Forbidden"}"#)];
     assert_eq!(
         client.get("/app/more").await.status,
         503,

@@ -388,10 +388,7 @@ impl Gateway {
     }
 }
 
-fn load(
-    world: &World,
-    config: &Table,
-) -> Result<agent::config::Config, agent::config::problem::Problems> {
+fn load(world: &World, config: &Table) -> Result<Config, agent::config::problem::Problems> {
     let text = config.to_string();
     agent::config::load_text(
         &text,
