@@ -69,6 +69,13 @@ impl<'r> std::ops::Deref for Visit<'r> {
     }
 }
 
+impl<'r> Visit<'r> {
+    /// Everything but the headers.
+    pub const fn facts(&self) -> &'r Facts<'r> {
+        self.facts
+    }
+}
+
 impl<'r> Facts<'r> {
     /// The same with the headers.
     pub const fn with(&'r self, headers: &'r HeaderMap) -> Visit<'r> {

@@ -13,6 +13,7 @@ pub mod realm_inheritance;
 pub mod reference;
 pub mod reload;
 pub mod schema;
+pub mod services;
 pub mod units;
 
 mod load;
@@ -91,6 +92,8 @@ pub struct Listener {
     pub redirect_to_https: Option<u16>,
     /// Networks that must send a PROXY protocol header (v1 or v2), and the only ones that may.
     pub proxy_protocol_from: Vec<IpNet>,
+    /// Session services that are answered here.
+    pub services: Arc<services::Services>,
 }
 
 /// TLS on a listener.

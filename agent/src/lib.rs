@@ -7,6 +7,7 @@
 //!   [`Grant`](access::Grant), and nothing is forwarded without one.
 //! * [`session`] knows SMSESSION cookies, agent keys and the session cache.
 //! * [`login`] asks for credentials: form, Basic, client certificate; and logs out.
+//! * [`services`] answers clients of other systems about sessions, in their dialects.
 //! * [`outbound`] writes what the application is told, [`upstream`] forwards to the protected application.
 //! * [`server`] accepts connections, ends TLS and drains.
 //! * [`runtime`] joins all of it into a running agent.
@@ -23,6 +24,7 @@ pub mod pipeline;
 pub mod record;
 pub mod runtime;
 pub mod server;
+pub mod services;
 pub mod session;
 pub mod site;
 pub mod telemetry;

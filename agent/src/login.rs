@@ -107,13 +107,13 @@ pub async fn portal(
 
 /// One call of Login(), free of the request that caused it: others may wait for its answer, too.
 #[derive(Debug)]
-struct LoginCall {
+pub(crate) struct LoginCall {
     request: LoginRequest,
     now: Timestamp,
 }
 
 impl LoginCall {
-    fn new(
+    pub(crate) fn new(
         visit: &Visit<'_>,
         realm: &Realm,
         resource: ResourceContext,
@@ -138,7 +138,7 @@ impl LoginCall {
     ///
     /// # Errors
     /// If the policy server gives no answer.
-    async fn run(
+    pub(crate) async fn run(
         self,
         sessions: &Sessions,
     ) -> Result<Result<Arc<CachedSession>, NotLoggedIn>, PolicyError> {
@@ -172,7 +172,7 @@ impl LoginCall {
 
 /// Why a login made no session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum NotLoggedIn {
+pub(crate) enum NotLoggedIn {
     /// The credentials do not do.
     Refused(Reason),
     /// They do, once the password is changed.

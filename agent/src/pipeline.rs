@@ -22,6 +22,7 @@ use crate::http::target::RequestTarget;
 use crate::login::{self, Portal};
 use crate::outbound;
 use crate::record::Record;
+use crate::services::{self, Served};
 use crate::session::Sessions;
 use crate::site::Site;
 use crate::telemetry::{AccessLog, Outcome};
@@ -112,6 +113,10 @@ impl Pipeline {
         }
         let mut facts = record.facts(site, conn, &target, &origin);
         let body = RequestBody::streamed(body, site.config.limits.body_bytes);
+        let body = match services::answer(&self.sessions, &facts.with(&parts.headers), body).await {
+            Served::NotOurs(body) => body,
+            Served::Answered(answered) => return Ok(record.served(answered)),
+        };
         let waited_for_login;
         let body = match login::portal(&self.sessions, &facts.with(&parts.headers), body).await? {
             Portal::NotOurs(body) => body,

@@ -15,6 +15,7 @@ use crate::http::client_origin::ClientOrigin;
 use crate::http::target::RequestTarget;
 use crate::http::transaction::TransactionId;
 use crate::login::is_script;
+use crate::services::Answered;
 use crate::session::Sessions;
 use crate::session::cache::CachedSession;
 use crate::site::Site;
@@ -43,6 +44,8 @@ pub struct Record<'m> {
     host: Option<HeaderValue>,
     realm: Option<Arc<Realm>>,
     session: Option<Arc<CachedSession>>,
+    /// What the access log shows instead of the path.
+    logged_path: Option<String>,
 }
 
 impl<'m> Record<'m> {
@@ -61,6 +64,7 @@ impl<'m> Record<'m> {
             host: parts.headers.get(header::HOST).cloned(),
             realm: None,
             session: None,
+            logged_path: None,
         }
     }
 
@@ -137,6 +141,12 @@ impl<'m> Record<'m> {
         response
     }
 
+    /// A session service answered.
+    pub fn served(&mut self, answered: Answered) -> Response<Body> {
+        self.logged_path = answered.logged_path;
+        self.answered(Outcome::Served, answered.response)
+    }
+
     /// The response's head is ready.
     pub fn finish(
         self,
@@ -160,7 +170,7 @@ impl<'m> Record<'m> {
                 client: self.client,
                 method: parts.method.as_str(),
                 host: host.unwrap_or_default(),
-                path: parts.uri.path(),
+                path: self.logged_path.as_deref().unwrap_or(parts.uri.path()),
                 version: parts.version,
                 status: response.status().as_u16(),
                 user: state

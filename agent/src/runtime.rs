@@ -170,10 +170,15 @@ impl RunningAgent {
         }
         warn_of_opt_outs(&config);
         // As many as run: pools are made for each.
-        let config = Config {
+        let mut config = Config {
             workers: old.config.workers,
             ..config
         };
+        // Tokens are for the server that is asked, and that stays.
+        config
+            .policy_server
+            .foreign
+            .clone_from(&old.config.policy_server.foreign);
         let (listeners, limits) = (config.listeners.clone(), config.limits.clone());
         let zones_changed = (&old.config.session.zone, &old.config.session.trusted_zones)
             != (&config.session.zone, &config.session.trusted_zones);

@@ -11,7 +11,7 @@ pub mod link;
 mod on_runtime;
 pub mod reissue;
 #[cfg(test)]
-mod scripted_policy;
+pub(crate) mod scripted_policy;
 pub mod single_flight;
 pub mod trust;
 pub mod validate;
@@ -24,6 +24,9 @@ use policy_protocol::{Clock, Timestamp};
 
 use self::single_flight::SingleFlight;
 use crate::telemetry::metrics::Metrics;
+
+/// One-time texts remembered at most, some hundred bytes each. To push one out takes as many logins.
+const MAX_USED_ONCE: u64 = 100_000;
 
 /// Everything that is known about sessions, for the life of the process.
 pub struct Sessions {
@@ -39,6 +42,8 @@ pub struct Sessions {
     pub clock: Arc<dyn Clock>,
     /// Requests that wait for a login.
     pub preserved: crate::login::preserve::PreservedRequests,
+    /// One-time texts of session services that were used.
+    pub used_once: cache::BoundedMap<String, ()>,
     /// Turns credentials that come with every request into keys of the cache.
     pub credential_digest: crate::login::direct::CredentialDigest,
     /// Logouts that the policy server has yet to hear of.
@@ -76,6 +81,7 @@ impl Sessions {
             key_fetch: key_fetch::KeyFetch::on(tokio::runtime::Handle::current()),
             validations: SingleFlight::on(tokio::runtime::Handle::current(), SILENCE),
             logins: SingleFlight::on(tokio::runtime::Handle::current(), on_runtime::MAX_CALL),
+            used_once: cache::BoundedMap::new(MAX_USED_ONCE, |_, ()| 1),
             preserved: crate::login::preserve::PreservedRequests::default(),
             credential_digest: crate::login::direct::CredentialDigest::random(),
             unsent_logouts: crate::login::unsent_logouts::UnsentLogouts::default(),

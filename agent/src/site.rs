@@ -7,7 +7,7 @@ use http::header::InvalidHeaderValue;
 use http::{HeaderName, HeaderValue};
 use policy_protocol::AuthScheme;
 
-use crate::access::authorize::{self, Decision, DecisionKey};
+use crate::access::authorize::{self, DecisionKey, KeptDecision};
 use crate::access::identity::IdentityHeaders;
 use crate::access::protection::{RealmTable, covers};
 use crate::config::{Config, ForeignSessions, Realm, ResponseKind};
@@ -37,8 +37,10 @@ pub struct Site {
     pub cookies: CookieJar,
     /// The cookies we accept, in order.
     pub zones: Vec<Zone>,
+    /// Cookies of session services that hold tokens.
+    service_cookies: Vec<String>,
     /// Decisions of the policy server.
-    pub decisions: BoundedMap<DecisionKey, Decision>,
+    pub decisions: BoundedMap<DecisionKey, KeptDecision>,
     /// Login and error pages.
     pub pages: Pages,
     /// The content security policy of the pages.
@@ -63,6 +65,11 @@ impl Zone {
             name: name.into(),
             cookie_name: format!("{name}SESSION"),
         }
+    }
+
+    /// The name of its session cookie.
+    pub fn cookie_name(&self) -> &str {
+        &self.cookie_name
     }
 
     /// Whether a cookie is this zone's session cookie.
@@ -117,6 +124,11 @@ impl Site {
             identity,
             cookies: CookieJar::new(&config.session),
             zones: zones.map(|zone| Zone::new(zone)).collect(),
+            service_cookies: config
+                .listeners
+                .iter()
+                .filter_map(|listener| Some(listener.services.am.as_ref()?.cookie_name.clone()))
+                .collect(),
             decisions: BoundedMap::new(MAX_DECISION_BYTES, authorize::weight),
             pages: Pages::load(&config.login.pages, &config.login.path)?,
             content_security_policy: pages::content_security_policy(&config.login.allowed_targets)?,
@@ -138,6 +150,10 @@ impl Site {
     pub fn owns_cookie(&self, name: &[u8]) -> bool {
         name == self.cookies.login_name().as_bytes()
             || self.zones.iter().any(|zone| zone.owns(name))
+            || self
+                .service_cookies
+                .iter()
+                .any(|own| own.as_bytes() == name)
     }
 
     /// Whether a cookie is kept from applications: all of ours and those of the sessions of another system, unless

@@ -28,6 +28,7 @@ state_dir = "state"
 users_file = "users.toml"
 agents = [{ name = "agent-1", secret_file = "secret" }]
 admin = { secret_file = "secret" }
+sessions = { properties = ["note", "ticket"] }
 [listen]
 address = "127.0.0.1:0"
 cert_file = "cert.pem"
@@ -282,6 +283,41 @@ async fn sessions_are_listed_by_pages_and_ended_by_command() {
         .map(|record| record["action"].as_str().unwrap().to_owned())
         .collect();
     assert!(acts.contains(&String::from("revoke-all")), "{acts:?}");
+}
+
+#[tokio::test]
+async fn a_session_is_used_and_noted_about_by_command() {
+    let world = World::start();
+    log_in(&world.client().await, "alice").await;
+    let listed = world.sessions(&["list", "--json"]).await;
+    let session: Value = serde_json::from_slice(&listed.stdout).unwrap();
+    let id = session["id"].as_str().unwrap();
+    let ask = async |arguments: &[&str]| {
+        let output = world.sessions(&[arguments, &["--", id]].concat()).await;
+        let answer: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        (output.status.code(), answer)
+    };
+    let (code, used) = ask(&["reset-idle"]).await;
+    assert_eq!((code, &used["id"]), (Some(0), &session["id"]));
+    assert!(used["last_access"].as_u64() >= session["last_access"].as_u64());
+    let done = |properties| (Some(0), properties);
+    let set = ["properties", "--set", "note=a=b", "--set", "ticket=7"];
+    let both = serde_json::json!({"note": "a=b", "ticket": "7"});
+    assert_eq!(ask(&set).await, done(both));
+    let change = ["properties", "--remove", "note", "--set", "ticket="];
+    let one = serde_json::json!({"ticket": ""});
+    assert_eq!(ask(&change).await, done(one.clone()));
+    for (refused, code) in [
+        (&["properties", "--set", "other=1"][..], 1),
+        (&["properties", "--set", "note=1", "--remove", "note"], 1),
+        (&["properties", "--set", "note"], 2),
+    ] {
+        assert_eq!(ask(refused).await.0, Some(code), "{refused:?}");
+    }
+    assert_eq!(ask(&["properties"]).await, done(one));
+    assert_eq!(ask(&["revoke"]).await.0, Some(0));
+    assert_eq!(ask(&["reset-idle"]).await.0, Some(1));
+    assert_eq!(ask(&["properties"]).await.0, Some(1));
 }
 
 #[test]

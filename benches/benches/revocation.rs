@@ -41,7 +41,7 @@ fn main() {
     println!("| store | from | p50 | p99 | longest |\n|---|---|--:|--:|--:|");
     let folder = tempfile::tempdir().unwrap();
     runtime.block_on(measure("SQLite", "", rounds));
-    if let Some(server) = Valkey::start_with(&[("appendfsync", "always")]) {
+    if let Some(server) = Valkey::start() {
         let url = format!("redis://{}/", server.address());
         let section = section(&folder, "valkey", &url, server.password());
         runtime.block_on(measure("Valkey", &section, rounds));

@@ -95,6 +95,7 @@ impl Stage {
             client_certificate: None,
             worker: 0,
             redirect_to_https: None,
+            services: None,
             forwarding: std::sync::OnceLock::new(),
         };
         Self {

@@ -29,7 +29,7 @@ use policy_protocol::{
     SessionId, SessionSpec,
 };
 
-use self::answer::{Answer, Outcome};
+use self::answer::{ACCEPT_REDIRECT, Answer, Outcome, REJECT_REDIRECT};
 use self::known::{Known, KnownSessions};
 use self::request::Operation;
 use crate::foreign::{
@@ -241,13 +241,17 @@ impl AuthAzClient {
             Outcome::Yes => AuthorizeAnswer::Yes {
                 ttl,
                 responses: answer.told.headers(),
-                redirect: None,
+                redirect: answer.told.redirect(ACCEPT_REDIRECT),
             },
             // A realm that asks wants a decision; that there is none is not a yes.
             Outcome::No | Outcome::NotProtected => AuthorizeAnswer::No {
                 ttl,
                 reason: answer.told.reason(),
-                redirect: None,
+                // Doorward's own service says of a yes that leads elsewhere that it is none.
+                redirect: answer
+                    .told
+                    .redirect(REJECT_REDIRECT)
+                    .or_else(|| answer.told.redirect(ACCEPT_REDIRECT)),
             },
         })
     }

@@ -33,6 +33,7 @@ use policy_protocol::message::{
     AuthorizeAnswer, AuthorizeRequest, IsProtectedAnswer, IsProtectedRequest, LoginAnswer,
     LoginRequest, LogoutAnswer, LogoutRequest, ValidateAnswer, ValidateRequest,
 };
+use policy_protocol::session_service::{SessionServiceAnswer, SessionServiceRequest};
 use policy_protocol::{AgentKeySet, Event, EventPosition};
 
 pub use settings::{Balance, ClientCertificate, ClientError, ServerList};
@@ -86,6 +87,14 @@ pub trait PolicyCalls: Send + Sync + 'static {
     ) -> BoxFuture<'_, Result<AuthorizeAnswer, PolicyError>>;
     /// Ends a session everywhere.
     fn logout(&self, request: LogoutRequest) -> BoxFuture<'_, Result<LogoutAnswer, PolicyError>>;
+    /// What session services ask: about a session, and by an administrator's about others. Only Doorward's own
+    /// policy server answers; whatever else fails.
+    fn session_service(
+        &self,
+        _: SessionServiceRequest,
+    ) -> BoxFuture<'_, Result<SessionServiceAnswer, PolicyError>> {
+        Box::pin(std::future::ready(Err(PolicyError::Failure)))
+    }
     /// The agent keys in force.
     fn agent_keys(&self) -> BoxFuture<'_, Result<AgentKeySet, PolicyError>>;
     /// Events after `position`: those that were missed, as far as they are known, then a `Hello`, then

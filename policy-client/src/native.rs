@@ -13,6 +13,7 @@ use policy_protocol::message::{
     AuthorizeAnswer, AuthorizeRequest, IsProtectedAnswer, IsProtectedRequest, LoginAnswer,
     LoginRequest, LogoutAnswer, LogoutRequest, ValidateAnswer, ValidateRequest,
 };
+use policy_protocol::session_service::{SessionServiceAnswer, SessionServiceRequest};
 use policy_protocol::{AgentKeySet, EventPosition, Secret};
 
 use crate::foreign::basic;
@@ -91,6 +92,13 @@ impl PolicyCalls for NativeClient {
 
     fn logout(&self, request: LogoutRequest) -> BoxFuture<'_, Result<LogoutAnswer, PolicyError>> {
         Box::pin(async move { self.transport.ask(&["logout"], &request).await })
+    }
+
+    fn session_service(
+        &self,
+        request: SessionServiceRequest,
+    ) -> BoxFuture<'_, Result<SessionServiceAnswer, PolicyError>> {
+        Box::pin(async move { self.transport.ask(&["session-service"], &request).await })
     }
 
     fn agent_keys(&self) -> BoxFuture<'_, Result<AgentKeySet, PolicyError>> {

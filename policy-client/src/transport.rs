@@ -67,7 +67,6 @@ pub(crate) struct Exchange<'a> {
 /// The answer to an [`Exchange`]: neither a server's failure (5xx) nor a redirect.
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
-    pub(crate) headers: HeaderMap,
     pub(crate) body: Secret<Vec<u8>>,
 }
 
@@ -146,7 +145,6 @@ impl Transport {
             }
             Ok(Answer {
                 status,
-                headers: response.headers().clone(),
                 body: Secret::new(read(response, MAX_FOREIGN_ANSWER).await?),
             })
         })

@@ -1,6 +1,9 @@
 //! Sessions administration: what administrators may do, each act recorded.
 //!
-//! Ending a session is never refused because it cannot be recorded: it ends first, and the call then fails.
+//! What gives somebody something is recorded before it is done, and once more if it then was not. What ends or takes away
+//! is never refused because it cannot be recorded: it is done first, and the call then fails.
+
+mod acts;
 
 use std::collections::BTreeMap;
 
@@ -26,7 +29,6 @@ impl PolicyServer {
     /// # Errors
     /// If the place to go on is none, or the store failed.
     pub async fn sessions(&self, query: SessionQuery) -> Result<SessionList, SessionError> {
-        let after = query.after.as_deref().map(parse_cursor).transpose()?;
         Record {
             user: query.user.as_deref().unwrap_or_default(),
             agent: query.agent.as_deref().unwrap_or_default(),
@@ -35,6 +37,15 @@ impl PolicyServer {
         }
         .write(&self.audit)
         .await?;
+        self.list_sessions(query).await
+    }
+
+    /// The same, unrecorded.
+    pub(crate) async fn list_sessions(
+        &self,
+        query: SessionQuery,
+    ) -> Result<SessionList, SessionError> {
+        let after = query.after.as_deref().map(parse_cursor).transpose()?;
         let limit = query.limit.unwrap_or(PAGE).clamp(1, MAX_PAGE);
         let filter = SessionFilter {
             user: query.user,
@@ -65,8 +76,8 @@ impl PolicyServer {
     /// # Errors
     /// If there is no such session, its time is over, or the store failed.
     pub async fn reset_idle(&self, id: SessionId) -> Result<SessionDetails, SessionError> {
-        self.record("reset-idle", "", Some(id)).await?;
-        self.use_session(id).await
+        self.recorded_first("reset-idle", "", Some(id), self.use_session(id))
+            .await
     }
 
     /// Sets and removes properties of a session, and returns those it then has.
@@ -78,8 +89,9 @@ impl PolicyServer {
         id: SessionId,
         changes: PropertyChanges,
     ) -> Result<BTreeMap<String, String>, SessionError> {
-        self.record("set-properties", "", Some(id)).await?;
-        self.change_session_properties(id, changes).await
+        let change = self.change_session_properties(id, changes);
+        self.recorded_first("set-properties", "", Some(id), change)
+            .await
     }
 
     /// Ends one session everywhere, persistent or not. Ids that no session has are remembered too:
@@ -88,9 +100,8 @@ impl PolicyServer {
     /// # Errors
     /// If the store failed, and the session may live on; or if it ended and that could not be recorded.
     pub async fn revoke_session(&self, id: SessionId) -> Result<(), PolicyError> {
-        self.end_session(id, self.longest_session_from(self.now()))
-            .await?;
-        self.record("revoke", "", Some(id)).await
+        let end = self.end_session(id, self.longest_session_from(self.now()));
+        self.recorded_after("revoke", "", Some(id), end).await
     }
 
     /// Ends every session of a user everywhere, persistent or not.
@@ -98,8 +109,9 @@ impl PolicyServer {
     /// # Errors
     /// If the store failed, and sessions may live on; or if they ended and that could not be recorded.
     pub async fn revoke_user(&self, universal_id: &str) -> Result<(), PolicyError> {
-        self.end_sessions_of(universal_id).await?;
-        self.record("revoke-user", universal_id, None).await
+        let end = self.end_sessions_of(universal_id);
+        self.recorded_after("revoke-user", universal_id, None, end)
+            .await
     }
 
     /// Ends every session of all users everywhere, persistent or not.
@@ -107,28 +119,15 @@ impl PolicyServer {
     /// # Errors
     /// If the store failed, and sessions may live on; or if they ended and that could not be recorded.
     pub async fn revoke_all(&self) -> Result<(), PolicyError> {
-        let through = self.all_begun_by("").await?;
-        let keep_until = self.longest_session_from(through);
-        self.store
-            .revoke_all(through, keep_until)
+        self.recorded_after("revoke-all", "", None, self.end_all_sessions())
             .await
-            .map_err(failure)?;
-        self.record("revoke-all", "", None).await
     }
 
-    /// Writes an administrator's act into the audit log. `user` is whom or what it is about.
-    pub(crate) async fn record(
-        &self,
-        action: &str,
-        user: &str,
-        session: Option<SessionId>,
-    ) -> Result<(), PolicyError> {
-        let record = Record {
-            user,
-            session,
-            ..Record::of_administrator(action)
-        };
-        record.write(&self.audit).await
+    async fn end_all_sessions(&self) -> Result<(), PolicyError> {
+        let through = self.all_begun_by("").await?;
+        let keep_until = self.longest_session_from(through);
+        let ended = self.store.revoke_all(through, keep_until).await;
+        ended.map_err(failure)
     }
 }
 

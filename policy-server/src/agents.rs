@@ -11,7 +11,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
-use policy_protocol::{Clock, Timestamp};
+use policy_protocol::{Clock, Timestamp, hex};
 use subtle::ConstantTimeEq;
 use tokio::sync::watch;
 
@@ -33,18 +33,8 @@ impl Hash {
 
     /// Reads hex in any case, with or without colons.
     pub(crate) fn from_hex(text: &str) -> Option<Self> {
-        let digits: Vec<u8> = text
-            .chars()
-            .filter(|character| *character != ':')
-            .map(|character| character.to_digit(16)?.try_into().ok())
-            .collect::<Option<_>>()?;
-        let bytes: Vec<u8> = digits
-            .chunks(2)
-            .map(|pair| pair[0] << 4 | pair.get(1).unwrap_or(&0))
-            .collect();
-        (digits.len() == 2 * SHA256_OUTPUT_LEN)
-            .then(|| bytes.try_into().ok().map(Self))
-            .flatten()
+        let bytes = hex::decode(&text.replace(':', ""))?;
+        bytes.try_into().ok().map(Self)
     }
 
     pub(crate) const fn bytes(self) -> [u8; SHA256_OUTPUT_LEN] {
@@ -52,7 +42,7 @@ impl Hash {
     }
 
     pub(crate) fn to_hex(self) -> String {
-        self.0.iter().map(|byte| format!("{byte:02x}")).collect()
+        hex::encode(self.0)
     }
 
     pub(crate) fn matches(&self, other: &Self) -> bool {

@@ -41,7 +41,7 @@ pub(crate) enum AuditEvent {
     AdminLogin = 7,
     /// Somebody who is no administrator tried to.
     AdminReject = 9,
-    /// A session was ended by its user, or gave way to another one.
+    /// A session was ended by its user, gave way to another one, or its user may not log in any more.
     AuthLogout = 10,
     /// A session was found alive.
     ValidateAccept = 11,

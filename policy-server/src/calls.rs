@@ -4,11 +4,11 @@ mod authorize;
 mod check;
 mod explain;
 mod identify;
+mod listen;
 mod login;
 mod logout;
+mod session_service;
 mod validate;
-
-use std::sync::Arc;
 
 use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
@@ -17,6 +17,7 @@ use policy_protocol::message::{
     AuthorizeAnswer, AuthorizeRequest, IsProtectedAnswer, IsProtectedRequest, LoginAnswer,
     LoginRequest, LogoutAnswer, LogoutRequest, ValidateAnswer, ValidateRequest,
 };
+use policy_protocol::session_service::{SessionServiceAnswer, SessionServiceRequest};
 use policy_protocol::{AgentKeySet, EventPosition};
 
 pub(crate) use self::check::NotAlive;
@@ -62,6 +63,14 @@ impl PolicyCalls for AgentHandle {
         Box::pin(self.server.logout(&self.agent, request))
     }
 
+    fn session_service(
+        &self,
+        mut request: SessionServiceRequest,
+    ) -> BoxFuture<'_, Result<SessionServiceAnswer, PolicyError>> {
+        self.agent.as_ref().clone_into(&mut request.resource.agent);
+        Box::pin(self.server.session_service(request))
+    }
+
     fn agent_keys(&self) -> BoxFuture<'_, Result<AgentKeySet, PolicyError>> {
         Box::pin(async {
             let keys = self.server.keys.latest().await.map_err(failure)?;
@@ -75,29 +84,8 @@ impl PolicyCalls for AgentHandle {
         position: Option<EventPosition>,
     ) -> BoxFuture<'_, Result<EventStream, PolicyError>> {
         Box::pin(async move {
-            let end = self.server.store.feed_end().await.map_err(failure)?;
-            // Before it can hear that it may believe its cache.
-            let now = self.server.now();
-            let stay = self.server.presence.join(&self.process, self.address, now);
-            let events = self.server.events.listen(position.as_ref(), end).await?;
-            // Nothing here keeps the policy server alive: when it goes, its streams end.
-            let proof = self.proof.clone().map(|proof| {
-                let Self { server, agent, .. } = self;
-                let (agents, clock) = (Arc::clone(&server.agents), Arc::clone(&server.clock));
-                (agents, Arc::clone(agent), proof, clock)
-            });
-            let refused = async move {
-                match proof {
-                    Some((agents, agent, proof, clock)) => {
-                        agents.refused(&agent, &proof, &*clock).await;
-                    }
-                    None => std::future::pending().await,
-                }
-            };
-            let events = events.take_until(Box::pin(refused)).inspect(move |_| {
-                let _stay = &stay;
-            });
-            Ok(Box::pin(events) as EventStream)
+            let told = self.listen(position).await?;
+            Ok(Box::pin(told.map(|told| Ok(told.event.clone()))) as EventStream)
         })
     }
 }

@@ -4,10 +4,13 @@
 //! nothing more doubt what they have cached.
 
 use std::collections::VecDeque;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use policy_client::{EventStream, PolicyError};
+use axum::body::Bytes;
+use futures_util::Stream;
+use policy_client::PolicyError;
 use policy_protocol::event::HEARTBEAT_SECONDS;
 use policy_protocol::{Event, EventKind, EventPosition};
 use tokio::sync::{broadcast, watch};
@@ -22,6 +25,27 @@ const SILENT: Duration = Duration::from_secs(3);
 /// What is in the feed when an agent comes must be known here within this time.
 const CATCH_UP: Duration = Duration::from_secs(1);
 
+/// An event as it is told. All streams share it: it is kept and written as JSON once, not once a stream.
+pub(crate) struct Told {
+    pub(crate) event: Event,
+    /// The same as a line of JSON.
+    pub(crate) line: Bytes,
+}
+
+impl Told {
+    fn new(position: EventPosition, kind: EventKind) -> Arc<Self> {
+        let event = Event { position, kind };
+        // It cannot fail. If it did, no agent would take the empty line for an event.
+        let mut line = serde_json::to_vec(&event).unwrap_or_default();
+        line.push(b'\n');
+        let line = line.into();
+        Arc::new(Self { event, line })
+    }
+}
+
+/// What one agent is told, as it happens. The end means that it has to ask again.
+pub(crate) type ToldStream = Pin<Box<dyn Stream<Item = Arc<Told>> + Send>>;
+
 /// The last events of the feed.
 pub(crate) struct Events {
     kept: Mutex<Kept>,
@@ -33,13 +57,13 @@ pub(crate) struct Events {
 struct Kept {
     /// The store's identity.
     instance: String,
-    events: VecDeque<Event>,
+    events: VecDeque<Arc<Told>>,
     /// Who has heard everything up to this number can be told the rest.
     oldest: u64,
     /// The number of the last event.
     sequence: u64,
     /// To whoever listens; absent while the feed is lost.
-    sender: Option<broadcast::Sender<Event>>,
+    sender: Option<broadcast::Sender<Arc<Told>>>,
 }
 
 /// When the feed last showed that it is alive.
@@ -72,11 +96,11 @@ impl Kept {
 
 /// One agent's place in the stream.
 struct Listener {
-    receiver: broadcast::Receiver<Event>,
+    receiver: broadcast::Receiver<Arc<Told>>,
     /// What it is told first.
-    pending: VecDeque<Event>,
+    pending: VecDeque<Arc<Told>>,
     /// The last event it was told of.
-    position: EventPosition,
+    last: Arc<Told>,
     heartbeat: Interval,
     pulse: Pulse,
 }
@@ -128,16 +152,15 @@ impl Events {
                 // For policy servers only.
                 continue;
             }
-            let position = kept.position(sequence);
-            let event = Event { position, kind };
+            let told = Told::new(kept.position(sequence), kind);
             if kept.events.len() == KEPT
                 && let Some(dropped) = kept.events.pop_front()
             {
-                kept.oldest = dropped.position.sequence;
+                kept.oldest = dropped.event.position.sequence;
             }
-            kept.events.push_back(event.clone());
+            kept.events.push_back(Arc::clone(&told));
             // An error means that nobody listens. Under the lock, so that numbers arrive in order.
-            _ = kept.sender.as_ref().map(|sender| sender.send(event));
+            _ = kept.sender.as_ref().map(|sender| sender.send(told));
         }
         let sequence = kept.sequence;
         drop(kept);
@@ -158,7 +181,7 @@ impl Events {
         &self,
         position: Option<&EventPosition>,
         end: u64,
-    ) -> Result<EventStream, PolicyError> {
+    ) -> Result<ToldStream, PolicyError> {
         let mut heard = self.heard.subscribe();
         let caught_up = heard.wait_for(|sequence| *sequence >= end);
         let caught_up = tokio::time::timeout(CATCH_UP, caught_up).await;
@@ -177,20 +200,15 @@ impl Events {
                 && (kept.oldest..=kept.sequence).contains(&position.sequence)
         });
         let from = known.map_or(kept.sequence, |position| position.sequence);
-        let position = kept.position(from);
         let missed = kept
             .events
             .iter()
-            .filter(|event| event.position.sequence > from)
+            .filter(|told| told.event.position.sequence > from)
             .cloned();
         // Only who has heard of everything that was missed may believe that nothing was.
-        let hello = Event {
-            position: kept.position(kept.sequence),
-            kind: EventKind::Hello {
-                gap: known.is_none(),
-            },
-        };
-        let pending = missed.chain([hello]).collect();
+        let gap = known.is_none();
+        let hello = Told::new(kept.position(kept.sequence), EventKind::Hello { gap });
+        let pending = missed.chain([Arc::clone(&hello)]).collect();
         drop(kept);
         let mut heartbeat = tokio::time::interval(Duration::from_secs(HEARTBEAT_SECONDS));
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -198,16 +216,16 @@ impl Events {
         let listener = Listener {
             receiver,
             pending,
-            position,
+            last: hello,
             heartbeat,
             pulse: self.pulse.clone(),
         };
         Ok(Box::pin(futures_util::stream::unfold(
             listener,
             |mut listener| async move {
-                let event = listener.next().await?;
-                listener.position = event.position.clone();
-                Some((Ok::<_, PolicyError>(event), listener))
+                let told = listener.next().await?;
+                listener.last = Arc::clone(&told);
+                Some((told, listener))
             },
         )))
     }
@@ -215,9 +233,9 @@ impl Events {
 
 impl Listener {
     /// The next event; the end for an agent that is too slow, which then asks again.
-    async fn next(&mut self) -> Option<Event> {
-        if let Some(event) = self.pending.pop_front() {
-            return Some(event);
+    async fn next(&mut self) -> Option<Arc<Told>> {
+        if let Some(told) = self.pending.pop_front() {
+            return Some(told);
         }
         tokio::select! {
             biased;
@@ -225,7 +243,7 @@ impl Listener {
             received = self.receiver.recv() => received.ok(),
             // A flag that says so comes too late when this process was stopped and goes on.
             _ = self.heartbeat.tick() => (!self.pulse.is_gone()).then(|| {
-                Event { position: self.position.clone(), kind: EventKind::Heartbeat }
+                Told::new(self.last.event.position.clone(), EventKind::Heartbeat)
             }),
         }
     }

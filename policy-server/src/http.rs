@@ -10,6 +10,7 @@ mod problem;
 mod sessions;
 mod users;
 
+use std::convert::Infallible;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -21,7 +22,11 @@ use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
 use futures_util::StreamExt;
 use policy_client::{PolicyCalls, PolicyError};
-use policy_protocol::message::{LoginAnswer, LoginRequest};
+use policy_protocol::message::{
+    AuthorizeAnswer, AuthorizeRequest, IsProtectedAnswer, IsProtectedRequest, LoginAnswer,
+    LoginRequest, LogoutAnswer, LogoutRequest, ValidateAnswer, ValidateRequest,
+};
+use policy_protocol::session_service::{SessionServiceAnswer, SessionServiceRequest};
 use policy_protocol::{Event, EventPosition};
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::Deserialize;
@@ -71,6 +76,11 @@ fn routes() -> [Api; 3] {
         )
         .post("/authorize", authorize, "May this session do this?")
         .post("/logout", logout, "Ends a session everywhere.")
+        .post(
+            "/session-service",
+            session_service,
+            "What session services ask about a session, and by an administrator's about others.",
+        )
         .get("/agent-keys", agent_keys, "The agent keys in force.")
         .get(
             "/events",
@@ -186,7 +196,7 @@ pub(crate) fn router(
     let calls = for_anybody.merge(for_agents).merge(for_administrators);
     Router::new()
         .nest("/policy/v1", calls)
-        .fallback(async || Problem(StatusCode::NOT_FOUND))
+        .fallback(async || Problem::NOT_FOUND)
         .method_not_allowed_fallback(async || Problem(StatusCode::METHOD_NOT_ALLOWED))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .with_state(server)
@@ -197,9 +207,25 @@ async fn live() -> &'static str {
 }
 
 /// For anybody: it holds no more than the book does.
-async fn openapi_json() -> Json<serde_json::Value> {
-    static DOCUMENT: LazyLock<serde_json::Value> = LazyLock::new(openapi);
-    Json(DOCUMENT.clone())
+async fn openapi_json() -> OpenApiJson {
+    static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| openapi().to_string().into());
+    OpenApiJson(DOCUMENT.clone())
+}
+
+/// The document, written once for all who ask.
+struct OpenApiJson(Bytes);
+
+impl IntoResponse for OpenApiJson {
+    fn into_response(self) -> Response {
+        let media_type = HeaderValue::from_static("application/json");
+        ([(header::CONTENT_TYPE, media_type)], self.0).into_response()
+    }
+}
+
+impl Output for OpenApiJson {
+    fn describe(generator: &mut SchemaGenerator, parts: &mut Parts) {
+        Json::<serde_json::Value>::describe(generator, parts);
+    }
 }
 
 /// Whether the server is about to stop.
@@ -230,7 +256,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Call<T> {
         // The parser's complaint could quote credentials.
         serde_json::from_slice(&body)
             .map(Self)
-            .map_err(|_| Problem(StatusCode::BAD_REQUEST))
+            .map_err(|_| Problem::BAD_REQUEST)
     }
 }
 
@@ -269,8 +295,8 @@ macro_rules! handlers {
     ($($name:ident: $request:ident -> $answer:ident;)*) => {$(
         async fn $name(
             Extension(agent): Extension<AgentHandle>,
-            Call(request): Call<policy_protocol::message::$request>,
-        ) -> Answer<policy_protocol::message::$answer> {
+            Call(request): Call<$request>,
+        ) -> Answer<$answer> {
             answer(agent.$name(request).await)
         }
     )*};
@@ -281,6 +307,7 @@ handlers! {
     validate: ValidateRequest -> ValidateAnswer;
     authorize: AuthorizeRequest -> AuthorizeAnswer;
     logout: LogoutRequest -> LogoutAnswer;
+    session_service: SessionServiceRequest -> SessionServiceAnswer;
 }
 
 async fn agent_keys(
@@ -319,16 +346,13 @@ async fn events(
     Extension(stopping): Extension<Stopping>,
     query: Result<Query<EventsQuery>, axum::extract::rejection::QueryRejection>,
 ) -> Result<EventLines, Problem> {
-    let Query(query) = query.map_err(|_| Problem(StatusCode::BAD_REQUEST))?;
+    let Query(query) = query.map_err(|_| Problem::BAD_REQUEST)?;
     let position = query
         .instance
         .zip(query.sequence)
         .map(|(instance, sequence)| EventPosition { instance, sequence });
-    let lines = agent.events(position).await?.map(|event| {
-        let mut line = serde_json::to_vec(&event?).map_err(|_| PolicyError::Protocol)?;
-        line.push(b'\n');
-        Ok::<_, PolicyError>(Bytes::from(line))
-    });
+    let lines = agent.listen(position).await?;
+    let lines = lines.map(|told| Ok::<_, Infallible>(told.line.clone()));
     let body = Body::from_stream(lines.take_until(Box::pin(stopping.wait())));
     let media_type = HeaderValue::from_static(NDJSON);
     Ok(EventLines(

@@ -1,8 +1,10 @@
 //! Keys are rolled over, when it is time and when an administrator says so.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use policy_client::PolicyError;
+use policy_protocol::Timestamp;
 use policy_protocol::administration::{
     AgentPresence, KeysReport, RollAnswer, RollReason, RollRequest, RollWhich,
 };
@@ -11,6 +13,29 @@ use crate::keys::{KeyError, Refusal, Rollover};
 use crate::master_key;
 use crate::presence;
 use crate::server::{PolicyServer, failure};
+
+/// A rollover by schedule waits so long for agents that lack the next key. One that works fetches keys every
+/// six minutes; one that never does must not keep a key in use for ever.
+const LONGEST_WAIT: Duration = Duration::from_secs(3600);
+
+/// Since when a rollover by schedule waits for agents, if it does.
+#[derive(Default)]
+pub(crate) struct RolloverWait(Mutex<Option<Timestamp>>);
+
+impl RolloverWait {
+    fn since(&self) -> MutexGuard<'_, Option<Timestamp>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// It has to wait, from now on at the latest. `false` if it has done so for long enough.
+    fn goes_on(&self, now: Timestamp) -> bool {
+        now.since(*self.since().get_or_insert(now)) < LONGEST_WAIT
+    }
+
+    fn end(&self) {
+        *self.since() = None;
+    }
+}
 
 impl PolicyServer {
     /// All keys, without the keys themselves, and which agents have which.
@@ -40,6 +65,11 @@ impl PolicyServer {
     /// # Errors
     /// If the store failed; whether keys were rolled over is then not known.
     pub async fn roll_keys(&self, request: &RollRequest) -> Result<RollAnswer, PolicyError> {
+        self.recorded_after("roll-keys", "", None, self.roll_by_command(request))
+            .await
+    }
+
+    async fn roll_by_command(&self, request: &RollRequest) -> Result<RollAnswer, PolicyError> {
         let no = |problem: String, agents| Ok(RollAnswer::No { problem, agents });
         let next = match &request.next_key {
             None => None,
@@ -69,7 +99,6 @@ impl PolicyServer {
         match self.keys.roll(&order).await {
             Ok(_) => {
                 tracing::info!(which = ?request.which, "keys rolled over by command");
-                self.record("roll-keys", "", None).await?;
                 Ok(RollAnswer::Yes {
                     version: self.keys.in_use().version,
                 })
@@ -92,7 +121,7 @@ impl PolicyServer {
     pub(crate) async fn look_after_keys(&self) -> Result<(), PolicyError> {
         let rolled_at = self.keys.in_use().state.rolled_at;
         if self.now().since(rolled_at) >= self.rollover {
-            let order = Rollover {
+            let mut order = Rollover {
                 which: RollWhich::Rolling,
                 next: None,
                 reason: RollReason::Schedule,
@@ -100,19 +129,32 @@ impl PolicyServer {
                 unless_within: self.rollover,
                 agents: self.listening().await?,
             };
-            match self.keys.roll(&order).await {
-                Ok(true) => tracing::info!("keys rolled over"),
-                Ok(false) => {}
-                Err(KeyError::Refused(Refusal::AgentsBehind(agents))) => {
-                    let agents: Vec<_> = agents.iter().map(|agent| &agent.agent).collect();
+            let mut rolled = self.keys.roll(&order).await;
+            if let Err(KeyError::Refused(Refusal::AgentsBehind(behind))) = &rolled {
+                let agents: Vec<_> = behind.iter().map(|agent| &agent.agent).collect();
+                if self.rollover_wait.goes_on(self.now()) {
                     tracing::warn!(
                         ?agents,
                         "a rollover waits for agents that lack the next key"
                     );
+                    return self.tidy_keys().await;
                 }
-                Err(error) => return Err(failure(error)),
+                tracing::warn!(
+                    ?agents,
+                    "a rollover passes over agents that lack the next key"
+                );
+                order.agents.clear();
+                rolled = self.keys.roll(&order).await;
+            }
+            if rolled.map_err(failure)? {
+                tracing::info!("keys rolled over");
             }
         }
+        self.rollover_wait.end();
+        self.tidy_keys().await
+    }
+
+    async fn tidy_keys(&self) -> Result<(), PolicyError> {
         self.keys.tidy().await.map_err(failure)?;
         Ok(())
     }

@@ -402,10 +402,8 @@ async fn load_or_make(
         rolled_at: clock.now(),
         rolled_because: RollReason::First,
     };
-    if save(store, master, &state, 0, None).await? {
-        return Ok(in_use(store, state, 1, false));
-    }
-    // Another policy server was faster.
+    // If it is not saved, another policy server was faster.
+    save(store, master, &state, 0, None).await?;
     load(store, master).await?.ok_or(KeyError::Gone)
 }
 

@@ -7,7 +7,8 @@
 //!
 //! | file | owns |
 //! |---|---|
-//! | [`server`] | the parts put together, and what runs in the background |
+//! | [`server`] | the parts put together |
+//! | `maintenance` | what is done every so often without being asked |
 //! | `calls` | Login, Validate, Authorize, IsProtected, Logout, one file each |
 //! | `spec` | the session spec and its twenty fields |
 //! | `keys`, `master_key` | agent keys and session ticket keys, their rollover, what seals them at rest |
@@ -35,9 +36,11 @@ pub mod config;
 pub mod directory;
 mod events;
 mod feed;
+mod file_stamp;
 mod http;
 mod key_administration;
 mod keys;
+mod maintenance;
 mod master_key;
 pub mod policy;
 mod presence;

@@ -4,15 +4,16 @@
 //! Each policy server keeps one record of its own, so that nobody needs to be asked. A rollover waits for
 //! the agents in these records.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use policy_protocol::administration::{AgentPresence, HeldKeys, ServerPresence};
 use policy_protocol::event::HEARTBEAT_SECONDS;
 use policy_protocol::{Secret, SessionId, Timestamp};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
 use crate::config::ListenConfig;
@@ -28,8 +29,13 @@ const LIFE: Duration = Duration::from_secs(30);
 /// An agent counts for this long after its stream ended: it believes its cache until it has heard nothing for
 /// three heartbeats, and reconnects meanwhile.
 const LINGER: Duration = Duration::from_secs(3 * HEARTBEAT_SECONDS + 2);
-/// Agent processes at most; others are not counted. As many as there may be connections.
+/// Agent processes at most, and streams of all of them: as many as there may be connections.
 const MAX_AGENTS: usize = ListenConfig::MOST_CONNECTIONS;
+/// Processes of one agent's name at most: who has one agent's secret cannot take the places of all others.
+const MAX_OF_NAME: usize = MAX_AGENTS / 8;
+/// Streams of one process at most; the oldest ends for one more. A process needs one: more are there while
+/// the policy server has not learned that a connection is gone.
+const MAX_STREAMS: usize = 4;
 
 /// An agent's name, and which process of that name.
 pub(crate) type Process = (Arc<str>, Arc<str>);
@@ -40,29 +46,42 @@ pub(crate) struct Presence {
     id: String,
     name: String,
     agents: Mutex<HashMap<Process, Listening>>,
+    /// How many streams there have been: their numbers.
+    streams: AtomicU64,
     changed: Notify,
 }
 
 struct Listening {
     address: Option<SocketAddr>,
     since: Timestamp,
-    streams: usize,
+    /// Those that listen, the oldest first. Without its sender a stream ends.
+    streams: VecDeque<(u64, oneshot::Sender<()>)>,
     /// When the last stream ended.
     left: Option<Instant>,
     keys: Option<HeldKeys>,
+}
+
+/// Why nobody more may listen.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Full {
+    #[error("{MAX_OF_NAME} processes of the agent {0:?} listen already")]
+    OfName(String),
+    #[error("{MAX_AGENTS} agents listen already")]
+    OfAll,
 }
 
 /// One stream of an agent; it listens until this is dropped.
 pub(crate) struct Stay {
     presence: Arc<Presence>,
     process: Process,
+    number: u64,
 }
 
 impl Drop for Stay {
     fn drop(&mut self) {
         if let Some(agent) = self.presence.agents().get_mut(&self.process) {
-            agent.streams -= 1;
-            if agent.streams == 0 {
+            agent.streams.retain(|(number, _)| *number != self.number);
+            if agent.streams.is_empty() && agent.left.is_none() {
                 agent.left = Some(Instant::now());
             }
         }
@@ -77,6 +96,7 @@ impl Presence {
             id: SessionId::random()?.to_string(),
             name: address.map_or_else(|| name.to_owned(), |address| format!("{name} {address}")),
             agents: Mutex::default(),
+            streams: AtomicU64::new(0),
             changed: Notify::new(),
         })
     }
@@ -85,32 +105,51 @@ impl Presence {
         self.agents.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A stream begins.
+    /// A stream begins. What is received is the end of it: an error, because a newer one took its place.
     pub(crate) fn join(
         self: &Arc<Self>,
         process: &Process,
         address: Option<SocketAddr>,
         now: Timestamp,
-    ) -> Stay {
+    ) -> Result<(Stay, oneshot::Receiver<()>), Full> {
         let mut agents = self.agents();
-        if agents.len() < MAX_AGENTS || agents.contains_key(process) {
-            let agent = agents.entry(process.clone()).or_insert(Listening {
-                address,
-                since: now,
-                streams: 0,
-                left: None,
-                keys: None,
-            });
-            agent.streams += 1;
-            agent.left = None;
-            agent.address = address;
+        forget_gone(&mut agents);
+        if !agents.contains_key(process) {
+            let of_name = agents.keys().filter(|(name, _)| *name == process.0);
+            if of_name.count() >= MAX_OF_NAME {
+                return Err(Full::OfName(process.0.to_string()));
+            }
         }
+        let others = agents.iter().filter(|(other, _)| *other != process);
+        // Who has no stream any more still has its place.
+        let taken: usize = others.map(|(_, agent)| agent.streams.len().max(1)).sum();
+        let own = agents.get(process).map_or(0, |agent| agent.streams.len());
+        if taken + own.min(MAX_STREAMS - 1) >= MAX_AGENTS {
+            return Err(Full::OfAll);
+        }
+        let number = self.streams.fetch_add(1, Ordering::Relaxed);
+        let (sender, replaced) = oneshot::channel();
+        let agent = agents.entry(process.clone()).or_insert(Listening {
+            address,
+            since: now,
+            streams: VecDeque::new(),
+            left: None,
+            keys: None,
+        });
+        agent.streams.push_back((number, sender));
+        if agent.streams.len() > MAX_STREAMS {
+            agent.streams.pop_front();
+        }
+        agent.left = None;
+        agent.address = address;
         drop(agents);
         self.changed.notify_one();
-        Stay {
+        let stay = Stay {
             presence: Arc::clone(self),
             process: process.clone(),
-        }
+            number,
+        };
+        Ok((stay, replaced))
     }
 
     /// An agent that listens has fetched keys.
@@ -134,7 +173,7 @@ impl Presence {
     /// Who listens here now.
     pub(crate) fn here(&self, now: Timestamp) -> ServerPresence {
         let mut agents = self.agents();
-        agents.retain(|_, agent| agent.left.is_none_or(|left| left.elapsed() < LINGER));
+        forget_gone(&mut agents);
         let mut agents: Vec<_> = agents
             .iter()
             .map(|((name, instance), agent)| AgentPresence {
@@ -188,7 +227,8 @@ impl Presence {
             announce: None,
         };
         if !store.change_record(change(*version)).await? {
-            // It was cleaned up, because it could not be written for long, or the store is another one.
+            // It is the first, or was cleaned up because it could not be written for long, or the store is
+            // another one.
             let there = store.record(RecordKind::Presence, &self.id).await?;
             *version = there.map_or(0, |record| record.version);
             if !store.change_record(change(*version)).await? {
@@ -198,6 +238,10 @@ impl Presence {
         *version += 1;
         Ok(())
     }
+}
+
+fn forget_gone(agents: &mut HashMap<Process, Listening>) {
+    agents.retain(|_, agent| agent.left.is_none_or(|left| left.elapsed() < LINGER));
 }
 
 /// Every agent process once: where it came last, with the keys that it fetched last anywhere.
@@ -245,61 +289,4 @@ pub(crate) async fn run(server: Weak<PolicyServer>, presence: Arc<Presence>) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use policy_protocol::KeyId;
-
-    fn process(name: &str, instance: &str) -> Process {
-        (name.into(), instance.into())
-    }
-
-    fn keys(version: u64) -> HeldKeys {
-        HeldKeys {
-            version,
-            current: KeyId(1),
-            next: KeyId(2),
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn an_agent_counts_from_its_first_stream_until_a_while_after_its_last() {
-        let presence = Arc::new(Presence::new("p", None).unwrap());
-        let of = process("a", "1");
-        presence.fetched(&of, keys(1));
-        assert!(presence.here(Timestamp(1)).agents.is_empty());
-        let first = presence.join(&of, None, Timestamp(1));
-        let second = presence.join(&of, None, Timestamp(2));
-        presence.fetched(&of, keys(1));
-        drop(first);
-        tokio::time::sleep(LINGER).await;
-        let here = presence.here(Timestamp(3)).agents;
-        assert_eq!((here.len(), here[0].keys), (1, Some(keys(1))));
-        drop(second);
-        assert_eq!(presence.here(Timestamp(3)).agents.len(), 1);
-        tokio::time::sleep(LINGER).await;
-        assert!(presence.here(Timestamp(3)).agents.is_empty());
-    }
-
-    #[test]
-    fn a_process_counts_where_it_came_last_with_its_latest_keys() {
-        let at = |since, version: Option<u64>| AgentPresence {
-            agent: String::from("a"),
-            instance: String::from("1"),
-            address: None,
-            since: Timestamp(since),
-            keys: version.map(keys),
-        };
-        let server = |agents| ServerPresence {
-            id: String::new(),
-            name: String::new(),
-            written: Timestamp(1),
-            agents,
-        };
-        let (old, new) = (at(1, Some(3)), at(2, None));
-        for servers in [[old.clone(), new.clone()], [new, old]] {
-            let servers = servers.map(|agent| server(vec![agent]));
-            let all = processes(&servers);
-            assert_eq!(all, [at(2, Some(3))]);
-        }
-    }
-}
+mod tests;

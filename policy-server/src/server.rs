@@ -2,12 +2,11 @@
 
 use std::fmt::Display;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use policy_client::PolicyError;
-use policy_protocol::{Clock, EventKind, SessionId, Timestamp};
+use policy_protocol::{Clock, SessionId, Timestamp};
 use tokio::sync::watch;
 
 use crate::agents::{Agents, Hash, Proof};
@@ -21,7 +20,9 @@ use crate::directory::Directories;
 use crate::events::Events;
 use crate::feed::{self, FeedError};
 use crate::http::credentials::Refusals;
+use crate::key_administration::RolloverWait;
 use crate::keys::{self, KeyError, Keys};
+use crate::maintenance::{self, Pending};
 use crate::master_key::{self, MasterKey, MasterKeyError};
 use crate::policy::store::PolicyStore;
 use crate::presence::{self, Presence, Process};
@@ -30,11 +31,10 @@ use crate::second_factor::Totp;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Store, StoreError};
 use crate::store_health::StoreHealth;
-use crate::uses::{self, Uses};
+use crate::uses::Uses;
 
-/// How often keys, users and what has reached its end are looked after.
-const MAINTENANCE: Duration = Duration::from_secs(10);
-/// How far the clocks of policy servers may be apart.
+/// How far the clocks of policy servers may be apart: no session may be dated further ahead, and what ends
+/// sessions is kept this much longer than they could live.
 pub(crate) const CLOCK_SKEW: Duration = Duration::from_secs(60);
 
 /// A policy server.
@@ -64,8 +64,8 @@ pub struct PolicyServer {
     pub(crate) admin: Option<Hash>,
     pub(crate) refused_administrators: Refusals,
     pub(crate) rollover: Duration,
-    /// Whether users or policies have changed and the agents have not been told.
-    flush_due: AtomicBool,
+    pub(crate) rollover_wait: RolloverWait,
+    pub(crate) pending: Pending,
     /// Ends what runs in the background.
     stopped: watch::Sender<bool>,
 }
@@ -191,9 +191,9 @@ impl PolicyServer {
                 .map(|secret| Hash::of(secret.expose().as_bytes())),
             refused_administrators: Refusals::default(),
             rollover: config.agent_key_rollover,
+            rollover_wait: RolloverWait::default(),
             policies,
-            // Users and policies may have changed while nobody looked.
-            flush_due: AtomicBool::new(true),
+            pending: Pending::default(),
             stopped: watch::Sender::new(false),
         });
         server
@@ -212,13 +212,7 @@ impl PolicyServer {
             server.stopped.subscribe(),
         ));
         tokio::spawn(presence::run(Weak::clone(&weak), presence));
-        tokio::spawn(every(MAINTENANCE, Weak::clone(&weak), async |server| {
-            // Its failures are logged where they happen, and the next round tries again.
-            _ = server.maintain().await;
-        }));
-        tokio::spawn(every(uses::PERIOD, weak, async |server| {
-            server.uses.write(&*server.store).await;
-        }));
+        maintenance::start(&weak);
         Ok(server)
     }
 
@@ -233,53 +227,6 @@ impl PolicyServer {
             address: None,
             proof: None,
         }
-    }
-
-    /// One round of what the background does: rolls keys over when it is time, drops what has reached
-    /// its end, lets agents ask anew when users or policies have changed, and ends the sessions of those who may
-    /// not log in any more.
-    ///
-    /// # Errors
-    /// If any part of it failed; the other parts are done.
-    pub async fn maintain(&self) -> Result<(), PolicyError> {
-        self.uses.write(&*self.store).await;
-        let parts = [
-            self.refresh_users().await,
-            self.refresh_policies(),
-            self.flush_caches_when_due().await,
-            self.look_after_keys().await,
-            self.store.remove_expired(self.now()).await.map_err(failure),
-        ];
-        parts.into_iter().collect()
-    }
-
-    async fn refresh_users(&self) -> Result<(), PolicyError> {
-        let (changes, refreshed) = self.directories.refresh().await;
-        self.flush_due
-            .fetch_or(changes.to_known_users, Ordering::Relaxed);
-        for universal_id in changes.gone {
-            self.end_sessions_of(&universal_id).await?;
-        }
-        refreshed.map_err(failure)
-    }
-
-    fn refresh_policies(&self) -> Result<(), PolicyError> {
-        let changed = self.policies.refresh().map_err(|problems| {
-            tracing::error!(%problems, "policies file ignored, the policies are as before");
-            PolicyError::Failure
-        })?;
-        self.flush_due.fetch_or(changed, Ordering::Relaxed);
-        Ok(())
-    }
-
-    /// Lets agents ask anew. If the store cannot be told, it is tried again in the next round.
-    async fn flush_caches_when_due(&self) -> Result<(), PolicyError> {
-        if self.flush_due.load(Ordering::Relaxed) {
-            let told = self.store.append(EventKind::CacheFlush).await;
-            told.map_err(failure)?;
-            self.flush_due.store(false, Ordering::Relaxed);
-        }
-        Ok(())
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -343,23 +290,6 @@ async fn open_master_key(
     let current =
         opened.map_err(|error: MasterKeyError| OpenError::MasterKey(error.to_string()))?;
     Ok(MasterKey::new(&MasterKeys { current, previous }))
-}
-
-/// Does something for a policy server every so often, until nobody uses it any more. Policy servers that
-/// start together do not do it together.
-async fn every(period: Duration, server: Weak<PolicyServer>, what: impl AsyncFn(&PolicyServer)) {
-    let mut random = [0; 2];
-    // Without randomness they do.
-    _ = getrandom::fill(&mut random);
-    let part = f64::from(u16::from_be_bytes(random)) / f64::from(u16::MAX);
-    tokio::time::sleep(period.mul_f64(part)).await;
-    loop {
-        tokio::time::sleep(period).await;
-        let Some(server) = server.upgrade() else {
-            return;
-        };
-        what(&server).await;
-    }
 }
 
 /// Logs why something failed. Who asked learns only that it did.

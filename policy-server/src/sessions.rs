@@ -4,6 +4,7 @@
 //! does.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use policy_client::PolicyError;
@@ -56,16 +57,20 @@ impl PolicyServer {
     }
 
     /// The session of a ticket, if it is alive, without using it; else why it is not. Its user is as the
-    /// directory knows them now.
+    /// directory knows them now. `client_address` is where it is shown, if it must be bound to that.
     ///
     /// # Errors
     /// If the store or the directory failed.
     pub async fn session_by_ticket(
         &self,
         ticket: &SessionTicket,
+        client_address: Option<IpAddr>,
     ) -> Result<Result<SessionDetails, Reason>, PolicyError> {
         // No use is claimed: what the spec and the store say counts.
-        let alive = match self.check(ticket, None, Timestamp::default()).await {
+        let alive = match self
+            .check(ticket, client_address, Timestamp::default())
+            .await
+        {
             Ok(alive) => alive,
             Err(NotAlive::Unknown(error)) => return Err(error),
             Err(NotAlive::No { reason, .. }) => return Ok(Err(reason)),

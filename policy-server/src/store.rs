@@ -91,6 +91,26 @@ pub struct Quota {
     pub on_excess: OnExcess,
 }
 
+impl Quota {
+    /// Which of a user's `others` give way to a new session, the first ones first; `None` if none may. What it
+    /// replaces does not count.
+    fn gives_way(
+        self,
+        others: impl Iterator<Item = Ending>,
+        replaces: &[Ending],
+    ) -> Option<Vec<Ending>> {
+        let counts = |other: &Ending| replaces.iter().all(|replaced| replaced.id != other.id);
+        let mut others: Vec<_> = others.filter(counts).collect();
+        let room = usize::try_from(self.sessions).unwrap_or(usize::MAX);
+        let excess = (others.len() + 1).saturating_sub(room);
+        if excess > 0 && self.on_excess == OnExcess::Refuse {
+            return None;
+        }
+        others.truncate(excess);
+        Some(others)
+    }
+}
+
 /// What happens at a login beyond the quota.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnExcess {
@@ -170,7 +190,7 @@ pub const MAX_PAGE: usize = 1000;
 pub struct Record {
     /// What it holds; sealed by whoever wrote it if that is secret.
     pub value: Secret<Vec<u8>>,
-    /// 1 for a new record, one more at every change.
+    /// [`first_version`] for a new record, one more at every change.
     pub version: u64,
 }
 
@@ -185,7 +205,7 @@ pub enum RecordKind {
     Presence,
     /// Failed logins, by user or network.
     Regulation,
-    /// A user's second factor, by universal id.
+    /// A user's second factor, by a hash of the user's directory and universal id.
     SecondFactor,
 }
 
@@ -200,6 +220,17 @@ impl RecordKind {
             Self::SecondFactor => "second-factor",
         }
     }
+}
+
+/// The version of a record that is made: random, from 1 to 2⁴⁸, which every engine and JSON hold exactly.
+/// Whoever has read a record that was removed and made again meanwhile must not find its version there.
+///
+/// # Errors
+/// Without randomness.
+pub fn first_version() -> Result<u64, StoreError> {
+    let mut random = [0; 8];
+    getrandom::fill(&mut random).map_err(|error| StoreError::Failed(error.to_string()))?;
+    Ok((u64::from_be_bytes(random) >> 16) + 1)
 }
 
 /// A change of a record.
@@ -248,6 +279,26 @@ pub fn ends(session: &SessionSummary, last_access: Timestamp) -> Timestamp {
             .expires
             .min(last_access.plus(2 * session.idle_timeout))
     }
+}
+
+/// Integers of databases are signed; times past the year 292 billion are all the same to us.
+fn seconds(time: Timestamp) -> i64 {
+    number(time.0)
+}
+
+/// The time that was written as [`seconds`].
+fn time(seconds: i64) -> Timestamp {
+    Timestamp(place(seconds))
+}
+
+/// A number as databases have it.
+fn number(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// The number that was written as [`number`].
+fn place(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or_default()
 }
 
 /// The store. All calls may be made at the same time and from any policy server; each is one

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use policy_client::PolicyError;
 use policy_protocol::user_administration::{Enrolment, UserStatus};
 
-use crate::audit::Record;
 use crate::directory::User;
 use crate::second_factor::EnrolError;
 use crate::server::{PolicyServer, failure};
@@ -31,7 +30,7 @@ impl PolicyServer {
     /// # Errors
     /// If store or directory failed.
     pub async fn user_status(&self, name: &str) -> Result<UserStatus, PolicyError> {
-        self.record_of("user-status", name).await?;
+        self.record("user-status", name, None).await?;
         let user = self.user(name).await?;
         let identity = user.as_ref().map(|user| &user.identity);
         let mut standing = self.regulation.standing(name).await.map_err(failure)?;
@@ -58,6 +57,11 @@ impl PolicyServer {
     /// # Errors
     /// If store or directory failed.
     pub async fn unlock_user(&self, name: &str) -> Result<(), PolicyError> {
+        self.recorded_first("unlock-user", name, None, self.forgive(name))
+            .await
+    }
+
+    async fn forgive(&self, name: &str) -> Result<(), PolicyError> {
         self.regulation.forgive(name).await.map_err(failure)?;
         if let Some(user) = self.user(name).await? {
             let forgiven = self.regulation.forgive(&user.identity.user_name).await;
@@ -65,7 +69,7 @@ impl PolicyServer {
             let forgiven = self.regulation.forgive_codes(&user.identity).await;
             forgiven.map_err(failure)?;
         }
-        self.record_of("unlock-user", name).await
+        Ok(())
     }
 
     /// Gives a user a second factor. `issuer` is what apps show beside the user's name.
@@ -77,15 +81,18 @@ impl PolicyServer {
         name: &str,
         issuer: &str,
     ) -> Result<Enrolment, NotEnrolled> {
+        self.recorded_first("enrol-second-factor", name, None, self.enrol(name, issuer))
+            .await
+    }
+
+    async fn enrol(&self, name: &str, issuer: &str) -> Result<Enrolment, NotEnrolled> {
         let user = self.user(name).await?;
         let user = user.ok_or(NotEnrolled::UnknownUser)?;
         let enrolled = self.second_factors.enrol(&user.identity, issuer).await;
-        let enrolment = enrolled.map_err(|error| match error {
+        enrolled.map_err(|error| match error {
             EnrolError::Enrolled => NotEnrolled::Already,
             EnrolError::Failed(error) => NotEnrolled::Failed(failure(error)),
-        })?;
-        self.record_of("enrol-second-factor", name).await?;
-        Ok(enrolment)
+        })
     }
 
     /// Takes a user's second factor away. `false` if there was none.
@@ -93,25 +100,22 @@ impl PolicyServer {
     /// # Errors
     /// If store or directory failed.
     pub async fn remove_second_factor(&self, name: &str) -> Result<bool, PolicyError> {
+        // Less is then asked for at logins: that is given, not taken.
+        let removal = self.disenrol(name);
+        self.recorded_first("remove-second-factor", name, None, removal)
+            .await
+    }
+
+    async fn disenrol(&self, name: &str) -> Result<bool, PolicyError> {
         let removed = match self.user(name).await? {
             Some(user) => self.second_factors.remove(&user.identity).await,
             None => Ok(false),
         };
-        let removed = removed.map_err(failure)?;
-        self.record_of("remove-second-factor", name).await?;
-        Ok(removed)
+        removed.map_err(failure)
     }
 
-    async fn user(&self, name: &str) -> Result<Option<Arc<User>>, PolicyError> {
+    pub(crate) async fn user(&self, name: &str) -> Result<Option<Arc<User>>, PolicyError> {
         let found = self.directories.find_any(name, None).await;
         found.map_err(failure)
-    }
-
-    async fn record_of(&self, action: &str, user: &str) -> Result<(), PolicyError> {
-        let record = Record {
-            user,
-            ..Record::of_administrator(action)
-        };
-        record.write(&self.audit).await
     }
 }

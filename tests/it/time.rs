@@ -120,3 +120,29 @@ async fn background_polling_does_not_keep_a_session_alive() {
         Reason::IDLE_SESSION
     );
 }
+
+/// Old cookies outlive their last access in backups and logs; the session goes on with newer ones.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_idle_cookie_does_not_end_its_session_at_another_agent() {
+    for deployment in Deployment::BOTH {
+        let gateway = Gateway::setup()
+            .deployment(deployment)
+            // The policy server does not hear of the use in between.
+            .with(&format!("{UNVALIDATED}idle_timeout = \"10m\""))
+            .start()
+            .await;
+        let (client, old) = logged_in(&gateway, "alice", Protocol::Http1).await;
+        gateway.clock.advance(MINUTE * 9);
+        passes(&client).await;
+        let newer = client.cookie("SMSESSION").unwrap();
+        assert_ne!(newer, old);
+        gateway.clock.advance(MINUTE * 2);
+        let other = gateway.beside("").await;
+        let thief = holding(&other, &old, Protocol::Http1);
+        let user = holding(&other, &newer, Protocol::Http1);
+        for _ in 0..2 {
+            assert_eq!(refused(&thief.get("/app/").await), Reason::IDLE_SESSION);
+            passes(&user).await;
+        }
+    }
+}

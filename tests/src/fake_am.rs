@@ -8,6 +8,7 @@ mod notifications;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -101,6 +102,8 @@ pub struct Script {
 struct State {
     script: Mutex<Script>,
     sessions: Mutex<BTreeMap<String, AmSession>>,
+    /// Sessions that there ever were: no token comes twice.
+    begun: AtomicUsize,
     requests: Mutex<Vec<AmRequest>>,
     notices: broadcast::Sender<Option<String>>,
 }
@@ -149,6 +152,7 @@ impl FakeAm {
                     users_readable: true,
                 }),
                 sessions: Mutex::default(),
+                begun: AtomicUsize::new(0),
                 requests: Mutex::default(),
                 notices: broadcast::Sender::new(64),
             }),

@@ -10,6 +10,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use agent::config::env::Environment;
+use agent::config::problem::Problems;
 use agent::config::{Config, PolicyServerKind};
 use agent::{Agent, RunningAgent};
 use policy_client::PolicyCalls;
@@ -388,7 +389,7 @@ impl Gateway {
     }
 }
 
-fn load(world: &World, config: &Table) -> Result<Config, agent::config::problem::Problems> {
+fn load(world: &World, config: &Table) -> Result<Config, Problems> {
     let text = config.to_string();
     agent::config::load_text(
         &text,

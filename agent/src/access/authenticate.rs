@@ -50,6 +50,19 @@ impl Unfit {
     }
 }
 
+impl Unfit {
+    /// What is said to a request for `realm` that has no better credential.
+    pub fn denial(self, realm: &Arc<Realm>) -> Denial {
+        match self {
+            Self::Unavailable => Denial::PolicyUnavailable,
+            Self::Refused(reason) => Denial::Challenge {
+                realm: Arc::clone(realm),
+                reason,
+            },
+        }
+    }
+}
+
 impl From<Reason> for Unfit {
     fn from(reason: Reason) -> Self {
         Self::Refused(reason)
@@ -78,6 +91,55 @@ pub async fn authenticate(
     visit: &Visit<'_>,
     realm: &Arc<Realm>,
 ) -> Result<Admitted, Denial> {
+    let mut unfit = match by_cookies(sessions, visit, realm).await {
+        Ok(admitted) => return Ok(admitted),
+        Err(unfit) => unfit,
+    };
+    for token in foreign::tokens(visit).take(MAX_COOKIES) {
+        match foreign::from_token(sessions, visit, realm, token).await {
+            Ok(admitted) => return Ok(admitted),
+            Err(other) => unfit = unfit.or(other),
+        }
+    }
+    if let Some(presented) = direct::presented(sessions, visit, realm) {
+        match by_credentials(sessions, visit, realm, presented).await {
+            Ok(admitted) => return Ok(admitted),
+            Err(other) => unfit = unfit.or(other),
+        }
+    }
+    Err(unfit.denial(realm))
+}
+
+/// Credentials outlive the sessions that they make: one that is known and does not do any more, because the realm
+/// or the policy server is another one by now, is given up for a new one.
+async fn by_credentials(
+    sessions: &Arc<Sessions>,
+    visit: &Visit<'_>,
+    realm: &Arc<Realm>,
+    presented: direct::Presented,
+) -> Result<Admitted, Unfit> {
+    let known = presented.known(sessions, visit, realm);
+    if let Some(alias) = &known {
+        match admit(sessions, visit, realm, alias, Refresh::Cookie).await {
+            Err(Unfit::Refused(_)) => {}
+            outcome => return outcome,
+        }
+    }
+    let given_up = known.as_ref().map(|alias| &*alias.session);
+    let alias = presented.log_in(sessions, visit, realm, given_up).await?;
+    admit(sessions, visit, realm, &alias, Refresh::Cookie).await
+}
+
+/// Finds the session of a request for a realm in its cookies alone: who brings them may ask for another, and then
+/// what else is known of the connection proves nothing.
+///
+/// # Errors
+/// Why the first cookie does not do, or that one might have done.
+pub async fn by_cookies(
+    sessions: &Arc<Sessions>,
+    visit: &Visit<'_>,
+    realm: &Arc<Realm>,
+) -> Result<Admitted, Unfit> {
     let mut unfit = Unfit::Refused(Reason::NONE);
     for (zone, value) in session_cookies(visit).take(MAX_COOKIES) {
         match from_cookie(sessions, visit, realm, zone, value).await {
@@ -85,56 +147,38 @@ pub async fn authenticate(
             Err(other) => unfit = unfit.or(other),
         }
     }
-    for token in foreign::tokens(visit).take(MAX_COOKIES) {
-        match foreign::from_token(sessions, visit, realm, token).await {
-            Ok(admitted) => return Ok(admitted),
-            Err(other) => unfit = unfit.or(other),
-        }
-    }
-    match direct::from_credentials(sessions, visit, realm).await {
-        Some(Ok(alias)) => match admit(sessions, visit, realm, &alias, Refresh::Cookie).await {
-            Ok(admitted) => return Ok(admitted),
-            Err(other) => unfit = unfit.or(other),
-        },
-        Some(Err(other)) => unfit = unfit.or(other),
-        None => {}
-    }
-    Err(match unfit {
-        Unfit::Unavailable => Denial::PolicyUnavailable,
-        Unfit::Refused(reason) => Denial::Challenge {
-            realm: Arc::clone(realm),
-            reason,
-        },
-    })
+    Err(unfit)
 }
 
-/// The sessions that a request brings, for logout: tickets as the policy server wants them. Those that were begun
-/// in another system are among them.
-///
-/// # Errors
-/// If there are no agent keys to open cookies with.
+/// The sessions that a request brings, for logout: as [`tickets`], and those that were begun in another system.
 pub async fn all_tickets(
     sessions: &Arc<Sessions>,
     visit: &Visit<'_>,
-) -> Result<Vec<SessionTicket>, KeysMissing> {
-    let mut all = tickets(sessions, visit).await?;
+) -> (Vec<SessionTicket>, Result<(), KeysMissing>) {
+    let (mut all, complete) = tickets(sessions, visit).await;
     all.extend(foreign::tickets(visit).take(MAX_COOKIES));
-    Ok(all)
+    (all, complete)
 }
 
-/// The sessions of ours that a request brings, for logout and step-up: tickets as the policy server wants them.
-/// Looks at the seal only, and at every cookie: one that is left out would live on.
-///
-/// # Errors
-/// If there are no agent keys to open cookies with.
+/// The sessions of ours that a request brings, for logout and step-up: tickets as the policy server wants them, and
+/// whether there may be more, which only newer agent keys open. Looks at the seal only, and at every cookie: one
+/// that is left out would live on.
 pub async fn tickets(
     sessions: &Arc<Sessions>,
     visit: &Visit<'_>,
-) -> Result<Vec<SessionTicket>, KeysMissing> {
-    let mut keys = sessions.keys.load()?;
+) -> (Vec<SessionTicket>, Result<(), KeysMissing>) {
+    let mut keys = match sessions.keys.load() {
+        Ok(keys) => keys,
+        Err(missing) => return (Vec::new(), Err(missing)),
+    };
+    let mut all = Ok(());
     let unknown = |(_, value): (&Arc<str>, &[u8])| names_unknown_key(value, &keys.ring);
     if session_cookies(visit).any(unknown) {
-        keys = sessions.newest_keys().await?;
+        // A sibling host can make a cookie name any key. That keeps no other from being opened.
+        match sessions.newest_keys().await {
+            Ok(newest) => keys = newest,
+            Err(missing) => all = Err(missing),
+        }
     }
     let opened = session_cookies(visit).filter_map(|(zone, value)| {
         let claims = SessionClaims::open(value, &keys.ring, zone).ok()?;
@@ -143,7 +187,7 @@ pub async fn tickets(
             session_spec: claims.session_spec(),
         })
     });
-    Ok(opened.take(MAX_COOKIES).collect())
+    (opened.take(MAX_COOKIES).collect(), all)
 }
 
 /// Session cookies with the zone they claim to be of: the agent's own zone first.
@@ -193,7 +237,6 @@ async fn open_cookie(
     // An id is no proof: a session that is known counts only for a cookie that brings its very spec.
     let session = match known.filter(|session| session.owns_spec(&spec)) {
         Some(session) => session,
-        None if claims.is_idle(visit.now) => return Err(Reason::IDLE_SESSION.into()),
         None => {
             visit.metrics.session_cache_miss();
             let ticket = SessionTicket {
@@ -220,7 +263,7 @@ async fn open_cookie(
         client_ip: claims.client_ip(),
         session,
     };
-    Ok(sessions.cache.insert(value, alias))
+    Ok(sessions.remember(value, alias, &keys))
 }
 
 /// Whether the browser is kept up to date about a session.
@@ -284,16 +327,15 @@ async fn keep_valid(
         return Ok(false);
     }
     visit.metrics.session_cache_miss();
-    let ticket = SessionTicket {
-        session_id: session.id(),
-        session_spec: session.state().spec.clone(),
-    };
+    let ticket = session.ticket();
     let last_access = session.last_access().max(alias.last_access);
     match sessions
         .validate(validate_request(visit, realm, ticket, last_access))
         .await
     {
         Ok(_) => {
+            // Its end may have been heard of between the answer and now.
+            session.check_alive()?;
             session.check_times(realm, alias.last_access, visit.now)?;
             Ok(true)
         }

@@ -51,11 +51,11 @@ const FIELDS: [(&str, Field); 14] = [
     }),
     ("SM_REALM", |_, realm| realm.name.clone()),
     ("SM_SERVERSESSIONID", |session, _| session.id.to_string()),
-    ("SM_SERVERSESSIONSPEC", |session, _| {
-        session.spec.as_str().to_owned()
-    }),
+    (SESSION_SPEC, |session, _| session.spec.as_str().to_owned()),
     ("SM_SESSIONDRIFT", |_, _| "0".to_owned()),
 ];
+/// Useful to policy servers alone.
+const SESSION_SPEC: &str = "SM_SERVERSESSIONSPEC";
 /// Seconds until the session ends at the latest; changes with every second.
 const TIME_TO_EXPIRE: &str = "SM_TIMETOEXPIRE";
 /// Names one request; changes with every one.
@@ -175,6 +175,41 @@ pub fn headers(
         let identity = &visit.site.identity;
         Ok(identity.render(state, realm, audience, &keys.assertion, visit.now))
     })
+}
+
+/// What is told of a session where it is told by name and value and not as headers of a request: the same, in the
+/// underscore form, but for what only an application or a policy server may see: the assertion and the session
+/// spec. Names of responses are in lower case.
+pub fn told(visit: &Visit<'_>, session: &CachedSession, realm: &Realm) -> Vec<(String, String)> {
+    let omitted = &visit.site.config.identity.omit;
+    let wanted = |name: &str| {
+        name != SESSION_SPEC
+            && !omitted
+                .iter()
+                .any(|omitted| omitted.eq_ignore_ascii_case(name))
+    };
+    let state = session.state();
+    let times = [
+        (
+            TIME_TO_EXPIRE,
+            session.time_to_expire(visit.now).to_string(),
+        ),
+        (TRANSACTION_ID, visit.transaction_id.as_str().to_owned()),
+    ];
+    let fields = FIELDS
+        .iter()
+        .map(|(name, value)| (*name, value(&state, realm)));
+    let fields = fields.chain(times).filter(|(name, _)| wanted(name));
+    let responses = realm.responses.iter().filter_map(|response| {
+        let ResponseKind::Header(name) = &response.kind else {
+            return None;
+        };
+        Some((name.as_str().to_owned(), response_value(response, &state)?))
+    });
+    fields
+        .map(|(name, value)| (name.to_owned(), value))
+        .chain(responses)
+        .collect()
 }
 
 fn response_value(response: &Response, session: &Session) -> Option<String> {

@@ -45,6 +45,12 @@ pub const OMITTED_HEADER: &str = "SM_SERVERSESSIONSPEC";
 
 /// One path of ours on every host, named so that no application uses it.
 pub const LOGIN_PATH: &str = "/doorward";
+/// Where Access Gateways have it.
+pub const AUTHAZ_PATH: &str = "/authazws";
+/// Where most deployments have it.
+pub const AM_PATH: &str = "/am";
+/// What servers show of a session unless they are told more.
+pub const AM_PROPERTY: &str = "AMCtxId";
 /// The classic limit for preserved POST data: any form, no upload.
 pub const PRESERVE_BYTES: u64 = 64 << 10;
 /// Who asks, above the heading that says what for.
@@ -71,6 +77,8 @@ pub const REALM_HOST: &str = "*";
 pub const PROTECTION_LEVEL: u16 = 5;
 /// Above every password: a session that was made without a code does not open what asks for one.
 pub const TOTP_PROTECTION_LEVEL: u16 = 15;
+/// Above whatever can be typed into a page that only looks like ours.
+pub const CERTIFICATE_PROTECTION_LEVEL: u16 = 20;
 /// The classic default: a forgotten browser is logged out within the hour.
 pub const IDLE_TIMEOUT: Duration = Duration::from_hours(1);
 /// The classic default: nobody stays logged in beyond two hours without proving it again.

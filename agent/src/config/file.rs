@@ -8,6 +8,7 @@ pub mod listeners;
 pub mod login;
 pub mod policy_server;
 pub mod realms;
+pub mod services;
 pub mod session;
 pub mod upstreams;
 

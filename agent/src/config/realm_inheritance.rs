@@ -1,5 +1,7 @@
 //! Nested realms: a realm inherits every key it does not set from the nearest realm around it.
 
+use std::cmp::Ordering;
+
 use policy_protocol::AuthScheme;
 
 use super::defaults;
@@ -55,17 +57,27 @@ fn resource(realm: &Realm) -> &str {
     realm.resource.as_deref().unwrap_or_default()
 }
 
-/// The level of a realm that says none. A scheme of its own that asks for a code lifts it above passwords;
-/// one that asks for a password only, inside such a realm, must not make sessions that open the outer one.
+/// The level of a realm that says none. A scheme of its own that asks for more lifts it above those that ask for
+/// less; one that asks for less than the realm around must not make sessions that open that one.
 fn inherited_level(own: Option<AuthScheme>, parent: &Realm) -> Option<u16> {
-    match (own, parent.scheme) {
-        (Some(AuthScheme::Totp), other) if other != Some(AuthScheme::Totp) => parent
-            .protection_level
-            .max(Some(defaults::TOTP_PROTECTION_LEVEL)),
-        (Some(AuthScheme::Form | AuthScheme::Basic), Some(AuthScheme::Totp)) => {
-            Some(defaults::PROTECTION_LEVEL)
-        }
-        _ => parent.protection_level,
+    let inherited = parent.protection_level;
+    let (Some(own), Some(around)) = (own, parent.scheme) else {
+        return inherited;
+    };
+    let level = least_level(own);
+    match level.cmp(&least_level(around)) {
+        Ordering::Greater => inherited.max(Some(level)),
+        Ordering::Equal => inherited,
+        Ordering::Less => Some(level),
+    }
+}
+
+/// What a session is worth that was made in this way.
+const fn least_level(scheme: AuthScheme) -> u16 {
+    match scheme {
+        AuthScheme::None | AuthScheme::Form | AuthScheme::Basic => defaults::PROTECTION_LEVEL,
+        AuthScheme::Totp => defaults::TOTP_PROTECTION_LEVEL,
+        AuthScheme::Certificate => defaults::CERTIFICATE_PROTECTION_LEVEL,
     }
 }
 
@@ -177,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_realm_that_asks_for_codes_is_above_passwords() {
+    fn a_realm_that_asks_for_more_is_above_those_that_ask_for_less() {
         let with = |scheme, level, resource| Realm {
             scheme: Some(scheme),
             protection_level: level,
@@ -192,9 +204,18 @@ mod tests {
             with(AuthScheme::Totp, Some(40), "/safe"),
             with(AuthScheme::Form, Some(30), "/strong"),
             with(AuthScheme::Totp, None, "/strong/er"),
+            with(AuthScheme::Certificate, None, "/cert"),
+            realm("/cert/inner"),
+            with(AuthScheme::Totp, None, "/cert/code"),
+            with(AuthScheme::Form, None, "/cert/page"),
+            with(AuthScheme::Certificate, None, "/vault/cert"),
+            with(AuthScheme::Certificate, None, "/safe/cert"),
         ]);
         let levels: Vec<_> = all.iter().map(|realm| realm.protection_level).collect();
-        assert_eq!(levels, [7, 15, 15, 15, 5, 40, 30, 30].map(Some));
+        assert_eq!(
+            levels,
+            [7, 15, 15, 15, 5, 40, 30, 30, 20, 20, 15, 5, 20, 40].map(Some)
+        );
     }
 
     #[test]

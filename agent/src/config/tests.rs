@@ -1,5 +1,6 @@
 //! A whole file at a time.
 
+mod am_service;
 mod checks;
 mod environment;
 
@@ -317,4 +318,33 @@ proptest! {
         }
         let _ = load_text(&text, "x", Path::new("/nonexistent"), &Environment::default());
     }
+}
+
+/// Every page of the book with configurations that are said to be whole.
+#[test]
+fn the_configurations_in_the_book_are_sound() {
+    fn pages(folder: &Path) -> Vec<PathBuf> {
+        let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
+        entries
+            .flat_map(|entry| match entry.path() {
+                path if path.is_dir() => pages(&path),
+                path => vec![path],
+            })
+            .collect()
+    }
+    let mut checked = 0;
+    for page in pages(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/src")) {
+        let Ok(text) = fs::read_to_string(&page) else {
+            continue;
+        };
+        for marked in text.split("<!-- checked: agent -->\n```toml\n").skip(1) {
+            let (toml, _) = marked.split_once("\n```").unwrap();
+            let folder = folder_for(&toml.parse().unwrap());
+            let name = page.display().to_string();
+            load_text(toml, &name, folder.path(), &Environment::default())
+                .unwrap_or_else(|problems| panic!("{problems}"));
+            checked += 1;
+        }
+    }
+    assert!(checked > 0);
 }

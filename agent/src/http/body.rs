@@ -1,6 +1,7 @@
 //! Bodies: streamed, never collected, except for the few of our own. None is boxed.
 
 mod idle;
+mod read;
 mod request;
 
 use std::pin::Pin;
@@ -15,6 +16,7 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 
 use idle::Idle;
+pub use read::ReadError;
 pub use request::{Progress, RequestBody};
 
 /// Why a body broke off.

@@ -24,6 +24,15 @@ pub struct ClientOrigin {
 }
 
 impl ClientOrigin {
+    /// Where a client is that another one speaks for.
+    pub const fn of(address: IpAddr, https: bool) -> Self {
+        Self {
+            address,
+            https,
+            chain: None,
+        }
+    }
+
     /// Reads what the connection, and only a listed proxy's headers, say of the client. To be called
     /// before managed headers are stripped.
     ///
@@ -195,6 +204,7 @@ mod tests {
             client_certificate: None,
             worker: 0,
             redirect_to_https: None,
+            services: None,
             forwarding: std::sync::OnceLock::new(),
         }
     }

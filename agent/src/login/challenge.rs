@@ -61,18 +61,20 @@ fn basic(visit: &Visit<'_>, realm: &Realm, reason: Reason) -> Response<Body> {
         "login_required",
         Some(reason),
     );
+    let challenge = basic_challenge(realm);
+    let headers = response.headers_mut();
+    headers.extend(challenge.map(|value| (header::WWW_AUTHENTICATE, value)));
+    response
+}
+
+/// `WWW-Authenticate` of a realm that takes Basic credentials.
+pub(crate) fn basic_challenge(realm: &Realm) -> Option<HeaderValue> {
     let quoted: String = realm
         .name
         .chars()
         .filter(|c| c.is_ascii_graphic() && !matches!(c, '"' | '\\') || *c == ' ')
         .collect();
-    if let Ok(value) = HeaderValue::try_from(format!("Basic realm=\"{quoted}\", charset=\"UTF-8\""))
-    {
-        response
-            .headers_mut()
-            .insert(header::WWW_AUTHENTICATE, value);
-    }
-    response
+    HeaderValue::try_from(format!("Basic realm=\"{quoted}\", charset=\"UTF-8\"")).ok()
 }
 
 fn certificate(visit: &Visit<'_>) -> Response<Body> {

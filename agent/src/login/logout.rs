@@ -20,14 +20,15 @@ static CLEAR_CACHE: HeaderValue = HeaderValue::from_static("\"cache\"");
 /// Ends the session of whoever asks, and says so.
 ///
 /// # Errors
-/// If there are no agent keys to open the cookie with.
+/// If there are no agent keys to open every cookie with. What could be opened is over.
 pub async fn logout(sessions: &Arc<Sessions>, visit: &Visit<'_>) -> Result<Response<Body>, Denial> {
-    // Without keys the cookie stays: it is the only means to try again.
-    let tickets = authenticate::all_tickets(sessions, visit).await?;
+    let (tickets, all) = authenticate::all_tickets(sessions, visit).await;
     let mut told = Ok(());
     for ticket in tickets {
         told = told.and(end(sessions, visit, ticket).await);
     }
+    // Without keys the cookie stays: it is the only means to try again.
+    all?;
     let mut response = match told {
         Ok(()) => farewell(visit)?,
         // It is over here, and the policy server will be told; but it is not over everywhere yet.
@@ -53,7 +54,11 @@ pub async fn logout(sessions: &Arc<Sessions>, visit: &Visit<'_>) -> Result<Respo
     Ok(response)
 }
 
-async fn end(
+/// Ends a session here, and tells the policy server; later, if it cannot be told now.
+///
+/// # Errors
+/// If it cannot be told now.
+pub(crate) async fn end(
     sessions: &Sessions,
     visit: &Visit<'_>,
     ticket: SessionTicket,

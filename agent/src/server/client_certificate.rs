@@ -1,8 +1,7 @@
 //! What is told of a client's certificate.
 
-use std::fmt::Write;
-
 use aws_lc_rs::digest::{SHA256, digest};
+use policy_protocol::{Timestamp, hex};
 use rustls::pki_types::CertificateDer;
 use x509_parser::asn1_rs::ToDer;
 use x509_parser::extensions::GeneralName;
@@ -29,13 +28,14 @@ pub(super) fn read(certificate: &CertificateDer<'_>) -> Option<ClientCertificate
     Some(ClientCertificate {
         subject: distinguished_name(parsed.subject()),
         issuer: distinguished_name(parsed.issuer()),
-        fingerprint: hex(digest(&SHA256, certificate).as_ref()),
+        fingerprint: hex::encode(digest(&SHA256, certificate)),
         common_names: parsed
             .subject()
             .iter_common_name()
             .filter_map(|name| name.as_str().ok().map(str::to_owned))
             .collect(),
         emails: emails(&parsed),
+        not_after: Timestamp(u64::try_from(parsed.validity().not_after.timestamp()).unwrap_or(0)),
     })
 }
 
@@ -72,7 +72,7 @@ fn attribute(attribute: &AttributeTypeAndValue<'_>) -> String {
         (Some(name), Ok(value)) => format!("{name}={}", escape(value)),
         (known, _) => {
             let der = attribute.attr_value().to_der_vec().unwrap_or_default();
-            format!("{}=#{}", known.unwrap_or(&number), hex(&der))
+            format!("{}=#{}", known.unwrap_or(&number), hex::encode(&der))
         }
     }
 }
@@ -89,22 +89,13 @@ fn escape(value: &str) -> String {
             control if control.is_control() => {
                 for byte in control.to_string().bytes() {
                     escaped.push('\\');
-                    escaped.push_str(&hex(&[byte]));
+                    escaped.push_str(&hex::encode([byte]));
                 }
             }
             plain => escaped.push(plain),
         }
     }
     escaped
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-            let _infallible = write!(text, "{byte:02x}");
-            text
-        })
 }
 
 #[cfg(test)]
@@ -131,9 +122,11 @@ mod tests {
         assert_eq!(read.issuer, read.subject);
         assert_eq!(
             read.fingerprint,
-            hex(digest(&SHA256, certificate.der()).as_ref())
+            hex::encode(digest(&SHA256, certificate.der()))
         );
         assert_eq!(read.fingerprint.len(), 64);
+        let ends = params.not_after.unix_timestamp();
+        assert_eq!(read.not_after, Timestamp(u64::try_from(ends).unwrap()));
     }
 
     #[test]

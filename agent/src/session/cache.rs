@@ -124,6 +124,11 @@ impl SessionCache {
         alias
     }
 
+    /// Forgets what a text leads to.
+    pub fn forget(&self, text: &[u8]) {
+        self.known.invalidate(text);
+    }
+
     /// Remembers that a text leads to a session that is over.
     pub fn insert_dead(&self, text: &[u8], reason: Reason) {
         self.known.insert(text.into(), Known::Dead(reason));
@@ -311,6 +316,14 @@ where
     /// Keeps a value for `lifetime` at most.
     pub fn insert(&self, key: K, value: V, lifetime: Duration) {
         self.entries.insert(key, (value, lifetime));
+    }
+
+    /// Keeps a value for `lifetime` unless there is one; of several who do so at once, one is told yes.
+    pub fn claim(&self, key: K, value: V, lifetime: Duration) -> bool {
+        self.entries
+            .entry(key)
+            .or_insert((value, lifetime))
+            .is_fresh()
     }
 
     /// Takes a value out; of several who ask at once, one gets it.

@@ -129,12 +129,6 @@ impl SessionClaims {
         Ok(())
     }
 
-    /// Whether the cookie alone says that the session was idle for too long. Another agent, or a newer
-    /// cookie, may know better.
-    pub fn is_idle(&self, now: Timestamp) -> bool {
-        self.idle_timeout > 0 && now.since(self.last_access).as_secs() >= self.idle_timeout
-    }
-
     /// Where the user was at login.
     pub fn client_ip(&self) -> Option<IpAddr> {
         self.client_ip.as_deref().and_then(|ip| ip.parse().ok())

@@ -92,6 +92,12 @@ impl CookieJar {
     }
 }
 
+/// The value in a `Set-Cookie` of ours.
+pub fn value_of(set_cookie: &HeaderValue) -> Option<&str> {
+    let (_, rest) = set_cookie.to_str().ok()?.split_once('=')?;
+    rest.split(';').next()
+}
+
 /// Who writes a cookie, and for whom.
 #[derive(Clone, Copy, Debug)]
 pub struct Writer<'a> {
@@ -113,6 +119,23 @@ impl Sessions {
         now: Timestamp,
         writer: Writer<'_>,
     ) -> Option<HeaderValue> {
+        let set_cookie = writer
+            .jar
+            .session(self.issue_token(session, now, writer)?)?;
+        session.remember_cookie(IssuedCookie {
+            set_cookie: set_cookie.clone(),
+            last_access: now,
+        });
+        Some(set_cookie)
+    }
+
+    /// The value of a new SMSESSION. `None` if it does not fit into a cookie.
+    pub fn issue_token(
+        &self,
+        session: &Arc<CachedSession>,
+        now: Timestamp,
+        writer: Writer<'_>,
+    ) -> Option<String> {
         session.touch(now);
         let claims = SessionClaims::new(&session.state(), writer.agent_name, writer.client_ip, now);
         let sealed = claims.seal(writer.ring, writer.jar.zone()).ok()?;
@@ -127,11 +150,6 @@ impl Sessions {
             session: Arc::clone(session),
         };
         self.cache.insert(sealed.as_bytes(), alias);
-        let set_cookie = writer.jar.session(sealed)?;
-        session.remember_cookie(IssuedCookie {
-            set_cookie: set_cookie.clone(),
-            last_access: now,
-        });
-        Some(set_cookie)
+        Some(sealed)
     }
 }

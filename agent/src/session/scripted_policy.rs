@@ -22,18 +22,18 @@ use super::Sessions;
 use crate::telemetry::metrics::Metrics;
 
 /// See the module.
-pub(super) struct ScriptedPolicy {
+pub(crate) struct ScriptedPolicy {
     /// The current key, or none to have every call fail.
-    pub(super) current: Mutex<Option<u32>>,
+    pub(crate) current: Mutex<Option<u32>>,
     /// Calls for keys that have been answered or wait.
-    pub(super) asked: AtomicUsize,
+    pub(crate) asked: AtomicUsize,
     /// Calls for keys that may be answered.
-    pub(super) answers: Semaphore,
+    pub(crate) answers: Semaphore,
     assertion_key: Secret<Vec<u8>>,
 }
 
 impl ScriptedPolicy {
-    pub(super) fn new(current: u32) -> Arc<Self> {
+    pub(crate) fn new(current: u32) -> Arc<Self> {
         let key =
             EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new());
         Arc::new(Self {
@@ -45,7 +45,7 @@ impl ScriptedPolicy {
     }
 
     /// Sessions of an agent that asks this policy server.
-    pub(super) fn sessions(self: &Arc<Self>, now: Timestamp) -> Arc<Sessions> {
+    pub(crate) fn sessions(self: &Arc<Self>, now: Timestamp) -> Arc<Sessions> {
         Arc::new(Sessions::new(
             Arc::clone(self) as _,
             Arc::new(ManualClock::at(now)),
@@ -54,12 +54,12 @@ impl ScriptedPolicy {
         ))
     }
 
-    pub(super) fn asked(&self) -> usize {
+    pub(crate) fn asked(&self) -> usize {
         self.asked.load(Ordering::SeqCst)
     }
 
     /// The keys with `current` in force, as at this server. It is their version, too.
-    pub(super) fn keys(&self, current: u32) -> AgentKeySet {
+    pub(crate) fn keys(&self, current: u32) -> AgentKeySet {
         let key = |id| AgentKey {
             id: KeyId(id),
             key: Secret::new([u8::try_from(id).unwrap(); 32]),

@@ -79,13 +79,14 @@ impl Sessions {
     }
 }
 
-/// Whether a refusal is about the session itself. Others are about what was presented with its id.
+/// Whether a refusal is about the session itself. Others are about what was presented with its id: that it was
+/// idle is what one cookie says, or a realm's own timeout; a newer cookie may say otherwise here or at another
+/// agent.
 pub const fn ends_session(reason: Reason) -> bool {
     matches!(
         reason,
         Reason::REVOKED_SESSION
             | Reason::EXPIRED_SESSION
-            | Reason::IDLE_SESSION
             | Reason::USER_DISABLED
             | Reason::USER_LOGOUT
     )

@@ -13,6 +13,9 @@ use policy_protocol::{Identity, Reason, Secret, UserDirectory};
 use super::xml::{self, Element};
 use crate::PolicyError;
 
+/// Response attributes that lead the browser elsewhere.
+pub(super) const ACCEPT_REDIRECT: &str = "WebAgent-OnAccept-Redirect";
+pub(super) const REJECT_REDIRECT: &str = "WebAgent-OnReject-Redirect";
 /// Joins several values of an attribute, as systems of this kind do.
 const VALUE_SEPARATOR: char = '^';
 
@@ -165,6 +168,12 @@ impl Told {
         }
     }
 
+    /// Where the policies there lead the browser.
+    pub(super) fn redirect(&self, name: &str) -> Option<String> {
+        let location = self.first(name).filter(|location| !location.is_empty());
+        location.map(str::to_owned)
+    }
+
     /// What the policies there add to a request.
     pub(super) fn headers(&self) -> Vec<ResponseAttribute> {
         let header = |(name, values): (&String, &Vec<String>)| ResponseAttribute::Header {
@@ -175,11 +184,11 @@ impl Told {
     }
 
     /// The attributes that the site there has defined. The system's own say who somebody is, which the agent tells
-    /// applications itself, or are secrets of the session.
+    /// applications itself, are secrets of the session, or tell agents what to do.
     fn of_the_site(&self) -> impl Iterator<Item = (&String, &Vec<String>)> {
         self.0.iter().filter(|(name, _)| {
             let name = without_prefix(name).to_ascii_uppercase();
-            !name.starts_with("SM_") && name != "SMSSOZONE"
+            !name.starts_with("SM_") && !name.starts_with("WEBAGENT-") && name != "SMSSOZONE"
         })
     }
 }

@@ -16,7 +16,7 @@ const MAX_ELEMENTS: usize = 20_000;
 pub(super) struct Element {
     name: String,
     text: String,
-    children: Vec<Element>,
+    children: Vec<Self>,
 }
 
 impl Element {

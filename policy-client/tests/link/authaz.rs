@@ -321,3 +321,40 @@ async fn a_login_that_may_have_been_processed_is_not_sent_to_another_server() {
         assert!(second.received().is_empty());
     }
 }
+
+#[tokio::test]
+async fn policies_there_may_lead_the_browser_elsewhere() {
+    for (code, name, allowed) in [
+        ("AUTHORIZED", "WebAgent-OnAccept-Redirect", true),
+        ("NOTAUTHORIZED", "WebAgent-OnReject-Redirect", false),
+        ("NOTAUTHORIZED", "WebAgent-OnAccept-Redirect", false),
+    ] {
+        let server = Script::start(move |request| {
+            let responses = response(name, "https://www.example.com/");
+            let content = format!(
+                "<resultCode>{code}</resultCode><authorizationResponses>{responses}</authorizationResponses>"
+            );
+            says(request, "authorizationResult", &content)
+        })
+        .await;
+        let client = client(AuthAzProtocol::Rest, &[&server]);
+        let answer = client.authorize(authorize(there())).await.unwrap();
+        let redirect = match answer {
+            AuthorizeAnswer::Yes {
+                redirect,
+                responses,
+                ..
+            } if allowed => {
+                assert!(responses.is_empty());
+                redirect
+            }
+            AuthorizeAnswer::No { redirect, .. } if !allowed => redirect,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(
+            redirect.as_deref(),
+            Some("https://www.example.com/"),
+            "{code} {name}"
+        );
+    }
+}

@@ -52,6 +52,11 @@ impl PolicyServer {
     /// # Errors
     /// If the store failed; whether the agent was added is then not known.
     pub async fn add_agent(&self, request: &AddAgentRequest) -> Result<AgentAnswer, PolicyError> {
+        self.recorded_first("add-agent", &request.name, None, self.add(request))
+            .await
+    }
+
+    async fn add(&self, request: &AddAgentRequest) -> Result<AgentAnswer, PolicyError> {
         let AddAgentRequest {
             name,
             secret,
@@ -84,7 +89,6 @@ impl PolicyServer {
             created: Some(self.now()),
         };
         if self.write_agent(name, Some(&registration), 0).await? {
-            self.record("add-agent", name, None).await?;
             Ok(AgentAnswer::Yes { secret })
         } else {
             no("there is an agent of this name: rotate or remove it")
@@ -96,6 +100,15 @@ impl PolicyServer {
     /// # Errors
     /// If the store failed; whether the new one holds is then not known.
     pub async fn rotate_agent(
+        &self,
+        name: &str,
+        request: &RotateAgentRequest,
+    ) -> Result<AgentAnswer, PolicyError> {
+        self.recorded_first("rotate-agent", name, None, self.rotate(name, request))
+            .await
+    }
+
+    async fn rotate(
         &self,
         name: &str,
         request: &RotateAgentRequest,
@@ -136,7 +149,6 @@ impl PolicyServer {
             }
             has.insert(0, new);
             if self.write_agent(name, Some(&registration), version).await? {
-                self.record("rotate-agent", name, None).await?;
                 return Ok(AgentAnswer::Yes { secret });
             }
         }
@@ -147,13 +159,17 @@ impl PolicyServer {
     /// # Errors
     /// If the store failed; the agent may then still be there.
     pub async fn remove_agent(&self, name: &str) -> Result<bool, PolicyError> {
+        self.recorded_after("remove-agent", name, None, self.remove(name))
+            .await
+    }
+
+    async fn remove(&self, name: &str) -> Result<bool, PolicyError> {
         loop {
             let record = self.store.record(RecordKind::Agent, name).await;
             let Some(record) = record.map_err(failure)? else {
                 return Ok(false);
             };
             if self.write_agent(name, None, record.version).await? {
-                self.record("remove-agent", name, None).await?;
                 return Ok(true);
             }
         }

@@ -33,6 +33,8 @@ pub(super) struct Rejection {
     pub(super) detail: &'static str,
     /// What who asks is told. They must not learn whether there is such a user.
     pub(super) told: Reason,
+    /// Whether a password was looked at, which takes its time.
+    pub(super) looked: bool,
 }
 
 impl Rejection {
@@ -50,6 +52,7 @@ impl Rejection {
             why: reason,
             detail: "",
             told: reason,
+            looked: false,
         }
     }
 
@@ -61,6 +64,7 @@ impl Rejection {
             why,
             detail: "",
             told: if tell { why } else { Reason::UNKNOWN_USER },
+            looked: false,
         }
     }
 
@@ -174,8 +178,13 @@ impl PolicyServer {
         };
         let was_last = regulation.end(attempt, ending).await.map_err(failure)?;
         decided.map(|outcome| match outcome {
-            Outcome::Rejected(rejection) if was_last => Outcome::Rejected(Rejection {
-                why: Reason::EXCESSIVE_FAILED_LOGINS,
+            Outcome::Rejected(rejection) => Outcome::Rejected(Rejection {
+                why: if was_last {
+                    Reason::EXCESSIVE_FAILED_LOGINS
+                } else {
+                    rejection.why
+                },
+                looked: true,
                 ..rejection
             }),
             outcome => outcome,
@@ -235,7 +244,9 @@ impl PolicyServer {
                 return Ok(Outcome::Challenged(user, other.reason()));
             }
         }
-        Ok(match self.prove(&user, &typed, true).await? {
+        // Not "not processed": the password is another one by now, and who repeats the login has the old one.
+        let proven = self.prove(&user, &typed, true).await;
+        Ok(match proven.map_err(|_| PolicyError::Failure)? {
             Ok(()) => Outcome::Accepted(user),
             Err(detail) => wrong(Some(user), detail),
         })

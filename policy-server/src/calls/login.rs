@@ -69,7 +69,7 @@ impl PolicyServer {
                 .write(&self.audit)
                 .await?;
                 let reason = rejection.told;
-                return if self.answer_time.wait(start).await {
+                return if self.answer_time.wait(start, rejection.looked).await {
                     Ok(LoginAnswer::No { reason })
                 } else {
                     Err(PolicyError::Failure)
@@ -122,10 +122,11 @@ impl PolicyServer {
         let sealed = spec.seal(&keys).map_err(failure)?;
         let summary = spec.summary(identity.clone(), resource.agent.clone(), &self.limits);
         let previous = previous.iter().take(MAX_PREVIOUS);
-        let replaces = previous
+        let replaced: Vec<_> = previous
             .filter_map(|ticket| Spec::open(ticket, &keys).ok())
-            .filter_map(|previous| self.ending(&previous))
+            .filter_map(|previous| Some((self.ending(&previous)?, previous)))
             .collect();
+        let replaces = replaced.iter().map(|(ending, _)| *ending).collect();
         let record = Record {
             user: &identity.universal_id,
             directory: &identity.directory.name,
@@ -148,7 +149,22 @@ impl PolicyServer {
             .await?;
             return Ok(LoginAnswer::No { reason });
         };
-        if let Err(error) = self.record_login(record, &ended, spec.id).await {
+        let gave_way = ended.into_iter().map(|id| Record {
+            session: Some(id),
+            ..record
+        });
+        // Of somebody else, perhaps: who logs in as another user leaves the first one's session.
+        let replaced = replaced.iter().map(|(_, previous)| Record {
+            user: &previous.universal_id,
+            directory: &previous.directory_name,
+            session: Some(previous.id),
+            ..record
+        });
+        let new = Record {
+            session: Some(spec.id),
+            ..record
+        };
+        if let Err(error) = self.record_login(gave_way.chain(replaced), new).await {
             // Nobody will ever hold this session.
             _ = self.end_session_of_spec(&spec).await;
             return Err(error);
@@ -158,28 +174,21 @@ impl PolicyServer {
         })
     }
 
-    /// Records a login and the end of the sessions that gave way to it.
+    /// Records the sessions that ended for a login, and the login.
     async fn record_login(
         &self,
+        ended: impl Iterator<Item = Record<'_>>,
         login: Record<'_>,
-        ended: &[SessionId],
-        new: SessionId,
     ) -> Result<(), PolicyError> {
-        for id in ended {
+        for session in ended {
             Record {
                 event: AuditEvent::AuthLogout,
-                session: Some(*id),
                 reason: Reason::REVOKED_SESSION,
-                ..login
+                ..session
             }
             .write(&self.audit)
             .await?;
         }
-        Record {
-            session: Some(new),
-            ..login
-        }
-        .write(&self.audit)
-        .await
+        login.write(&self.audit).await
     }
 }

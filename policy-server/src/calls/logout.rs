@@ -12,10 +12,9 @@ use crate::server::{CLOCK_SKEW, PolicyServer, failure};
 use crate::spec::Spec;
 use crate::store::Ending;
 
-/// How far the clocks of policy servers may be apart before a session that began at one of them could
-/// outlive the end of all sessions of its user at another. A login within this time of such an end is dated
-/// after it.
-const CLOCKS_APART: Duration = Duration::from_secs(5);
+/// The end of all sessions of a user covers what is dated this far ahead of it: sessions that began before it,
+/// at policy servers whose clocks are fast. A login within this time of it is dated after that.
+const AHEAD: Duration = Duration::from_secs(5);
 
 impl PolicyServer {
     /// Any session of ours is dead afterwards, also one that was dead before.
@@ -92,7 +91,7 @@ impl PolicyServer {
         // No session is dated further ahead than clocks may differ.
         let latest = now.plus(CLOCK_SKEW - Duration::from_secs(1));
         let dated_after = before.map(|before| before.plus(Duration::from_secs(1)).min(latest));
-        Ok(now.plus(CLOCKS_APART).max(dated_after.unwrap_or_default()))
+        Ok(now.plus(AHEAD).max(dated_after.unwrap_or_default()))
     }
 
     /// When no session that exists `now` can be alive any more, whatever the limits were at its login

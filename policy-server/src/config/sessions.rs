@@ -26,6 +26,11 @@ pub struct SessionsSection {
     #[serde(default)]
     #[schemars(with = "Vec<String>")]
     pub properties: Vec<Spanned<String>>,
+    /// Groups whose members may list and end the sessions of others through session services. Nobody may unless
+    /// given.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>")]
+    pub administrators: Vec<Spanned<String>>,
 }
 
 /// What happens at a login beyond the quota.
@@ -48,6 +53,8 @@ pub struct SessionsConfig {
     pub quota: Option<Quota>,
     /// Names of the properties that sessions may have.
     pub properties: BTreeSet<String>,
+    /// Groups whose members may administer the sessions of others.
+    pub administrators: Vec<String>,
 }
 
 /// Checks the section.
@@ -66,6 +73,11 @@ pub(super) fn validate(checker: &mut Checker<'_>, section: &SessionsSection) -> 
         let rule = format!("there can be at most {MAX_PROPERTIES}");
         checker.report(one, "sessions.properties", &rule);
     }
+    for group in &section.administrators {
+        if group.get_ref().is_empty() {
+            checker.report(group, "sessions.administrators", "must not be empty");
+        }
+    }
     let on_excess = match section.on_excess {
         OnExcessValue::Refuse => OnExcess::Refuse,
         OnExcessValue::EndOldest => OnExcess::EndOldest,
@@ -78,5 +90,10 @@ pub(super) fn validate(checker: &mut Checker<'_>, section: &SessionsSection) -> 
             on_excess,
         }),
         properties: names.cloned().collect(),
+        administrators: section
+            .administrators
+            .iter()
+            .map(|group| group.get_ref().clone())
+            .collect(),
     }
 }

@@ -37,6 +37,9 @@ pub struct StoreSection {
     pub timeout: Option<Spanned<String>>,
     /// Connections at most: 8 unless given.
     pub connections: Option<u16>,
+    /// For `valkey`: use the server although a crash of it may undo logouts that were acknowledged.
+    #[schemars(with = "Option<bool>")]
+    pub allow_data_loss: Option<Spanned<bool>>,
 }
 
 /// Which engine.
@@ -76,6 +79,8 @@ pub struct RemoteStore {
     pub timeout: Duration,
     /// Connections at most.
     pub connections: u16,
+    /// Whether Valkey may acknowledge what it has not yet written to disk.
+    pub allow_data_loss: bool,
 }
 
 /// Checks the section.
@@ -87,6 +92,13 @@ pub(super) fn validate(checker: &mut Checker<'_>, section: StoreSection) -> Stor
         .password_file
         .as_ref()
         .and_then(|file| checker.password("store", file));
+    let allow_data_loss = section.allow_data_loss;
+    if section.kind != StoreKind::Valkey
+        && let Some(given) = &allow_data_loss
+    {
+        let rule = "only Valkey can be told to lose data: take this out";
+        checker.report(given, "store.allow_data_loss", rule);
+    }
     let Some(url) = section.url else {
         if section.kind != StoreKind::Sqlite {
             checker.report_unplaced("store.url", "this kind of store needs an address");
@@ -114,6 +126,7 @@ pub(super) fn validate(checker: &mut Checker<'_>, section: StoreSection) -> Stor
         ca_file: section.ca_file.map(|file| checker.base.join(file)),
         timeout,
         connections: section.connections.unwrap_or(DEFAULT_CONNECTIONS).max(1),
+        allow_data_loss: allow_data_loss.is_some_and(Spanned::into_inner),
     };
     match section.kind {
         StoreKind::Sqlite => StoreConfig::Sqlite,

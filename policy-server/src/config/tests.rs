@@ -150,6 +150,32 @@ fn connections_are_bounded_and_so_is_their_bound() {
     }
 }
 
+#[test]
+fn only_valkey_may_be_told_to_lose_data() {
+    let store = |store: &str| {
+        parse(&format!(
+            "state_dir = \"state\"\nusers_file = \"users.toml\"\n[store]\n{store}\n"
+        ))
+    };
+    let problems = store("allow_data_loss = true").unwrap_err();
+    let keys: Vec<_> = problems
+        .iter()
+        .map(|it| (it.place, it.key.as_str()))
+        .collect();
+    assert_eq!(keys, [(Some((4, 19)), "store.allow_data_loss")]);
+    let problems = store("kind = \"valkey\"\nurl = \"redis://a\"\nallow_data_loss = true");
+    // What is left to complain of is the master key.
+    let keys: Vec<_> = problems
+        .unwrap_err()
+        .iter()
+        .map(|it| it.key.clone())
+        .collect();
+    assert!(
+        !keys.contains(&String::from("store.allow_data_loss")),
+        "{keys:?}"
+    );
+}
+
 /// `deploy/compose` as `make-secrets.sh` leaves it, read as the policy server in the container reads it.
 #[tokio::test]
 async fn the_compose_files_fit_together() {

@@ -102,22 +102,6 @@ impl Directories {
         Ok(None)
     }
 
-    /// The user with a universal id in the directory that a session names; nobody if it is configured no
-    /// more.
-    ///
-    /// # Errors
-    /// If that cannot be told.
-    pub async fn find(
-        &self,
-        oid: &str,
-        universal_id: &str,
-    ) -> Result<Option<Arc<User>>, DirectoryError> {
-        match self.by_oid(oid) {
-            Some(directory) => directory.find(universal_id).await,
-            None => Ok(None),
-        }
-    }
-
     /// The user that an administrator means by a universal id or login name: in the directory of this
     /// name, or else in the first that has one.
     ///

@@ -16,7 +16,6 @@ mod write;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::SystemTime;
 
 use futures_util::future::BoxFuture;
 use policy_protocol::{Secret, UserDirectory};
@@ -30,6 +29,7 @@ use super::{
 };
 use crate::config::directories::{DirectoryConfig, FileSettings};
 use crate::config::{Problem, Problems};
+use crate::file_stamp::{self, FileStamp};
 
 /// A TOML file of users.
 pub struct FileDirectory {
@@ -47,7 +47,7 @@ pub struct FileDirectory {
 struct Loaded {
     users: Arc<Users>,
     /// Time of the last change and length: enough to see an edit.
-    stamp: Option<(SystemTime, u64)>,
+    stamp: Option<FileStamp>,
     /// What nobody has been told of yet.
     changes: Changes,
 }
@@ -67,7 +67,7 @@ impl FileDirectory {
             namespace: String::from("File:"),
         };
         // The stamp first: an edit after it is seen the next time.
-        let stamp = stamp(path);
+        let stamp = file_stamp::of(path);
         let loaded = Loaded {
             users: Arc::new(load(path, &description)?),
             stamp,
@@ -103,7 +103,7 @@ impl FileDirectory {
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .stamp;
-        let stamp = stamp(&self.path);
+        let stamp = file_stamp::of(&self.path);
         if stamp.is_some() && seen == stamp {
             return Ok(());
         }
@@ -118,11 +118,6 @@ impl FileDirectory {
         tracing::info!(file = %self.path.display(), "users file read again");
         Ok(())
     }
-}
-
-fn stamp(path: &Path) -> Option<(SystemTime, u64)> {
-    let metadata = std::fs::metadata(path).ok()?;
-    Some((metadata.modified().ok()?, metadata.len()))
 }
 
 fn load(path: &Path, description: &UserDirectory) -> Result<Users, Problems> {

@@ -153,21 +153,19 @@ impl Directory for LdapDirectory {
         &'a self,
         certificate: CertificateFacts<'a>,
     ) -> BoxFuture<'a, Result<Option<Arc<User>>, DirectoryError>> {
-        let Some(filter) = self
-            .0
-            .settings
-            .certificates
-            .as_ref()
-            .and_then(|settings| certificate_filter(settings, certificate))
-        else {
+        let settings = self.0.settings.certificates.as_ref();
+        let filter =
+            settings.and_then(|it| Some((certificate_filter(it, certificate)?, &it.attribute)));
+        let Some((filter, attribute)) = filter else {
             return Box::pin(async { Ok(None) });
         };
-        let (users, fingerprint) = (Arc::clone(&self.0), certificate.fingerprint.to_owned());
+        let (users, attribute) = (Arc::clone(&self.0), attribute.clone());
+        let fingerprint = certificate.fingerprint.to_owned();
         self.apart(async move {
-            match &users.settings.certificates {
-                Some(settings) => users.find_certificate(settings, filter, &fingerprint).await,
-                None => Ok(None),
-            }
+            let attribute = attribute.as_deref();
+            users
+                .find_certificate(attribute, filter, &fingerprint)
+                .await
         })
     }
 

@@ -13,8 +13,6 @@ use super::problem::Problem;
 use super::{Answer, Call, answer};
 use crate::server::PolicyServer;
 
-const BAD_REQUEST: Problem = Problem(StatusCode::BAD_REQUEST);
-
 pub(super) async fn list(State(server): State<Arc<PolicyServer>>) -> Answer<AgentsReport> {
     answer(server.agents_report().await)
 }
@@ -31,7 +29,7 @@ pub(super) async fn rotate(
     name: Result<Path<String>, PathRejection>,
     Call(request): Call<RotateAgentRequest>,
 ) -> Answer<AgentAnswer> {
-    let Path(name) = name.map_err(|_| BAD_REQUEST)?;
+    let Path(name) = name.map_err(|_| Problem::BAD_REQUEST)?;
     answer(server.rotate_agent(&name, &request).await)
 }
 
@@ -39,10 +37,10 @@ pub(super) async fn remove(
     State(server): State<Arc<PolicyServer>>,
     name: Result<Path<String>, PathRejection>,
 ) -> Result<StatusCode, Problem> {
-    let Path(name) = name.map_err(|_| BAD_REQUEST)?;
+    let Path(name) = name.map_err(|_| Problem::BAD_REQUEST)?;
     if server.remove_agent(&name).await? {
         Ok(StatusCode::NO_CONTENT)
     } else {
-        Err(Problem(StatusCode::NOT_FOUND))
+        Err(Problem::NOT_FOUND)
     }
 }

@@ -7,6 +7,11 @@ use policy_client::PolicyError;
 /// A refusal.
 pub(super) struct Problem(pub(super) StatusCode);
 
+impl Problem {
+    pub(super) const BAD_REQUEST: Self = Self(StatusCode::BAD_REQUEST);
+    pub(super) const NOT_FOUND: Self = Self(StatusCode::NOT_FOUND);
+}
+
 impl From<PolicyError> for Problem {
     /// What a policy server leans on, a store or a directory, did not answer: another policy server may do
     /// better, and so may this one soon. The log says more.

@@ -17,9 +17,6 @@ use super::{Answer, Call};
 use crate::server::PolicyServer;
 use crate::sessions::SessionError;
 
-const BAD_REQUEST: Problem = Problem(StatusCode::BAD_REQUEST);
-const NOT_FOUND: Problem = Problem(StatusCode::NOT_FOUND);
-
 type Server = State<Arc<PolicyServer>>;
 type Id = Result<Path<SessionId>, PathRejection>;
 
@@ -27,29 +24,29 @@ impl From<SessionError> for Problem {
     fn from(error: SessionError) -> Self {
         match error {
             SessionError::Failed(error) => error.into(),
-            SessionError::Unknown => NOT_FOUND,
+            SessionError::Unknown => Self::NOT_FOUND,
             SessionError::Over(_) => Self(StatusCode::CONFLICT),
             SessionError::PropertyNotAllowed => Self(StatusCode::FORBIDDEN),
-            SessionError::PropertyTooLong | SessionError::InvalidCursor => BAD_REQUEST,
+            SessionError::PropertyTooLong | SessionError::InvalidCursor => Self::BAD_REQUEST,
         }
     }
 }
 
 fn id(path: Id) -> Result<SessionId, Problem> {
-    path.map(|Path(id)| id).map_err(|_| BAD_REQUEST)
+    path.map(|Path(id)| id).map_err(|_| Problem::BAD_REQUEST)
 }
 
 pub(super) async fn list(
     State(server): Server,
     query: Result<Query<SessionQuery>, QueryRejection>,
 ) -> Answer<SessionList> {
-    let Query(query) = query.map_err(|_| BAD_REQUEST)?;
+    let Query(query) = query.map_err(|_| Problem::BAD_REQUEST)?;
     Ok(Json(server.sessions(query).await?))
 }
 
 pub(super) async fn show(State(server): Server, path: Id) -> Answer<SessionDetails> {
     let session = server.session(id(path)?).await?;
-    session.map(Json).ok_or(NOT_FOUND)
+    session.map(Json).ok_or(Problem::NOT_FOUND)
 }
 
 pub(super) async fn reset_idle(State(server): Server, path: Id) -> Answer<SessionDetails> {
@@ -60,7 +57,7 @@ pub(super) async fn properties(
     State(server): Server,
     path: Id,
 ) -> Answer<BTreeMap<String, String>> {
-    let session = server.session(id(path)?).await?.ok_or(NOT_FOUND)?;
+    let session = server.session(id(path)?).await?.ok_or(Problem::NOT_FOUND)?;
     Ok(Json(session.session.properties))
 }
 
@@ -90,7 +87,7 @@ pub(super) async fn revoke_all(
     query: Result<Query<RevokeAllQuery>, QueryRejection>,
 ) -> Result<StatusCode, Problem> {
     let Ok(Query(RevokeAllQuery { all: true })) = query else {
-        return Err(BAD_REQUEST);
+        return Err(Problem::BAD_REQUEST);
     };
     server.revoke_all().await?;
     Ok(StatusCode::NO_CONTENT)
@@ -100,7 +97,7 @@ pub(super) async fn revoke_user(
     State(server): Server,
     universal_id: Result<Path<String>, PathRejection>,
 ) -> Result<StatusCode, Problem> {
-    let Path(universal_id) = universal_id.map_err(|_| BAD_REQUEST)?;
+    let Path(universal_id) = universal_id.map_err(|_| Problem::BAD_REQUEST)?;
     server.revoke_user(&universal_id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

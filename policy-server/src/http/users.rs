@@ -13,12 +13,10 @@ use super::{Answer, Call};
 use crate::server::PolicyServer;
 use crate::users::NotEnrolled;
 
-const BAD_REQUEST: Problem = Problem(StatusCode::BAD_REQUEST);
-
 impl From<NotEnrolled> for Problem {
     fn from(error: NotEnrolled) -> Self {
         match error {
-            NotEnrolled::UnknownUser => Self(StatusCode::NOT_FOUND),
+            NotEnrolled::UnknownUser => Self::NOT_FOUND,
             NotEnrolled::Already => Self(StatusCode::CONFLICT),
             NotEnrolled::Failed(error) => error.into(),
         }
@@ -29,7 +27,7 @@ pub(super) async fn status(
     State(server): State<Arc<PolicyServer>>,
     name: Result<Path<String>, PathRejection>,
 ) -> Answer<UserStatus> {
-    let Path(name) = name.map_err(|_| BAD_REQUEST)?;
+    let Path(name) = name.map_err(|_| Problem::BAD_REQUEST)?;
     super::answer(server.user_status(&name).await)
 }
 
@@ -37,7 +35,7 @@ pub(super) async fn unlock(
     State(server): State<Arc<PolicyServer>>,
     name: Result<Path<String>, PathRejection>,
 ) -> Result<StatusCode, Problem> {
-    let Path(name) = name.map_err(|_| BAD_REQUEST)?;
+    let Path(name) = name.map_err(|_| Problem::BAD_REQUEST)?;
     server.unlock_user(&name).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -47,7 +45,7 @@ pub(super) async fn enrol(
     name: Result<Path<String>, PathRejection>,
     Call(request): Call<EnrolRequest>,
 ) -> Answer<Enrolment> {
-    let Path(name) = name.map_err(|_| BAD_REQUEST)?;
+    let Path(name) = name.map_err(|_| Problem::BAD_REQUEST)?;
     let enrolled = server.enrol_second_factor(&name, &request.issuer);
     Ok(Json(enrolled.await?))
 }
@@ -56,10 +54,10 @@ pub(super) async fn remove_second_factor(
     State(server): State<Arc<PolicyServer>>,
     name: Result<Path<String>, PathRejection>,
 ) -> Result<StatusCode, Problem> {
-    let Path(name) = name.map_err(|_| BAD_REQUEST)?;
+    let Path(name) = name.map_err(|_| Problem::BAD_REQUEST)?;
     if server.remove_second_factor(&name).await? {
         Ok(StatusCode::NO_CONTENT)
     } else {
-        Err(Problem(StatusCode::NOT_FOUND))
+        Err(Problem::NOT_FOUND)
     }
 }

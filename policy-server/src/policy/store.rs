@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::SystemTime;
 
 use super::PolicySet;
 use crate::config::Problems;
+use crate::file_stamp::{self, FileStamp};
 
 /// The policies in force, read again when their file changes.
 pub(crate) struct PolicyStore {
@@ -18,7 +18,7 @@ pub(crate) struct PolicyStore {
 struct Loaded {
     policies: Arc<PolicySet>,
     /// Time of the last change and length: enough to see an edit. None if there is no file.
-    stamp: Option<(SystemTime, u64)>,
+    stamp: Option<FileStamp>,
 }
 
 impl PolicyStore {
@@ -28,7 +28,7 @@ impl PolicyStore {
     /// Everything that is wrong with it.
     pub(crate) fn open(path: Option<&Path>, directories: Vec<String>) -> Result<Self, Problems> {
         // The stamp first: an edit after it is seen the next time.
-        let stamp = path.and_then(stamp);
+        let stamp = path.and_then(file_stamp::of);
         let policies = match path {
             Some(path) => PolicySet::load(path, &directories)?,
             None => PolicySet::default(),
@@ -58,7 +58,7 @@ impl PolicyStore {
         let Some(path) = &self.path else {
             return Ok(false);
         };
-        let stamp = stamp(path);
+        let stamp = file_stamp::of(path);
         let seen = self
             .loaded
             .read()
@@ -79,11 +79,6 @@ impl PolicyStore {
         tracing::info!(file = %path.display(), "policies file read again");
         Ok(true)
     }
-}
-
-fn stamp(path: &Path) -> Option<(SystemTime, u64)> {
-    let metadata = std::fs::metadata(path).ok()?;
-    Some((metadata.modified().ok()?, metadata.len()))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock, Weak};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -12,6 +12,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::ServeError;
 use crate::config::ListenConfig;
+use crate::file_stamp::{self, FileStamp};
 
 /// How often the files are looked at. They are polled because a mounted secret changes by a swapped link,
 /// which sends no events.
@@ -56,15 +57,10 @@ impl Tls {
 }
 
 /// What tells whether a file has changed.
-type Looks = Vec<Option<(SystemTime, u64)>>;
+type Looks = Vec<Option<FileStamp>>;
 
 fn look(listen: &ListenConfig) -> Looks {
-    files(listen)
-        .map(|file| {
-            let metadata = std::fs::metadata(file).ok()?;
-            Some((metadata.modified().ok()?, metadata.len()))
-        })
-        .collect()
+    files(listen).map(|file| file_stamp::of(file)).collect()
 }
 
 fn files(listen: &ListenConfig) -> impl Iterator<Item = &PathBuf> {

@@ -110,23 +110,6 @@ fn same_store(rows: &[Row], identity: &str) -> Result<(), StoreError> {
     }
 }
 
-/// PostgreSQL's integers are signed; times past the year 292 billion are all the same to us.
-fn seconds(time: Timestamp) -> i64 {
-    number(time.0)
-}
-
-fn time(seconds: i64) -> Timestamp {
-    Timestamp(place(seconds))
-}
-
-fn number(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
-}
-
-fn place(number: i64) -> u64 {
-    u64::try_from(number).unwrap_or_default()
-}
-
 fn session_id(bytes: &[u8]) -> Result<SessionId, StoreError> {
     let bytes = bytes.try_into();
     bytes

@@ -18,7 +18,7 @@ use tokio::sync::watch;
 
 use super::{
     Ending, FeedPart, Insertion, ListCursor, Quota, Record, RecordChange, RecordKind,
-    SessionFilter, SessionPage, Standing, Store, StoreError, StoreFuture,
+    SessionFilter, SessionPage, Standing, Store, StoreError, StoreFuture, seconds,
 };
 
 /// The database's name in the state folder.
@@ -187,15 +187,6 @@ fn locked(path: &Path) -> Result<File, StoreError> {
             Err(TryLockError::Error(error)) => return Err(error.into()),
         }
     }
-}
-
-/// SQLite's integers are signed; times past the year 292 billion are all the same to us.
-fn seconds(time: Timestamp) -> i64 {
-    i64::try_from(time.0).unwrap_or(i64::MAX)
-}
-
-fn time(seconds: i64) -> Timestamp {
-    Timestamp(u64::try_from(seconds).unwrap_or_default())
 }
 
 impl Store for SqliteStore {

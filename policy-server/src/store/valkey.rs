@@ -3,7 +3,7 @@
 //! Every call is one script, and so one transaction. How durable a change is when it is acknowledged is
 //! the server's `appendfsync`: with `always` it survives the end of the server and of the machine. With
 //! `everysec` the changes of up to two seconds may be lost with either: while the server waits for the disk, it
-//! acknowledges what it has not written yet.
+//! acknowledges what it has not written yet. Such a server is used only if the configuration allows it.
 
 mod feed;
 mod link;
@@ -24,7 +24,7 @@ use self::link::Link;
 use self::sessions::{Row, hex, score, session};
 use super::{
     Ending, FeedPart, Insertion, ListCursor, Quota, Record, RecordChange, RecordKind,
-    SessionFilter, SessionPage, Standing, Store, StoreError, StoreFuture,
+    SessionFilter, SessionPage, Standing, Store, StoreError, StoreFuture, first_version,
 };
 use crate::config::store::RemoteStore;
 
@@ -322,7 +322,8 @@ impl Store for ValkeyStore {
                 .arg(how)
                 .arg(value)
                 .arg(change.expires.map(score).unwrap_or_default())
-                .arg(announce.unwrap_or_default());
+                .arg(announce.unwrap_or_default())
+                .arg(first_version()?);
             self.run(call).await
         })
     }

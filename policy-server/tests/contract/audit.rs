@@ -4,9 +4,11 @@ use std::os::unix::fs::symlink;
 use std::time::{Duration, Instant};
 
 use policy_client::PolicyError;
-use policy_protocol::Reason;
-use policy_protocol::message::LogoutRequest;
+use policy_protocol::administration::{AddAgentRequest, AgentAnswer, RotateAgentRequest};
+use policy_protocol::message::{LoginAnswer, LogoutRequest};
 use policy_protocol::sessions::SessionQuery;
+use policy_protocol::{Reason, SessionId};
+use policy_server::NotEnrolled;
 use policy_server::sessions::SessionError;
 
 use crate::harness::{
@@ -81,6 +83,139 @@ async fn every_decision_is_recorded_and_no_secret_is() {
     ] {
         assert!(!text.contains(secret), "{secret} is in\n{text}");
     }
+}
+
+#[tokio::test]
+async fn sessions_that_end_for_others_are_recorded() {
+    let world = World::embedded().await;
+    let first = world.login("alice", &realm()).await;
+    let second = world
+        .try_login("bob", PASSWORD, &realm(), Some(&first))
+        .await;
+    assert!(matches!(second, LoginAnswer::Yes { .. }));
+    let records = world.audit();
+    let events: Vec<_> = records
+        .iter()
+        .map(|record| {
+            let text = |field: &str| record[field].as_str().unwrap().to_owned();
+            (text("event"), text("user"), text("reason"))
+        })
+        .collect();
+    let event = |event: &str, user: &str, reason: &str| {
+        (event.to_owned(), user.to_owned(), reason.to_owned())
+    };
+    assert_eq!(
+        events,
+        [
+            event("AuthAccept", "id-of-alice", "none"),
+            event("AuthLogout", "id-of-alice", "revoked_session"),
+            event("AuthAccept", "bob", "none"),
+        ]
+    );
+    assert_eq!(records[0]["session"], records[1]["session"]);
+}
+
+#[tokio::test]
+async fn whoever_is_gone_loses_all_sessions_as_soon_as_the_store_works() {
+    let world = World::embedded().await;
+    for user in ["alice", "bob"] {
+        world.login(user, &persistent()).await;
+    }
+    let database = world.dir.path().join("state/policy-server.sqlite");
+    let database = rusqlite::Connection::open(database).unwrap();
+    database.busy_timeout(Duration::from_secs(20)).unwrap();
+    let rename = |from: &str, to: &str| {
+        let statement = format!("ALTER TABLE {from} RENAME TO {to}");
+        database.execute_batch(&statement).unwrap();
+    };
+    rename("revoked_user", "away");
+    std::fs::write(world.dir.path().join("users.toml"), "").unwrap();
+    assert!(world.server.maintain().await.is_err());
+    assert_eq!(world.listed(SessionQuery::default()).await.len(), 2);
+    rename("away", "revoked_user");
+    world.server.maintain().await.unwrap();
+    assert_eq!(world.listed(SessionQuery::default()).await, []);
+    let records = world.audit();
+    for user in ["id-of-alice", "bob"] {
+        let ended: Vec<_> = records
+            .iter()
+            .filter(|record| record["event"] == "AuthLogout" && record["user"] == user)
+            .collect();
+        assert_eq!(ended.len(), 1, "{records:?}");
+        assert_eq!(ended[0]["reason"], "user_disabled");
+    }
+}
+
+#[tokio::test]
+async fn what_administrators_did_not_get_done_is_recorded_too() {
+    let world = World::embedded().await;
+    let server = &world.server;
+    let unknown = server.enrol_second_factor("nobody", "x").await;
+    assert!(matches!(unknown, Err(NotEnrolled::UnknownUser)));
+    server.enrol_second_factor("alice", "x").await.unwrap();
+    assert_eq!(server.remove_second_factor("bob").await, Ok(false));
+    let id = SessionId::from_bytes([9; 20]);
+    assert_eq!(server.reset_idle(id).await, Err(SessionError::Unknown));
+    let request = RotateAgentRequest {
+        certificate: None,
+        grace: Duration::ZERO,
+    };
+    let answer = server.rotate_agent("nobody", &request).await;
+    assert!(matches!(answer, Ok(AgentAnswer::No { .. })));
+    assert_eq!(server.remove_agent("nobody").await, Ok(false));
+    let records = world.audit();
+    let acts: Vec<_> = records
+        .iter()
+        .map(|record| {
+            let text = |field: &str| record[field].as_str().unwrap_or_default();
+            (text("action"), text("user"), text("detail"))
+        })
+        .collect();
+    assert_eq!(
+        acts,
+        [
+            ("enrol-second-factor", "nobody", ""),
+            (
+                "enrol-second-factor",
+                "nobody",
+                "not done: there is no such user"
+            ),
+            ("enrol-second-factor", "alice", ""),
+            ("remove-second-factor", "bob", ""),
+            ("remove-second-factor", "bob", "not done: there was none"),
+            ("reset-idle", "", ""),
+            ("reset-idle", "", "not done: there is no such session"),
+            ("rotate-agent", "nobody", ""),
+            (
+                "rotate-agent",
+                "nobody",
+                "not done: there is no agent of this name"
+            ),
+            ("remove-agent", "nobody", "not done: there was none"),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn nothing_is_given_that_cannot_be_recorded() {
+    let world = World::embedded().await;
+    world.fill_audit_disk();
+    let enrolled = world.server.enrol_second_factor("alice", "x").await;
+    assert!(matches!(enrolled, Err(NotEnrolled::Failed(_))));
+    let request = AddAgentRequest {
+        name: String::from("gateway-2"),
+        secret: true,
+        certificate: None,
+    };
+    assert!(world.server.add_agent(&request).await.is_err());
+    world.empty_audit_disk();
+    world
+        .audited(|record| record["action"] == "add-agent")
+        .await;
+    let status = world.server.user_status("alice").await.unwrap();
+    assert_eq!(status.second_factor, None);
+    let agents = world.server.agents_report().await.unwrap().agents;
+    assert!(agents.iter().all(|agent| agent.name != "gateway-2"));
 }
 
 impl World {

@@ -14,6 +14,7 @@ crate::for_both!(
     a_restart_is_no_gap,
     what_ends_sessions_is_told,
     a_change_of_groups_is_told,
+    the_oldest_of_too_many_streams_ends,
 );
 
 /// The next event that is not a heartbeat.
@@ -148,4 +149,21 @@ async fn a_change_of_groups_is_told(world: World) {
     world.server.maintain().await.unwrap();
     let end = end_a_session(&world).await;
     assert_eq!(next(&mut stream).await.kind, end);
+}
+
+async fn the_oldest_of_too_many_streams_ends(world: World) {
+    let mut streams = Vec::new();
+    for _ in 0..5 {
+        let mut stream = listen(&world, None).await;
+        next(&mut stream).await;
+        streams.push(stream);
+    }
+    let mut oldest = streams.remove(0);
+    let ended = async { while let Some(Ok(_)) = oldest.next().await {} };
+    let waited = tokio::time::timeout(Duration::from_secs(30), ended).await;
+    waited.expect("it goes on");
+    let end = end_a_session(&world).await;
+    for stream in &mut streams {
+        assert_eq!(next(stream).await.kind, end);
+    }
 }

@@ -150,7 +150,7 @@ async fn limits_say_when_and_why_a_session_ends() {
     assert_eq!(limits().await, first);
     let asked = world
         .server
-        .session_by_ticket(&ticket(&session))
+        .session_by_ticket(&ticket(&session), None)
         .await
         .unwrap()
         .unwrap();
@@ -174,7 +174,7 @@ async fn limits_say_when_and_why_a_session_ends() {
     world.clock.advance(25 * MINUTE);
     let asked = world
         .server
-        .session_by_ticket(&ticket(&session))
+        .session_by_ticket(&ticket(&session), None)
         .await
         .unwrap();
     assert_eq!(asked, Err(Reason::EXPIRED_SESSION));

@@ -208,6 +208,30 @@ async fn an_agent_without_the_next_key_is_named_and_waited_for() {
     }
 }
 
+#[tokio::test]
+async fn an_agent_that_never_fetches_keys_delays_a_scheduled_rollover_for_an_hour() {
+    let world = World::embedded().await;
+    let key = async || world.server.keys_report().await.unwrap().agent_keys.current;
+    let first = key().await;
+    let mut stream = world.calls.events(None).await.unwrap();
+    stream.next().await.unwrap().unwrap();
+    let pass = async |seconds| {
+        world.clock.advance(Duration::from_secs(seconds));
+        world.server.maintain().await.unwrap();
+    };
+    pass(7 * 24 * 3600).await;
+    pass(3599).await;
+    assert_eq!(key().await, first, "waits");
+    pass(1).await;
+    let second = key().await;
+    assert_ne!(second, first, "has waited");
+    // The next one waits as long.
+    pass(7 * 24 * 3600).await;
+    assert_eq!(key().await, second);
+    pass(3600).await;
+    assert_ne!(key().await, second);
+}
+
 async fn eventually(mut is_so: impl AsyncFnMut() -> bool) {
     let waiting = async {
         while !is_so().await {

@@ -17,6 +17,7 @@ mod password_change;
 mod policies;
 mod regulation;
 mod second_factor;
+mod session_service;
 mod sessions;
 #[cfg(feature = "valkey")]
 mod store_away;

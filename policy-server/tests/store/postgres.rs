@@ -21,6 +21,7 @@ pub(crate) fn settings(server: &Postgres, url: &str) -> RemoteStore {
         ca_file: Some(server.ca_file()),
         timeout: Duration::from_secs(2),
         connections: 8,
+        allow_data_loss: false,
     }
 }
 

@@ -20,6 +20,7 @@ pub(crate) fn settings(url: String, server: &Valkey) -> RemoteStore {
         ca_file: None,
         timeout: TIMEOUT,
         connections: 1,
+        allow_data_loss: false,
     }
 }
 
@@ -98,7 +99,12 @@ async fn a_server_that_comes_back_empty_is_another_store() {
 
 #[tokio::test]
 async fn a_server_that_could_forget_is_refused() {
-    for directive in [("appendonly", "no"), ("maxmemory-policy", "allkeys-lru")] {
+    for directive in [
+        ("appendonly", "no"),
+        ("maxmemory-policy", "allkeys-lru"),
+        ("appendfsync", "everysec"),
+        ("no-appendfsync-on-rewrite", "yes"),
+    ] {
         let Some(server) = Valkey::start_with(&[directive]) else {
             return;
         };
@@ -106,6 +112,34 @@ async fn a_server_that_could_forget_is_refused() {
         let error = ValkeyStore::open(&settings).await.err().unwrap();
         assert!(error.to_string().contains("set "), "{error}");
     }
+}
+
+#[tokio::test]
+async fn a_server_that_could_lose_data_is_used_if_that_is_allowed_or_it_cannot_be_asked() {
+    let Some(server) = Valkey::start_with(&[("appendfsync", "everysec")]) else {
+        return;
+    };
+    let allowed = RemoteStore {
+        allow_data_loss: true,
+        ..settings(server.url(), &server)
+    };
+    ValkeyStore::open(&allowed).await.unwrap();
+    // As managed servers are: whoever asks what they are set to is refused.
+    let rule = "ACL SETUSER silent on >silent ~* &* +@all -config";
+    let done = server.command(&rule.split(' ').collect::<Vec<_>>());
+    assert_eq!(done.unwrap(), "+OK\r\n");
+    let silent = settings(
+        format!("redis://silent:silent@{}/", server.address()),
+        &server,
+    );
+    let silent = RemoteStore {
+        password: None,
+        ..silent
+    };
+    ValkeyStore::open(&silent).await.unwrap();
+    let open = settings(server.url(), &server);
+    let error = ValkeyStore::open(&open).await.err().unwrap();
+    assert!(error.to_string().contains("allow_data_loss"), "{error}");
 }
 
 #[tokio::test]

@@ -18,8 +18,7 @@ pub enum Engine {
 /// The server.
 #[derive(Debug)]
 pub enum StoreServer {
-    /// Valkey or Redis, as it must be set up: with `everysec` it acknowledges what it has not yet written while it
-    /// waits for the disk, and a SIGKILL loses that.
+    /// Valkey or Redis, as policy servers want it: it writes what it acknowledges, and a SIGKILL loses nothing.
     Valkey(Valkey),
     /// The same, and empty after each restart.
     Forgetful(Valkey),
@@ -31,7 +30,7 @@ impl StoreServer {
     /// Starts one; nothing if the program is missing, which is said loudly.
     pub fn start(engine: Engine) -> Option<Self> {
         Some(match engine {
-            Engine::Valkey => Self::Valkey(Valkey::start_with(&[("appendfsync", "always")])?),
+            Engine::Valkey => Self::Valkey(Valkey::start()?),
             Engine::Forgetful => Self::Forgetful(Valkey::start()?),
             Engine::Postgres => Self::Postgres(Postgres::start_with(&[("fsync", "off")])?),
         })

@@ -28,12 +28,12 @@ struct Tls {
 }
 
 impl Valkey {
-    /// A new, empty server that writes its file to disk every second; nothing if the program is missing.
+    /// A new, empty server that writes to disk before it answers; nothing if the program is missing.
     pub fn start() -> Option<Self> {
         Self::start_with(&[])
     }
 
-    /// The same, with further directives of its configuration, such as `("appendfsync", "always")`.
+    /// The same, with further directives of its configuration, such as `("appendfsync", "everysec")`.
     pub fn start_with(directives: &[(&str, &str)]) -> Option<Self> {
         Self::launch(directives, false)
     }
@@ -53,7 +53,7 @@ impl Valkey {
             let port = port::free();
             let mut config = format!(
                 "bind 127.0.0.1\nport {port}\nrequirepass {password}\nmaxmemory-policy noeviction\n\
-                 save \"\"\nappendonly yes\nappendfsync everysec\ndaemonize no\n"
+                 save \"\"\nappendonly yes\nappendfsync always\ndaemonize no\n"
             );
             for (name, value) in directives {
                 writeln!(config, "{name} {value}").unwrap();

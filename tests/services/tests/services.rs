@@ -17,7 +17,7 @@ o: Example
 
 #[test]
 fn valkey_keeps_what_it_was_told_when_it_is_killed_and_nothing_when_it_is_wiped() {
-    let Some(mut valkey) = Valkey::start_with(&[("appendfsync", "always")]) else {
+    let Some(mut valkey) = Valkey::start() else {
         return;
     };
     assert_eq!(valkey.command(&["SET", "a", "1"]).unwrap(), "+OK\r\n");

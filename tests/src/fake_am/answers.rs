@@ -1,6 +1,7 @@
 //! What AM answers at its REST interface.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 
 use policy_protocol::Timestamp;
 use serde_json::{Value, json};
@@ -12,7 +13,8 @@ use crate::policy_host::AGENT_SECRET;
 impl State {
     pub(super) fn begin(&self, user: &str) -> String {
         let mut sessions = self.sessions.lock().unwrap();
-        let token = format!("AQIC5wFakeToken{}-{user}.*AAJTSQACMDE*", sessions.len());
+        let number = self.begun.fetch_add(1, Ordering::Relaxed);
+        let token = format!("AQIC5wFakeToken{number}-{user}.*AAJTSQACMDE*");
         let session = AmSession {
             user: user.to_owned(),
             realm: String::from("/"),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::services::Services;
 use crate::config::units::{Address, Network};
 
 /// One listening socket.
@@ -23,6 +24,8 @@ pub struct Listener {
     pub redirect_to_https: Option<u16>,
     /// TLS. Without this section, the listener is plain HTTP.
     pub tls: Option<Tls>,
+    /// Session services of other systems, answered here on every host.
+    pub services: Services,
 }
 
 /// TLS on a listener.

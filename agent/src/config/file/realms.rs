@@ -32,7 +32,7 @@ pub struct Realm {
     #[schemars(with = "Option<Scheme>")]
     pub scheme: Option<AuthScheme>,
     /// What a session must have, 0 to 1000. One with less logs in again. A realm whose own `scheme` is `totp`
-    /// has at least 15 unless it says otherwise.
+    /// has at least 15, one whose own is `certificate` at least 20, unless it says otherwise.
     #[schemars(range(max = 1000))]
     pub protection_level: Option<u16>,
     /// A session ends after this long without a request; `0s` for never. If unset, and `max_timeout` is shorter

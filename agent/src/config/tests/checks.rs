@@ -706,3 +706,67 @@ fn every_opt_out_of_a_safe_default_warns() {
         1
     );
 }
+
+#[test]
+fn every_mistake_in_the_authaz_service_is_told_of_its_key() {
+    const SERVICE: &str = "listeners[0].services.authaz";
+    let with = |settings: &str| {
+        swap_owned(format!(
+            "redirect_to_https = 443\nservices.authaz = {{ {settings} }}"
+        ))
+    };
+    for (settings, key) in [
+        ("", ".apps"),
+        ("apps = {}", ".apps"),
+        ("apps = { a = \"b:80\" }", ".apps.a"),
+        ("apps = { \"a/b\" = \"b.example\" }", ".apps.a/b"),
+        ("apps = { a = \"b.example\" }, path = \"/\"", ".path"),
+        ("apps = { a = \"b.example\" }, path = \"x\"", ".path"),
+        (
+            "apps = { a = \"b.example\" }, callers = [\"10.0.0.0/33\"]",
+            ".callers[0]",
+        ),
+        (
+            "apps = { a = \"b.example\" }, require_session = \"nobody\"",
+            ".require_session",
+        ),
+    ] {
+        assert_eq!(
+            keys(with(settings)),
+            [format!("{SERVICE}{key}")],
+            "{settings}"
+        );
+    }
+    let elsewhere = "hosts = [\"other.example\"]\nscheme = \"none\"\n";
+    let only_elsewhere = |text| with("apps = { a = \"b.example\" }")(text) + elsewhere;
+    assert_eq!(keys(only_elsewhere), [format!("{SERVICE}.apps.a")]);
+    let open = |text| {
+        with("apps = { a = \"b.example\" }, require_session = \"all\"")(text)
+            + "scheme = \"none\"\n"
+    };
+    assert_eq!(keys(open), [format!("{SERVICE}.require_session")]);
+}
+
+#[test]
+fn an_authaz_service_that_anybody_may_call_warns() {
+    let with = |settings: &str| {
+        warnings(swap_owned(format!(
+            "redirect_to_https = 443\nservices.authaz = {{ apps = {{ a = \"b.example\" }}{settings} }}"
+        )))
+    };
+    let told = with("");
+    assert!(
+        told.len() == 1 && told[0].starts_with("listeners[0].services.authaz: "),
+        "{told:?}"
+    );
+    for settings in [
+        ", callers = [\"10.0.0.0/8\"]",
+        ", require_session = \"all\"",
+    ] {
+        assert_eq!(with(settings), Vec::<String>::new(), "{settings}");
+    }
+}
+
+fn swap_owned(to: String) -> impl FnOnce(String) -> String {
+    move |text| text.replacen("redirect_to_https = 443", &to, 1)
+}

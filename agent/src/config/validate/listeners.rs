@@ -1,9 +1,10 @@
 //! Checks `[[listeners]]`.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use super::files::Files;
-use super::{some_networks, unique};
+use super::{services, some_networks, unique};
 use crate::config::file::listeners as file;
 use crate::config::report::Spot;
 use crate::config::{CertificateFiles, Listener, TlsSettings};
@@ -62,8 +63,10 @@ fn listener(file: &file::Listener, files: &Files<'_>, spot: &Spot<'_>) -> Option
         .tls
         .as_ref()
         .map(|settings| tls(settings, files, &spot.key("tls")));
+    let services = services::services(&file.services, &spot.key("services"));
     Some(Listener {
         address: file.address?.0,
+        services: Arc::new(services?),
         tls: match tls {
             Some(settings) => Some(settings?),
             None => None,

@@ -1,17 +1,13 @@
 //! The fields of a form that came back.
 
-use std::time::Duration;
-
 use http::{HeaderMap, header};
-use http_body_util::{BodyExt as _, Limited};
 use policy_protocol::Secret;
 use policy_protocol::message::Credentials;
-use tokio::time::timeout;
 use url::form_urlencoded;
 use zeroize::Zeroizing;
 
 use crate::access::Denial;
-use crate::http::body::RequestBody;
+use crate::http::body::{ReadError, RequestBody};
 use crate::login::direct::{MAX_CODE, MAX_PASSWORD, is_name};
 use crate::login::pages::{
     CODE_FIELD, CONFIRMATION_FIELD, NEW_PASSWORD_FIELD, PASSWORD_FIELD, STATE_FIELD, USER_FIELD,
@@ -19,9 +15,6 @@ use crate::login::pages::{
 
 /// The largest form that is read, in bytes: a sealed state, a name and three passwords, percent-encoded.
 const MAX_FORM: usize = 64 * 1024;
-
-/// How long a form may take to arrive.
-const RECEIVED_WITHIN: Duration = Duration::from_secs(30);
 
 /// The fields of a form that came back. Those that it did not have are empty.
 #[derive(Default)]
@@ -47,16 +40,11 @@ impl Fields {
         if !content_type.starts_with(b"application/x-www-form-urlencoded") {
             return Err(Denial::BadRequest("the login form is not URL-encoded"));
         }
-        let received = timeout(RECEIVED_WITHIN, Limited::new(body, MAX_FORM).collect()).await;
-        let received = received.map_err(|_| Denial::BadRequest("the login form did not arrive"))?;
-        let collected = received.map_err(|error| {
-            if error.is::<http_body_util::LengthLimitError>() {
-                Denial::TooLarge
-            } else {
-                Denial::BadRequest("the login form broke off")
-            }
+        let bytes = body.read(MAX_FORM).await.map_err(|error| match error {
+            ReadError::TooLarge => Denial::TooLarge,
+            ReadError::Late => Denial::BadRequest("the login form did not arrive"),
+            ReadError::Broken => Denial::BadRequest("the login form broke off"),
         })?;
-        let bytes = Zeroizing::new(collected.to_bytes().to_vec());
         let mut fields = Self::default();
         for (name, value) in form_urlencoded::parse(&bytes) {
             let value = value.into_owned();

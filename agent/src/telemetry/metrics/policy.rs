@@ -21,6 +21,8 @@ pub enum PolicyCall {
     Authorize,
     /// `Logout()`
     Logout,
+    /// What session services ask
+    SessionService,
 }
 
 /// What came of a call.
@@ -36,12 +38,13 @@ pub enum PolicyAnswer {
     Error,
 }
 
-const CALLS: [(PolicyCall, &str); 5] = [
+const CALLS: [(PolicyCall, &str); 6] = [
     (PolicyCall::IsProtected, "is_protected"),
     (PolicyCall::Login, "login"),
     (PolicyCall::Validate, "validate"),
     (PolicyCall::Authorize, "authorize"),
     (PolicyCall::Logout, "logout"),
+    (PolicyCall::SessionService, "session_service"),
 ];
 
 const ANSWERS: [(PolicyAnswer, &str); 4] = [

@@ -7,7 +7,6 @@ const FORMS: [WireForm; 3] = [WireForm::Api, WireForm::Rest, WireForm::JsonRpc];
 fn answer(status: u16, body: &str) -> Answer {
     Answer {
         status: StatusCode::from_u16(status).unwrap(),
-        headers: http::HeaderMap::new(),
         body: Secret::new(body.as_bytes().to_vec()),
     }
 }

@@ -147,9 +147,8 @@ async fn a_name_is_the_first_directorys_even_if_its_password_is_right_in_another
     let right = Authentication::Accepted(Arc::clone(&one.user), PasswordState::Good);
     assert_eq!(ask(&both, "alice", "one").await, Ok(right));
     // A session is looked up where it was made.
-    let found = both.find("two", "alice").await.unwrap().unwrap();
-    assert_eq!(found.identity.directory.oid, "two");
-    assert_eq!(both.find("three", "alice").await, Ok(None));
+    let found = both.by_oid("two").unwrap().find("alice").await;
+    assert_eq!(found.unwrap().unwrap().identity.directory.oid, "two");
     assert!(both.by_oid("three").is_none());
 }
 
@@ -189,7 +188,8 @@ async fn a_directory_that_is_down_is_never_a_no_nor_the_next_ones_yes() {
     };
     assert_eq!(down_first.find_certificate(certificate).await, Err(failure));
     assert_eq!(down_first.find_any("bob", None).await, Err(failure));
-    assert!(down_first.find("up", "bob").await.unwrap().is_some());
+    let up_alone = down_first.by_oid("up").unwrap();
+    assert!(up_alone.find("bob").await.unwrap().is_some());
     // Those before it still log in; that their password is wrong looks like everybody else's answer.
     let down_last = list(&[&up, &down]);
     assert!(matches!(

@@ -1,10 +1,9 @@
 //! An entry as a server sent it, and the user in it.
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
 
 use ldap3::SearchEntry;
-use policy_protocol::{Identity, UserDirectory};
+use policy_protocol::{Identity, UserDirectory, hex};
 
 /// Names, ids and distinguished names stand in every session spec, whose length is bounded. In bytes.
 const MAX_NAME_LENGTH: usize = 128;
@@ -59,10 +58,7 @@ impl Entry {
         let value = self.bytes(attribute).first();
         let value = value.ok_or_else(|| format!("there is no {attribute}"))?;
         let word = if is_binary(attribute) {
-            value.iter().fold(String::new(), |mut text, byte| {
-                let _infallible = write!(text, "{byte:02x}");
-                text
-            })
+            hex::encode(value)
         } else {
             String::from_utf8(value.clone()).map_err(|_| format!("{attribute} is not a text"))?
         };
@@ -117,13 +113,7 @@ pub(super) fn universal_id_bytes(attribute: &str, id: &str) -> Option<Vec<u8>> {
     if !is_binary(attribute) {
         return Some(id.as_bytes().to_vec());
     }
-    if !id.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-        return None;
-    }
-    let pairs = id.as_bytes().chunks(2);
-    pairs
-        .map(|pair| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok())
-        .collect()
+    hex::decode(id)
 }
 
 fn is_binary(attribute: &str) -> bool {

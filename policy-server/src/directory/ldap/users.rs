@@ -5,7 +5,7 @@ use std::sync::Arc;
 use aws_lc_rs::digest::{SHA256, digest};
 use ldap3::Scope;
 use moka::sync::Cache;
-use policy_protocol::{Secret, UserDirectory};
+use policy_protocol::{Secret, UserDirectory, hex};
 use rustls::ClientConfig;
 
 use super::entry::{Entry, Fields, universal_id_bytes};
@@ -201,7 +201,7 @@ impl Users {
     async fn decoy(&self) -> Result<(), Failed> {
         let mut random = [0; 16];
         getrandom::fill(&mut random).map_err(|error| Failed::Anywhere(error.to_string()))?;
-        let random: String = random.map(|byte| format!("{byte:02x}")).concat();
+        let random = hex::encode(random);
         let nobody = format!("cn={random},{}", self.settings.base);
         let password = Secret::new(random);
         let bind = Bind {
@@ -251,10 +251,10 @@ impl Users {
         }
     }
 
-    /// `filter` is that of [`certificate_filter`].
+    /// `filter` is that of [`certificate_filter`], `attribute` the one that must hold the certificate, if any.
     pub(super) async fn find_certificate(
         &self,
-        settings: &CertificateSettings,
+        attribute: Option<&str>,
         filter: String,
         fingerprint: &str,
     ) -> Result<Option<Arc<User>>, Failed> {
@@ -265,13 +265,8 @@ impl Users {
         let Some(entry) = entry.filter(|_| !several) else {
             return Ok(None);
         };
-        let is = |certificate: &Vec<u8>| {
-            let hash = digest(&SHA256, certificate);
-            let hex = hash.as_ref().iter().map(|byte| format!("{byte:02x}"));
-            hex.collect::<String>() == fingerprint
-        };
-        let has = |attribute: &String| entry.bytes(attribute).iter().any(is);
-        if !settings.attribute.as_ref().is_none_or(has) {
+        let is = |certificate: &Vec<u8>| hex::encode(digest(&SHA256, certificate)) == fingerprint;
+        if !attribute.is_none_or(|attribute| entry.bytes(attribute).iter().any(is)) {
             return Ok(None);
         }
         let user = self.user(&entry, true).await?;

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use policy_protocol::Timestamp;
 
-use super::{PostgresStore, number, seconds};
-use crate::store::{FEED_KEPT, StoreError};
+use super::PostgresStore;
+use crate::store::{FEED_KEPT, StoreError, number, seconds};
 
 /// How long cleaning goes on at a time.
 const LONGEST: Duration = Duration::from_secs(5);

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
+use super::PostgresStore;
 use super::connection::Connection;
-use super::{PostgresStore, number, place};
-use crate::store::{FeedPart, MAX_FEED_PART, StoreError};
+use crate::store::{FeedPart, MAX_FEED_PART, StoreError, number, place};
 
 pub(super) const LISTEN: &str = "LISTEN doorward_feed";
 /// Appends events and wakes who listens, when the transaction is committed. One row for each event.

@@ -5,8 +5,10 @@ use policy_protocol::{SessionId, Timestamp};
 use tokio_postgres::Row;
 
 use super::sessions::session;
-use super::{PostgresStore, number, seconds, session_id, time};
-use crate::store::{ListCursor, MAX_PAGE, SessionFilter, SessionPage, StoreError};
+use super::{PostgresStore, session_id};
+use crate::store::{
+    ListCursor, MAX_PAGE, SessionFilter, SessionPage, StoreError, number, seconds, time,
+};
 
 /// The most rows looked at for one page: a page must be there before the call's deadline, however few
 /// sessions match.

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use policy_protocol::Secret;
 use tokio_postgres::Row;
 
-use super::{PostgresStore, number, place, seconds};
-use crate::store::{Record, RecordChange, RecordKind, StoreError};
+use super::PostgresStore;
+use crate::store::{
+    Record, RecordChange, RecordKind, StoreError, first_version, number, place, seconds,
+};
 
 /// A record in these columns, if there is one.
 fn record(row: &Row, value: usize, version: usize) -> Option<Record> {
@@ -62,10 +64,10 @@ impl PostgresStore {
         let rows = match (&value, expected) {
             (Some(value), 0) => {
                 let sql = "INSERT INTO doorward.record (kind, name, value, version, expires)
-                           VALUES ($1, $2, $3, 1, $4) ON CONFLICT DO NOTHING RETURNING 1";
-                let values = value.expose();
+                           VALUES ($1, $2, $3, $5, $4) ON CONFLICT DO NOTHING RETURNING 1";
+                let (values, version) = (value.expose(), number(first_version()?));
                 transaction
-                    .query(sql, &[&kind, &name, values, &expires])
+                    .query(sql, &[&kind, &name, values, &expires, &version])
                     .await?
             }
             (Some(value), _) => {

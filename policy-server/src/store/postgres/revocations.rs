@@ -3,8 +3,8 @@
 use policy_protocol::{EventKind, SessionId, Timestamp};
 
 use super::transaction::Transaction;
-use super::{PostgresStore, seconds, session_id, time};
-use crate::store::{Ending, StoreError};
+use super::{PostgresStore, session_id};
+use crate::store::{Ending, StoreError, seconds, time};
 
 impl Transaction<'_> {
     /// Ends sessions. Returns those for which that is news.

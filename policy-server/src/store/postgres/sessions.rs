@@ -8,8 +8,10 @@ use policy_protocol::{SessionId, Timestamp};
 use tokio_postgres::Row;
 
 use super::transaction::Transaction;
-use super::{PostgresStore, number, seconds, session_id, time};
-use crate::store::{Ending, Insertion, OnExcess, Quota, Standing, StoreError, ends};
+use super::{PostgresStore, session_id};
+use crate::store::{
+    Ending, Insertion, OnExcess, Quota, Standing, StoreError, ends, number, seconds, time,
+};
 
 /// Logins of one user wait for each other, or both would find room for one more.
 const LOCK_USER: &str = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))";
@@ -185,21 +187,14 @@ async fn gives_way(
         }
     };
     let rows = transaction.query(sql, &[user, &seconds(now)]).await?;
-    let mut others = Vec::with_capacity(rows.len());
-    for row in rows {
-        let id = session_id(row.get(0))?;
-        if replaces.iter().all(|replaced| replaced.id != id) {
-            let keep_until = time(row.get(1)).plus(margin);
-            others.push(Ending { id, keep_until });
-        }
-    }
-    let room = usize::try_from(quota.sessions).unwrap_or(usize::MAX);
-    let excess = (others.len() + 1).saturating_sub(room);
-    if excess > 0 && quota.on_excess == OnExcess::Refuse {
-        return Ok(None);
-    }
-    others.truncate(excess);
-    Ok(Some(others))
+    let others = rows.iter().map(|row| {
+        Ok(Ending {
+            id: session_id(row.get(0))?,
+            keep_until: time(row.get(1)).plus(margin),
+        })
+    });
+    let others = others.collect::<Result<Vec<_>, StoreError>>()?;
+    Ok(quota.gives_way(others.into_iter(), replaces))
 }
 
 async fn insert(transaction: &Transaction<'_>, session: &SessionSummary) -> Result<(), StoreError> {

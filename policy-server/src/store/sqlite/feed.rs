@@ -3,7 +3,7 @@
 use policy_protocol::EventKind;
 use rusqlite::{Connection, Transaction, params};
 
-use crate::store::{FEED_KEPT, FeedPart, MAX_FEED_PART, StoreError};
+use crate::store::{FEED_KEPT, FeedPart, MAX_FEED_PART, StoreError, number, place};
 
 /// The number of the last entry there ever was.
 pub(super) fn end(connection: &Connection) -> Result<u64, StoreError> {
@@ -13,9 +13,7 @@ pub(super) fn end(connection: &Connection) -> Result<u64, StoreError> {
         [],
         |row| row.get(0),
     )?;
-    Ok(end
-        .and_then(|end| u64::try_from(end).ok())
-        .unwrap_or_default())
+    Ok(end.map_or(0, place))
 }
 
 pub(super) fn append(transaction: &Transaction<'_>, event: &EventKind) -> Result<(), StoreError> {
@@ -27,10 +25,7 @@ pub(super) fn append(transaction: &Transaction<'_>, event: &EventKind) -> Result
 
 pub(super) fn trim(transaction: &Transaction<'_>) -> Result<(), StoreError> {
     let kept_after = end(transaction)?.saturating_sub(FEED_KEPT);
-    transaction.execute(
-        "DELETE FROM feed WHERE sequence <= ?",
-        [i64::try_from(kept_after).unwrap_or(i64::MAX)],
-    )?;
+    transaction.execute("DELETE FROM feed WHERE sequence <= ?", [number(kept_after)])?;
     Ok(())
 }
 
@@ -42,15 +37,13 @@ pub(super) fn part(connection: &Connection, after: u64) -> Result<FeedPart, Stor
     let mut statement = connection.prepare_cached(
         "SELECT sequence, event FROM feed WHERE sequence > ? ORDER BY sequence LIMIT ?",
     )?;
-    let limit = i64::try_from(MAX_FEED_PART).unwrap_or(i64::MAX);
-    let rows = statement.query_map(
-        params![i64::try_from(after).unwrap_or(i64::MAX), limit],
-        |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)),
-    )?;
+    let limit = number(MAX_FEED_PART as u64);
+    let rows = statement.query_map(params![number(after), limit], |row| {
+        Ok((place(row.get(0)?), row.get::<_, String>(1)?))
+    })?;
     let mut entries = Vec::new();
     for row in rows {
         let (sequence, event) = row?;
-        let sequence = u64::try_from(sequence).unwrap_or_default();
         entries.push((sequence, serde_json::from_str(&event)?));
     }
     Ok(match entries.first() {

@@ -5,14 +5,15 @@ use std::collections::BTreeMap;
 use policy_protocol::Secret;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
-use super::{feed, seconds};
-use crate::store::{Record, RecordChange, RecordKind, StoreError};
+use super::feed;
+use crate::store::{
+    Record, RecordChange, RecordKind, StoreError, first_version, number, place, seconds,
+};
 
 fn record(row: &Row<'_>) -> Result<Record, rusqlite::Error> {
-    let version: i64 = row.get(1)?;
     Ok(Record {
         value: Secret::new(row.get(0)?),
-        version: u64::try_from(version).unwrap_or_default(),
+        version: place(row.get(1)?),
     })
 }
 
@@ -53,6 +54,10 @@ pub(super) fn change(
     if there != expected {
         return Ok(false);
     }
+    let version = match expected {
+        0 => first_version()?,
+        expected => expected + 1,
+    };
     match value {
         Some(value) => transaction.execute(
             "INSERT OR REPLACE INTO record VALUES (?, ?, ?, ?, ?)",
@@ -60,7 +65,7 @@ pub(super) fn change(
                 kind.name(),
                 name,
                 value.expose(),
-                i64::try_from(expected + 1).unwrap_or(i64::MAX),
+                number(version),
                 expires.map(seconds)
             ],
         )?,

@@ -7,10 +7,10 @@ use policy_protocol::message::SessionSummary;
 use policy_protocol::{EventKind, SessionId, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
-use super::{SqliteStore, feed, seconds, time};
+use super::{SqliteStore, feed};
 use crate::store::{
     Ending, Insertion, ListCursor, MAX_PAGE, OnExcess, Quota, SessionFilter, SessionPage, Standing,
-    StoreError, StoreFuture, ends,
+    StoreError, StoreFuture, ends, number, seconds, time,
 };
 
 impl SqliteStore {
@@ -24,40 +24,33 @@ impl SqliteStore {
     ) -> StoreFuture<'_, Insertion> {
         self.transact(move |transaction| {
             let ended = match quota {
-                Some(quota) => match gives_way(transaction, &session, &replaces, quota, now)? {
-                    Some(ended) => ended,
-                    None => return Ok(Insertion::OverQuota),
-                },
+                Some(quota) => {
+                    match gives_way(transaction, &session, &replaces, quota, margin, now)? {
+                        Some(ended) => ended,
+                        None => return Ok(Insertion::OverQuota),
+                    }
+                }
                 None => Vec::new(),
             };
-            for ending in replaces {
-                revoke(transaction, ending)?;
-            }
-            for (id, expires) in &ended {
-                let keep_until = expires.plus(margin);
-                revoke(
-                    transaction,
-                    Ending {
-                        id: *id,
-                        keep_until,
-                    },
-                )?;
+            for ending in replaces.iter().chain(&ended) {
+                revoke(transaction, *ending)?;
             }
             insert(transaction, &session)?;
-            let ended = ended.into_iter().map(|(id, _)| id).collect();
+            let ended = ended.iter().map(|ending| ending.id).collect();
             Ok(Insertion::Kept { ended })
         })
     }
 }
 
-/// The sessions that give way to a new one, each with its `expires`; `None` if none may.
+/// The sessions that give way to a new one; `None` if none may.
 fn gives_way(
     transaction: &Transaction<'_>,
     session: &SessionSummary,
     replaces: &[Ending],
     quota: Quota,
+    margin: Duration,
     now: Timestamp,
-) -> Result<Option<Vec<(SessionId, Timestamp)>>, StoreError> {
+) -> Result<Option<Vec<Ending>>, StoreError> {
     let order = match quota.on_excess {
         OnExcess::Refuse | OnExcess::EndOldest => "started, id",
         OnExcess::EndNextToExpire => "ends, id",
@@ -65,19 +58,15 @@ fn gives_way(
     let mut statement = transaction.prepare_cached(&format!(
         "SELECT id, expires FROM session WHERE universal_id = ? AND ends > ? ORDER BY {order}"
     ))?;
-    let rows = statement.query_map(
-        params![session.identity.universal_id, seconds(now)],
-        |row| Ok((SessionId::from_bytes(row.get(0)?), time(row.get(1)?))),
-    )?;
-    let mut others = rows.collect::<Result<Vec<_>, _>>()?;
-    others.retain(|(id, _)| replaces.iter().all(|replaced| replaced.id != *id));
-    let room = usize::try_from(quota.sessions).unwrap_or(usize::MAX);
-    let excess = (others.len() + 1).saturating_sub(room);
-    if excess > 0 && quota.on_excess == OnExcess::Refuse {
-        return Ok(None);
-    }
-    others.truncate(excess);
-    Ok(Some(others))
+    let values = params![session.identity.universal_id, seconds(now)];
+    let others = statement.query_map(values, |row| {
+        Ok(Ending {
+            id: SessionId::from_bytes(row.get(0)?),
+            keep_until: time(row.get(1)?).plus(margin),
+        })
+    })?;
+    let others = others.collect::<Result<Vec<_>, _>>()?;
+    Ok(quota.gives_way(others.into_iter(), replaces))
 }
 
 fn insert(transaction: &Transaction<'_>, session: &SessionSummary) -> Result<(), StoreError> {
@@ -93,7 +82,7 @@ fn insert(transaction: &Transaction<'_>, session: &SessionSummary) -> Result<(),
             seconds(session.last_access),
             seconds(session.expires),
             seconds(ends(session, session.last_access)),
-            i64::try_from(session.idle_timeout.as_secs()).unwrap_or(i64::MAX),
+            number(session.idle_timeout.as_secs()),
             serde_json::to_string(session)?,
         ])?;
     Ok(())
@@ -195,7 +184,7 @@ pub(super) fn list(
             filter.started_from.map(seconds),
             after.map(|after| seconds(after.started)),
             after.map(|after| *after.id.as_bytes()),
-            i64::try_from(limit).unwrap_or(i64::MAX),
+            number(limit as u64),
         ],
         row,
     )?;

@@ -17,8 +17,16 @@ pub(super) struct Link {
     timeout: Duration,
     current: Mutex<Option<(u64, MultiplexedConnection)>>,
     made: AtomicU64,
+    allow_data_loss: bool,
+    /// That data may be lost, once for all connections.
     said: Once,
 }
+
+/// What a server is set to that writes what it acknowledges.
+const WRITES: [(&str, &str); 2] = [
+    ("appendfsync", "always"),
+    ("no-appendfsync-on-rewrite", "no"),
+];
 
 impl From<redis::RedisError> for StoreError {
     fn from(error: redis::RedisError) -> Self {
@@ -58,6 +66,7 @@ impl Link {
             timeout: settings.timeout,
             current: Mutex::new(None),
             made: AtomicU64::new(0),
+            allow_data_loss: settings.allow_data_loss,
             said: Once::new(),
         })
     }
@@ -81,30 +90,48 @@ impl Link {
                 .await?;
             let info: String = redis::cmd("INFO").query_async(&mut connection).await?;
             check(&info)?;
-            self.say_what_may_be_lost(&mut connection).await;
+            self.check_writes(&mut connection).await?;
             Ok(connection)
         };
         let connected = tokio::time::timeout(self.timeout, connecting).await;
         connected.unwrap_or(Err(StoreError::TimedOut))
     }
 
-    /// With `appendfsync everysec` the server acknowledges what it has not yet written while it waits for
-    /// the disk, up to two seconds: a SIGKILL then loses logouts that users were told of. Said once; a
-    /// server that does not let itself be asked (managed ones) is its operator's to know.
-    async fn say_what_may_be_lost(&self, connection: &mut MultiplexedConnection) {
-        let mut question = redis::cmd("CONFIG");
-        question.arg("GET").arg("appendfsync");
-        let answer: Result<Vec<String>, _> = question.query_async(connection).await;
-        if let Ok([_, value]) = answer.as_deref()
-            && value != "always"
-        {
-            self.said.call_once(|| {
-                tracing::warn!(
-                    appendfsync = value,
-                    "the store may lose the logouts of two seconds if it is killed: set appendfsync always"
-                );
-            });
+    /// Refuses a server that acknowledges what it has not yet written, unless it is allowed to: with
+    /// `appendfsync everysec` it does so while it waits for the disk, up to two seconds, and a SIGKILL then loses
+    /// logouts that users were told of. One that does not let itself be asked (managed ones) is used.
+    async fn check_writes(&self, connection: &mut MultiplexedConnection) -> Result<(), StoreError> {
+        for (setting, wanted) in WRITES {
+            let mut question = redis::cmd("CONFIG");
+            question.arg("GET").arg(setting);
+            let answer = match question.query_async::<Vec<String>>(connection).await {
+                Err(error) if error.is_io_error() => return Err(error.into()),
+                answer => answer.unwrap_or_default(),
+            };
+            let problem = match answer.as_slice() {
+                [_, value] if value == wanted => continue,
+                [_, value] => format!(
+                    "{setting} {value}: it may lose logouts if it is killed: set {setting} {wanted}"
+                ),
+                _ => {
+                    self.warn(&format!(
+                        "the store does not tell its {setting}: unless that is {wanted}, it may lose logouts"
+                    ));
+                    continue;
+                }
+            };
+            if !self.allow_data_loss {
+                return Err(StoreError::Failed(format!(
+                    "{problem}, or [store] allow_data_loss"
+                )));
+            }
+            self.warn(&problem);
         }
+        Ok(())
+    }
+
+    fn warn(&self, problem: &str) {
+        self.said.call_once(|| tracing::warn!("{problem}"));
     }
 
     /// The connection in use, and its number for [`Self::discard`].

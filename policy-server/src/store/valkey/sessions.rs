@@ -154,19 +154,11 @@ pub(super) fn score(time: Timestamp) -> String {
 }
 
 pub(super) fn hex(id: SessionId) -> String {
-    id.as_bytes()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    policy_protocol::hex::encode(id.as_bytes())
 }
 
 fn from_hex(text: &str) -> Result<SessionId, StoreError> {
-    let byte = |index: usize| {
-        let digits = text.get(2 * index..2 * index + 2)?;
-        u8::from_str_radix(digits, 16).ok()
-    };
-    let bytes: Option<Vec<u8>> = (0..SessionId::LENGTH).map(byte).collect();
-    let bytes = bytes.and_then(|bytes| bytes.try_into().ok());
+    let bytes = policy_protocol::hex::decode(text).and_then(|bytes| bytes.try_into().ok());
     bytes
         .map(SessionId::from_bytes)
         .ok_or_else(|| StoreError::Failed(format!("{text:?} is not a session id")))

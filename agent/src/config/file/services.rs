@@ -1,0 +1,99 @@
+//! `[listeners.services]`
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::config::defaults;
+use crate::config::units::Network;
+
+/// Session services of other systems, answered by this agent beside the applications. Each is off unless its
+/// section is there.
+#[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Services {
+    /// Login, logout and authorization as by the AuthAz web services of a SiteMinder Access Gateway.
+    pub authaz: Option<Authaz>,
+    /// Sessions as by the REST API of ForgeRock AM, PingAM or OpenAM.
+    pub am: Option<Am>,
+    /// The Session service of the vSphere Automation API.
+    pub vsphere: Option<Vsphere>,
+}
+
+/// Login, logout and authorization as by the AuthAz web services.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["apps"]))]
+pub struct Authaz {
+    /// The path below which the service is.
+    pub path: String,
+    /// Which host each `appId` stands for: its realms are the ones that resources are in. Classic name:
+    /// AgentName, as pairs of agent name and appId.
+    #[schemars(extend("minProperties" = 1))]
+    pub apps: BTreeMap<String, String>,
+    /// A realm of this agent that callers of the service must be let into, by a session cookie of their own or by what
+    /// the realm's scheme takes with each request. Without it whoever reaches the listener may call. Classic names:
+    /// RequireAgentEnforcement, RequestSmSessionCookie.
+    pub require_session: Option<String>,
+    /// Networks that callers must be in. None listed: any.
+    pub callers: Vec<Network>,
+}
+
+impl Default for Authaz {
+    fn default() -> Self {
+        Self {
+            path: defaults::AUTHAZ_PATH.to_owned(),
+            apps: BTreeMap::new(),
+            require_session: None,
+            callers: Vec::new(),
+        }
+    }
+}
+
+/// Sessions as by the REST API of AM.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["realm"]))]
+pub struct Am {
+    /// The path below which the service is: the deployment's context.
+    pub path: String,
+    /// The realm of this agent that the top-level realm `/` stands for. Its scheme must be `form` or `basic`.
+    pub realm: Option<String>,
+    /// Which realms of this agent other realms stand for, such as `{ "/alpha" = "portal" }`.
+    pub realms: BTreeMap<String, String>,
+    /// The cookie and the header that tokens come in. Give it the name of this agent's session cookie, and a
+    /// login here is one at the gateway. Applications do not get to see it.
+    pub cookie_name: String,
+    /// What clients may read of a session beside its properties: `AMCtxId`, `AuthLevel`, `Host`, `Principal`,
+    /// `UserId`, `UserToken`, `authInstant`, `sun.am.UniversalIdentifier`.
+    pub properties: Vec<String>,
+    /// Groups whose members may ask what others may do: the users that policy agents log in as.
+    pub policy_evaluators: Vec<String>,
+    /// The applications (policy sets) that policies may be asked of. All stand for the realms of this agent.
+    pub policy_sets: Vec<String>,
+}
+
+impl Default for Am {
+    fn default() -> Self {
+        Self {
+            path: defaults::AM_PATH.to_owned(),
+            realm: None,
+            realms: BTreeMap::new(),
+            cookie_name: defaults::AM_COOKIE.to_owned(),
+            properties: vec![defaults::AM_PROPERTY.to_owned()],
+            policy_evaluators: Vec::new(),
+            policy_sets: vec![defaults::AM_APPLICATION.to_owned()],
+        }
+    }
+}
+
+/// The Session service of the vSphere Automation API. Its paths are fixed: `/rest/com/vmware/cis/session`,
+/// `/api/session` and `POST /api`.
+#[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["realm"]))]
+pub struct Vsphere {
+    /// The realm of this agent that logins are for. Its scheme must be `form` or `basic`.
+    pub realm: Option<String>,
+}

@@ -1,0 +1,68 @@
+//! `[listeners.services.am]`
+
+use super::*;
+use crate::config::services::AmProperty;
+
+/// [`SMALL`] with the service, in a realm that takes passwords.
+fn with(settings: &str) -> String {
+    let service = format!("redirect_to_https = 443\nservices.am = {{ {settings} }}");
+    SMALL.replacen("redirect_to_https = 443", &service, 1)
+}
+
+fn keys(text: &str) -> Vec<String> {
+    problems(text).into_iter().map(|(_, key, _)| key).collect()
+}
+
+#[test]
+fn every_mistake_is_told_of_its_key() {
+    const SERVICE: &str = "listeners[0].services.am";
+    for (settings, key) in [
+        ("", ".realm"),
+        ("realm = \"none\"", ".realm"),
+        ("realm = \"all\", path = \"/\"", ".path"),
+        ("realm = \"all\", path = \"am\"", ".path"),
+        (
+            "realm = \"all\", realms = { alpha = \"all\" }",
+            ".realms.alpha",
+        ),
+        ("realm = \"all\", realms = { \"/\" = \"all\" }", ".realms./"),
+        (
+            "realm = \"all\", realms = { \"/a/\" = \"all\" }",
+            ".realms./a/",
+        ),
+        (
+            "realm = \"all\", realms = { \"/a\" = \"none\" }",
+            ".realms./a",
+        ),
+        ("realm = \"all\", cookie_name = \"\"", ".cookie_name"),
+        ("realm = \"all\", cookie_name = \"a b\"", ".cookie_name"),
+        ("realm = \"all\", cookie_name = \"Cookie\"", ".cookie_name"),
+        (
+            "realm = \"all\", properties = [\"AuthLevel\", \"color\"]",
+            ".properties[1]",
+        ),
+    ] {
+        assert_eq!(
+            keys(&with(settings)),
+            [format!("{SERVICE}{key}")],
+            "{settings}"
+        );
+    }
+    let open = with("realm = \"all\"") + "scheme = \"none\"\n";
+    assert_eq!(keys(&open), [format!("{SERVICE}.realm")]);
+}
+
+#[test]
+fn realms_have_names_in_both_directions() {
+    let config = sound(&with("realm = \"all\", realms = { \"/a\" = \"all\" }"));
+    let am = config.listeners[0].services.am.as_ref().unwrap();
+    assert_eq!(am.path, "/am");
+    assert_eq!(am.cookie_name, "iPlanetDirectoryPro");
+    assert_eq!(am.properties, [AmProperty::AmCtxId]);
+    assert_eq!(am.agent_realm("/"), Some("all"));
+    assert_eq!(am.agent_realm("/a"), Some("all"));
+    assert_eq!(am.agent_realm("/b"), None);
+    // Of two names the top-level realm's is the one that sessions have.
+    assert_eq!(am.realm_name("all"), "/");
+    assert_eq!(am.realm_name("another"), "/");
+}

@@ -1,0 +1,137 @@
+//! `authenticate`: a name and a password, in headers or by callbacks, for a token.
+
+mod auth_id;
+mod callbacks;
+mod zero_page;
+
+use http::{HeaderValue, Method};
+use policy_protocol::message::Credentials;
+
+use super::ask::Ask;
+use super::caller::Live;
+use super::error::Refusal;
+use super::json::{Json, object};
+use super::respond::Reply;
+use crate::login::direct::credentials;
+use crate::login::form::is_same_origin;
+
+/// Where a login leads: there is no console here.
+const SUCCESS_URL: &str = "/";
+
+pub(super) async fn answer(ask: &Ask<'_>) -> Result<Reply, Refusal> {
+    if ask.method != Method::POST {
+        return Err(Refusal::method());
+    }
+    // A page of another site must not log anybody in as somebody else.
+    if !is_same_origin(ask.core.visit) {
+        return Err(Refusal::forbidden());
+    }
+    check_level(ask)?;
+    if ask.body.member("authId").is_some() {
+        return from_callbacks(ask).await;
+    }
+    if let Some(reply) = upgrade(ask).await? {
+        return Ok(reply);
+    }
+    match zero_page::read(ask.headers()) {
+        Some((user_name, password)) => log_in(ask, credentials(&user_name, &password)).await,
+        None => {
+            let auth_id = auth_id::issue(ask).await?;
+            Ok(callbacks::form(auth_id).into())
+        }
+    }
+}
+
+async fn from_callbacks(ask: &Ask<'_>) -> Result<Reply, Refusal> {
+    let text = ask.body.text("authId").unwrap_or_default();
+    let redeemed = auth_id::redeem(ask, text).await?;
+    let Some((user_name, password)) = callbacks::read(&ask.body) else {
+        return Err(Refusal::bad_request(
+            "The callbacks are not the ones that were sent",
+        ));
+    };
+    let outcome = log_in(ask, credentials(user_name, password)).await;
+    if let Err(refusal) = &outcome
+        && refusal.status.is_server_error()
+    {
+        // Nothing came of it: it may be tried again.
+        redeemed.give_back(ask);
+    }
+    outcome
+}
+
+/// All that is wrong with credentials is answered alike.
+async fn log_in(ask: &Ask<'_>, credentials: Option<Credentials>) -> Result<Reply, Refusal> {
+    let failed = || Refusal::new(http::StatusCode::UNAUTHORIZED, "Authentication Failed");
+    let credentials = credentials.ok_or_else(failed)?;
+    let core = ask.core;
+    let begun = core
+        .log_in(ask.realm, core.visit.target, credentials)
+        .await?;
+    let begun = begun.map_err(|_| failed())?;
+    if ask.query.is_true("noSession")? {
+        if let Ok(shown) = core.open(begun.token.as_bytes()).await? {
+            core.end(shown).await?;
+        }
+        let reply = object! {
+            "message": "Authentication Successful",
+            "successUrl": SUCCESS_URL,
+        };
+        return Ok(reply.into());
+    }
+    Ok(Reply {
+        cookies: cookie(ask, &begun.token, false).into_iter().collect(),
+        ..success(ask, &begun.token).into()
+    })
+}
+
+/// Whoever shows a living session that is strong enough gets it back.
+async fn upgrade(ask: &Ask<'_>) -> Result<Option<Reply>, Refusal> {
+    let token = ask.query.one("sessionUpgradeSSOTokenId")?;
+    let forced = ask.query.is_true("ForceAuth")?;
+    let Some(token) = token.filter(|_| !forced) else {
+        return Ok(None);
+    };
+    let Ok(live) = Live::of(ask.core, token.as_bytes()).await? else {
+        return Err(Refusal::bad_request("Invalid session"));
+    };
+    let enough = live.session().protection_level >= ask.realm.level;
+    Ok(enough.then(|| success(ask, token).into()))
+}
+
+/// A login here is no stronger than its realm.
+fn check_level(ask: &Ask<'_>) -> Result<(), Refusal> {
+    if ask.query.one("authIndexType")? != Some("level") {
+        return Ok(());
+    }
+    let level = ask
+        .query
+        .one("authIndexValue")?
+        .and_then(|value| value.parse::<u16>().ok());
+    match level {
+        Some(level) if level <= ask.realm.level.0 => Ok(()),
+        _ => Err(Refusal::bad_request("No Configuration found")),
+    }
+}
+
+fn success(ask: &Ask<'_>, token: &str) -> Json {
+    object! {
+        "tokenId": token,
+        "successUrl": SUCCESS_URL,
+        "realm": ask.realm_name.as_str(),
+    }
+}
+
+/// The service's cookie; with `over`, one that the browser forgets at once.
+pub(super) fn cookie(ask: &Ask<'_>, value: &str, over: bool) -> Option<HeaderValue> {
+    let mut text = format!("{}={value}; Path=/", ask.service.cookie_name);
+    if let Some(domain) = &ask.core.visit.site.config.session.cookie_domain {
+        text.push_str("; Domain=");
+        text.push_str(domain);
+    }
+    if over {
+        text.push_str("; Expires=Thu, 01 Jan 1970 00:00:10 GMT; Max-Age=0");
+    }
+    text.push_str("; Secure; HttpOnly; SameSite=Lax");
+    HeaderValue::try_from(text).ok()
+}

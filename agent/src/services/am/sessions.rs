@@ -1,0 +1,219 @@
+//! `sessions`: who asks about which session, and whether they may.
+//!
+//! Every action is there in every version. What an answer looks like is the version's: [`v1`], [`v2`] and [`v3`],
+//! which also serves 4 and 5.
+
+mod action;
+mod v1;
+pub(super) mod v2;
+mod v3;
+
+use http::Method;
+
+use self::action::Action;
+use super::ask::Ask;
+use super::caller::{self, Live, Token};
+use super::error::Refusal;
+use super::json::{Json, object};
+use super::listing;
+use super::respond::Reply;
+
+/// Who asks about which session.
+struct Parties<'h> {
+    /// The session that is asked about. None if it is over, or never was.
+    target: Option<Live>,
+    /// The session by whose right it is asked. None if that is the target's.
+    caller: Option<Live>,
+    /// The caller's token, if it did not come as the target's only.
+    token: Option<Token<'h>>,
+}
+
+impl Parties<'_> {
+    fn caller(&self) -> Option<&Live> {
+        self.caller.as_ref().or(self.target.as_ref())
+    }
+
+    fn by_administrator(&self) -> bool {
+        self.caller().is_some_and(|caller| caller.administrator)
+    }
+
+    /// Whether the caller asks about a session of their own.
+    fn by_self(&self) -> bool {
+        match (&self.caller, &self.target) {
+            (Some(caller), Some(target)) => caller.is_of_same_user(target),
+            // A dead session is nobody's; that it is dead may be known.
+            _ => true,
+        }
+    }
+}
+
+/// Answers a call. `path_token` is what the path names.
+pub(super) async fn answer(ask: &Ask<'_>, path_token: Option<&str>) -> Result<Reply, Refusal> {
+    if ask.method == Method::GET {
+        return match path_token {
+            None => listing::answer(ask).await.map(Reply::from),
+            Some(_) => Err(Refusal::no_operation()),
+        };
+    }
+    let name = ask.action()?;
+    let action = Action::named(name).ok_or_else(|| Refusal::no_action(name))?;
+    let named = named_token(ask, path_token)?;
+    match action {
+        Action::LogoutByHandle => return v2::logout_by_handle(ask).await.map(Reply::from),
+        Action::LogoutByUser => return v3::logout_by_user(ask).await.map(Reply::from),
+        Action::Validate => return validate(ask, named).await.map(Reply::from),
+        _ => {}
+    }
+    let parties = parties(ask, named, action).await?;
+    if let (true, Some(token)) = (action.changes(), &parties.token) {
+        token.must_be_meant(ask)?;
+    }
+    let allowed = parties.by_administrator()
+        || action.may_anybody()
+        || action.may_self() && parties.by_self();
+    if !allowed {
+        return Err(Refusal::forbidden());
+    }
+    match action {
+        Action::Logout => logout(ask, parties).await,
+        Action::SessionInfo => v3::info(ask, parties.target, false).await.map(Reply::from),
+        Action::SessionInfoAndResetIdleTime => {
+            v3::info(ask, parties.target, true).await.map(Reply::from)
+        }
+        Action::Refresh => v2::refresh(ask, parties.target).await.map(Reply::from),
+        Action::SessionProperties => v2::properties(ask, parties.target.as_ref()).map(Reply::from),
+        Action::UpdateSessionProperties => {
+            let updated = v2::update_properties(ask, parties.target.as_ref()).await;
+            updated.map(Reply::from)
+        }
+        _ => v1::answer(ask, action, parties.target)
+            .await
+            .map(Reply::from),
+    }
+}
+
+/// The token that a call is about, where it names one: in the query, else in the body, else in the path.
+fn named_token<'a>(
+    ask: &'a Ask<'_>,
+    path_token: Option<&'a str>,
+) -> Result<Option<&'a str>, Refusal> {
+    let in_query = ask.query.one("tokenId")?;
+    let in_body = match ask.body.member("tokenId") {
+        None => None,
+        Some(token) => {
+            let text = token.as_str();
+            Some(text.ok_or_else(|| Refusal::bad_request("\"tokenId\" is not a string"))?)
+        }
+    };
+    Ok(in_query.or(in_body).or(path_token))
+}
+
+async fn parties<'a>(
+    ask: &'a Ask<'_>,
+    named: Option<&str>,
+    action: Action,
+) -> Result<Parties<'a>, Refusal> {
+    let target = match named {
+        Some(text) => Some(Live::of(ask.core, text.as_bytes()).await?.ok()),
+        None => None,
+    };
+    let Some(token) = caller::token(ask.headers(), ask.service) else {
+        // A token proves itself. Before version 3 a logout wanted another proof.
+        let proves_itself = action != Action::Logout || ask.version.0 >= 3;
+        return match target {
+            Some(target) if proves_itself && (target.is_some() || action != Action::Logout) => {
+                Ok(Parties {
+                    target,
+                    caller: None,
+                    token: None,
+                })
+            }
+            _ => Err(Refusal::access_denied()),
+        };
+    };
+    let caller = Live::of(ask.core, token.text).await?;
+    let caller = caller.map_err(|_| Refusal::access_denied())?;
+    let token = Some(token);
+    Ok(match target {
+        None => Parties {
+            target: Some(caller),
+            caller: None,
+            token,
+        },
+        Some(target) => Parties {
+            target,
+            caller: Some(caller),
+            token,
+        },
+    })
+}
+
+/// `validate` needs no session but the one that it is about. It counts as a use, unless the client says no.
+async fn validate(ask: &Ask<'_>, named: Option<&str>) -> Result<Json, Refusal> {
+    let sent = caller::token(ask.headers(), ask.service);
+    let text = match (named, &sent) {
+        (Some(text), _) => text.as_bytes(),
+        (None, Some(token)) => token.text,
+        (None, None) if ask.version.0 == 1 => {
+            return Err(Refusal::bad_request(
+                "iPlanetDirectoryCookie not set on request",
+            ));
+        }
+        (None, None) => return Err(Refusal::access_denied()),
+    };
+    let refresh = ask.query.one("refresh")?;
+    let resets = refresh.is_none_or(|value| !value.eq_ignore_ascii_case("false"));
+    let Ok(mut live) = Live::of(ask.core, text).await? else {
+        return Ok(invalid());
+    };
+    // A browser that was made to ask by another site's page keeps nobody logged in.
+    let meant = named.is_some() || sent.is_none_or(|token| token.must_be_meant(ask).is_ok());
+    if resets && meant && !live.use_now(ask).await? {
+        return Ok(invalid());
+    }
+    Ok(match ask.version.0 {
+        1 | 2 => object! {
+            "valid": true,
+            "uid": live.user_name(),
+            "realm": realm_name(ask, &live),
+        },
+        _ => object! {
+            "valid": true,
+            "sessionUid": live.session().id.to_string(),
+            "uid": live.user_name(),
+            "realm": realm_name(ask, &live),
+        },
+    })
+}
+
+/// Ends the session, here and everywhere.
+async fn logout(ask: &Ask<'_>, parties: Parties<'_>) -> Result<Reply, Refusal> {
+    let by_cookie = parties.token.is_some_and(|token| token.is_cookie());
+    let Some(target) = parties.target else {
+        return Ok(object! { "result": "Token has expired" }.into());
+    };
+    let own = parties
+        .caller
+        .is_none_or(|caller| caller.session().id == target.session().id);
+    ask.core.end(target.shown).await?;
+    let reply = Reply::from(object! { "result": "Successfully logged out" });
+    let forget = by_cookie && own && ask.version.0 >= 3;
+    Ok(Reply {
+        cookies: forget
+            .then(|| v3::forget_cookie(ask))
+            .flatten()
+            .into_iter()
+            .collect(),
+        ..reply
+    })
+}
+
+/// What is said of a session that is over.
+fn invalid() -> Json {
+    object! { "valid": false }
+}
+
+/// What the realm of a session is called in the API.
+fn realm_name<'a>(ask: &'a Ask<'_>, live: &Live) -> &'a str {
+    ask.service.realm_name(&live.session().realm)
+}

@@ -1,0 +1,77 @@
+//! Version 3 and later: the token in the body, and properties with the session.
+
+use http::HeaderValue;
+use policy_protocol::session_service::SessionOperation;
+
+use super::{invalid, realm_name, v2};
+use crate::services::am::ask::Ask;
+use crate::services::am::authenticate::cookie;
+use crate::services::am::caller::Live;
+use crate::services::am::error::Refusal;
+use crate::services::am::json::{Json, object};
+use crate::services::am::properties;
+
+/// All about a session, in the form of its version. With `resets` that is a use of it.
+pub(super) async fn info(
+    ask: &Ask<'_>,
+    target: Option<Live>,
+    resets: bool,
+) -> Result<Json, Refusal> {
+    let Some(mut live) = target else {
+        return Ok(invalid());
+    };
+    if resets && !live.use_now(ask).await? {
+        return Ok(invalid());
+    }
+    let limits = &live.details.limits;
+    let latest_access = live.session().last_access.to_string();
+    let idle_end = limits.idle_end.unwrap_or(limits.max_end).to_string();
+    let max_end = limits.max_end.to_string();
+    if ask.version.0 <= 2 {
+        return Ok(object! {
+            "latestAccessTime": latest_access,
+            "maxIdleExpirationTime": idle_end,
+            "maxSessionExpirationTime": max_end,
+            "realm": realm_name(ask, &live),
+            "sessionHandle": v2::handle(live.session().id),
+            "universalId": live.universal_id(),
+            "username": live.user_name(),
+        });
+    }
+    let properties = properties::readable(ask.service, &live);
+    let properties: Json = properties
+        .iter()
+        .map(|(name, value)| (name, value.as_str()))
+        .collect();
+    Ok(object! {
+        "username": live.user_name(),
+        "universalId": live.universal_id(),
+        "realm": realm_name(ask, &live),
+        "latestAccessTime": latest_access,
+        "maxIdleExpirationTime": idle_end,
+        "maxSessionExpirationTime": max_end,
+        "properties": properties,
+    })
+}
+
+/// Ends all sessions of a user.
+pub(super) async fn logout_by_user(ask: &Ask<'_>) -> Result<Json, Refusal> {
+    let caller = v2::administrator(ask).await?;
+    let user = ask
+        .body
+        .text("username")
+        .filter(|name| !name.is_empty())
+        .ok_or_else(|| {
+            Refusal::bad_request(
+                "The \"username\" field is not defined in the request or it's not a string",
+            )
+        })?;
+    let user = user.to_owned();
+    v2::administer(ask, &caller, SessionOperation::EndUser { user }).await?;
+    Ok(object! { "result": true })
+}
+
+/// Makes the browser forget the token.
+pub(super) fn forget_cookie(ask: &Ask<'_>) -> Option<HeaderValue> {
+    cookie(ask, "LOGOUT", true)
+}

@@ -1,0 +1,61 @@
+//! Sessions as by the AuthAz web services of an Access Gateway.
+//!
+//! | below the service's path | is |
+//! |---|---|
+//! | `AuthRestService/login/{appId}/{resource}`, `blogin`, `logout`, `authz` | an operation: [`rest`] |
+//! | `login/{appId}/{resource}`, `blogin`, `logout`, `authz` | the same, shorter |
+//! | `auth` | all operations: [`soap`] |
+
+mod caller;
+mod fields;
+mod operation;
+mod operations;
+mod reply;
+mod rest;
+mod soap;
+mod xml;
+
+use http::StatusCode;
+
+use self::rest::Rest;
+use super::Answered;
+use super::core::{Core, status};
+use crate::access::Visit;
+use crate::access::protection::covers;
+use crate::config::services::Authaz;
+use crate::http::body::RequestBody;
+
+/// What is asked.
+#[derive(Debug)]
+pub enum Call {
+    /// An operation of the REST interface.
+    Rest(Rest),
+    /// The SOAP interface.
+    Soap,
+    /// There is nothing at this path.
+    Unknown,
+}
+
+/// Whether a request is for this service.
+pub fn route(service: &Authaz, visit: &Visit<'_>) -> Option<Call> {
+    let target = visit.target;
+    if !covers(&service.path, target.resource()) {
+        return None;
+    }
+    let below = target.path().strip_prefix(service.path.as_str());
+    Some(match below {
+        Some("/auth") => Call::Soap,
+        Some(below) => Rest::parse(below, target.query()).map_or(Call::Unknown, Call::Rest),
+        None => Call::Unknown,
+    })
+}
+
+/// Answers a call.
+pub async fn answer(core: &Core<'_>, service: &Authaz, call: Call, body: RequestBody) -> Answered {
+    let response = match call {
+        Call::Rest(call) => rest::answer(core, service, call, body).await,
+        Call::Soap => soap::answer(core, service, body).await,
+        Call::Unknown => status(StatusCode::NOT_FOUND),
+    };
+    response.into()
+}

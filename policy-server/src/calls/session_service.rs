@@ -1,0 +1,162 @@
+//! What session services ask: a user about the own session, an administrator about those of others.
+
+use std::collections::BTreeSet;
+
+use policy_client::PolicyError;
+use policy_protocol::Identity;
+use policy_protocol::session_service::{
+    SessionOperation, SessionServiceAnswer, SessionServiceRequest,
+};
+use policy_protocol::sessions::SessionQuery;
+
+use crate::audit::{AuditEvent, Record};
+use crate::server::PolicyServer;
+use crate::sessions::SessionError;
+use crate::store::MAX_PAGE;
+
+impl PolicyServer {
+    /// The right to administer is that of the session's user, as the directory knows them now.
+    pub(super) async fn session_service(
+        &self,
+        request: SessionServiceRequest,
+    ) -> Result<SessionServiceAnswer, PolicyError> {
+        let shown = self
+            .session_by_ticket(&request.session, request.client_address)
+            .await?;
+        let details = match shown {
+            Ok(details) => details,
+            Err(reason) => return Ok(SessionServiceAnswer::No { reason }),
+        };
+        let id = details.session.id;
+        let identity = details.session.identity.clone();
+        let administrator = self.administers(&identity);
+        let act = |action, session, detail| Record {
+            user: &identity.universal_id,
+            directory: &identity.directory.name,
+            host: &request.resource.server,
+            resource: &request.resource.resource,
+            action,
+            client: Some(request.from),
+            session,
+            detail,
+            ..Record::new(
+                if administrator {
+                    AuditEvent::AdminLogin
+                } else {
+                    AuditEvent::AdminReject
+                },
+                &request.resource.agent,
+                &request.transaction_id,
+            )
+        };
+        match request.operation {
+            SessionOperation::Describe => Ok(SessionServiceAnswer::Session {
+                details: Box::new(details),
+                administrator,
+            }),
+            SessionOperation::SetProperties { changes } => answer(
+                self.change_session_properties(id, changes)
+                    .await
+                    .map(|properties| SessionServiceAnswer::Properties { properties }),
+            ),
+            SessionOperation::List { query } => {
+                act("list", None, query.user.as_deref().unwrap_or_default())
+                    .write(&self.audit)
+                    .await?;
+                if !administrator {
+                    return Ok(SessionServiceAnswer::Forbidden);
+                }
+                let list = self.list_sessions(query).await;
+                answer(list.map(|list| SessionServiceAnswer::Sessions { list }))
+            }
+            SessionOperation::End { session_id } => {
+                if administrator {
+                    // It ends first: a full disk must not keep a session alive.
+                    let until = self.longest_session_from(self.now());
+                    self.end_session(session_id, until).await?;
+                }
+                act("revoke", Some(session_id), "")
+                    .write(&self.audit)
+                    .await?;
+                Ok(done(administrator))
+            }
+            SessionOperation::EndUser { user } => {
+                if administrator {
+                    self.end_user(&user).await?;
+                }
+                act("revoke-user", None, &user).write(&self.audit).await?;
+                Ok(done(administrator))
+            }
+        }
+    }
+
+    fn administers(&self, identity: &Identity) -> bool {
+        let administrators = &self.sessions.administrators;
+        administrators
+            .iter()
+            .any(|group| identity.groups.contains(group))
+    }
+
+    /// Ends the sessions of everybody who goes by this name: of the user whom a directory knows by it, and of
+    /// whoever logged in under it.
+    async fn end_user(&self, name: &str) -> Result<(), PolicyError> {
+        let known = self.user(name).await;
+        let mut users = self.users_of_sessions(name).await?;
+        if let Ok(Some(user)) = &known {
+            users.insert(user.identity.universal_id.clone());
+        }
+        for universal_id in users {
+            self.end_sessions_of(&universal_id).await?;
+        }
+        // Who it is, in whatever spelling, only the directory can tell.
+        known.map(|_| ())
+    }
+
+    /// The universal ids of those who have sessions under this name or universal id.
+    async fn users_of_sessions(&self, name: &str) -> Result<BTreeSet<String>, PolicyError> {
+        let mut users = BTreeSet::from([name.to_owned()]);
+        let mut query = SessionQuery {
+            user: Some(name.to_owned()),
+            limit: Some(MAX_PAGE),
+            ..SessionQuery::default()
+        };
+        loop {
+            let page = match self.list_sessions(query.clone()).await {
+                Ok(page) => page,
+                Err(SessionError::Failed(error)) => return Err(error),
+                Err(_) => return Err(PolicyError::Failure),
+            };
+            let found = page.sessions.into_iter();
+            users.extend(found.map(|session| session.identity.universal_id));
+            if page.next.is_none() {
+                return Ok(users);
+            }
+            query.after = page.next;
+        }
+    }
+}
+
+const fn done(allowed: bool) -> SessionServiceAnswer {
+    if allowed {
+        SessionServiceAnswer::Done
+    } else {
+        SessionServiceAnswer::Forbidden
+    }
+}
+
+fn answer(
+    outcome: Result<SessionServiceAnswer, SessionError>,
+) -> Result<SessionServiceAnswer, PolicyError> {
+    match outcome {
+        Ok(answer) => Ok(answer),
+        Err(SessionError::Failed(error)) => Err(error),
+        // It has ended since it was shown.
+        Err(SessionError::Unknown) => Ok(SessionServiceAnswer::No {
+            reason: policy_protocol::Reason::INVALID_SESSION,
+        }),
+        Err(SessionError::Over(reason)) => Ok(SessionServiceAnswer::No { reason }),
+        Err(SessionError::PropertyNotAllowed) => Ok(SessionServiceAnswer::PropertyNotAllowed),
+        Err(SessionError::PropertyTooLong) => Ok(SessionServiceAnswer::PropertyTooLong),
+        Err(SessionError::InvalidCursor) => Ok(SessionServiceAnswer::InvalidCursor),
+    }
+}

@@ -1,0 +1,160 @@
+//! What session services ask: by the right of the session that is shown, and of no other.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+use policy_protocol::session_service::{
+    SessionOperation, SessionServiceAnswer, SessionServiceRequest,
+};
+use policy_protocol::sessions::SessionQuery;
+use policy_protocol::{Reason, Session};
+
+use crate::harness::{World, alive, assert_dead, realm, resource, ticket};
+
+const SECTION: &str = "administrators = [\"admins\"]\nproperties = [\"theme\"]";
+
+async fn ask(world: &World, by: &Session, operation: SessionOperation) -> SessionServiceAnswer {
+    let request = SessionServiceRequest {
+        session: ticket(by),
+        resource: resource("/json/sessions"),
+        operation,
+        from: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        client_address: None,
+        transaction_id: String::from("t-1"),
+    };
+    world.calls.session_service(request).await.unwrap()
+}
+
+fn list() -> SessionOperation {
+    SessionOperation::List {
+        query: SessionQuery::default(),
+    }
+}
+
+#[tokio::test]
+async fn asking_about_a_session_does_not_use_it() {
+    let world = World::remote().await.with_sessions(SECTION).await;
+    let session = world.login("bob", &realm()).await;
+    world.clock.advance(Duration::from_secs(20 * 60));
+    for _ in 0..2 {
+        let SessionServiceAnswer::Session {
+            details,
+            administrator,
+        } = ask(&world, &session, SessionOperation::Describe).await
+        else {
+            panic!("not described")
+        };
+        assert_eq!(details.session.id, session.id);
+        assert_eq!(details.session.last_access, session.started);
+        assert!(!administrator);
+        // Half an hour of idle time, asked about twice: the second time is too late.
+        world.clock.advance(Duration::from_secs(9 * 60));
+    }
+    assert_eq!(
+        ask(&world, &session, SessionOperation::Describe).await,
+        SessionServiceAnswer::No {
+            reason: Reason::IDLE_SESSION
+        }
+    );
+}
+
+#[tokio::test]
+async fn properties_are_of_the_session_that_is_shown() {
+    let world = World::remote().await.with_sessions(SECTION).await;
+    let session = world.login("bob", &realm()).await;
+    let set = |name: &str, value: Option<String>| SessionOperation::SetProperties {
+        changes: BTreeMap::from([(name.to_owned(), value)]),
+    };
+    let dark = Some(String::from("dark"));
+    assert_eq!(
+        ask(&world, &session, set("theme", dark.clone())).await,
+        SessionServiceAnswer::Properties {
+            properties: BTreeMap::from([(String::from("theme"), String::from("dark"))])
+        }
+    );
+    assert_eq!(
+        ask(&world, &session, set("role", dark)).await,
+        SessionServiceAnswer::PropertyNotAllowed
+    );
+    assert_eq!(
+        ask(&world, &session, set("theme", Some("x".repeat(1025)))).await,
+        SessionServiceAnswer::PropertyTooLong
+    );
+}
+
+#[tokio::test]
+async fn only_administrators_see_and_end_sessions_of_others() {
+    let world = World::remote().await.with_sessions(SECTION).await;
+    let alice = world.login("alice", &realm()).await;
+    let bob = world.login("bob", &realm()).await;
+    let carol = world.login("carol", &realm()).await;
+    let end = |session: &Session| SessionOperation::End {
+        session_id: session.id,
+    };
+    let end_user = |user: &str| SessionOperation::EndUser {
+        user: user.to_owned(),
+    };
+    for refused in [list(), end(&carol), end(&bob), end_user("carol")] {
+        assert_eq!(
+            ask(&world, &bob, refused).await,
+            SessionServiceAnswer::Forbidden
+        );
+    }
+    let bob = alive(world.validate(&bob).await);
+    let carol = alive(world.validate(&carol).await);
+
+    let SessionServiceAnswer::Sessions { list } = ask(&world, &alice, list()).await else {
+        panic!("no list")
+    };
+    assert_eq!(list.sessions.len(), 3);
+    assert_eq!(
+        ask(&world, &alice, end(&bob)).await,
+        SessionServiceAnswer::Done
+    );
+    assert_dead(world.validate(&bob).await, Reason::REVOKED_SESSION);
+    // By login name, and again when there is nothing left.
+    for _ in 0..2 {
+        assert_eq!(
+            ask(&world, &alice, end_user("CAROL")).await,
+            SessionServiceAnswer::Done
+        );
+    }
+    assert_dead(world.validate(&carol).await, Reason::REVOKED_SESSION);
+    alive(world.validate(&alice).await);
+
+    let acts: Vec<_> = world
+        .audit()
+        .into_iter()
+        .filter(|record| record["agent"] == "gateway-1")
+        .filter(|record| record["event"] == "AdminLogin" || record["event"] == "AdminReject")
+        .map(|record| (record["event"].clone(), record["user"].clone()))
+        .collect();
+    let rejected = acts.iter().filter(|(event, _)| event == "AdminReject");
+    assert_eq!((acts.len(), rejected.count()), (8, 4));
+}
+
+#[tokio::test]
+async fn a_dead_session_gives_no_right() {
+    let world = World::remote().await.with_sessions(SECTION).await;
+    let alice = world.login("alice", &realm()).await;
+    world.logout(ticket(&alice)).await;
+    for operation in [SessionOperation::Describe, list()] {
+        assert_eq!(
+            ask(&world, &alice, operation).await,
+            SessionServiceAnswer::No {
+                reason: Reason::REVOKED_SESSION
+            }
+        );
+    }
+}
+
+#[tokio::test]
+async fn nobody_administers_unless_a_group_is_named() {
+    let world = World::remote().await;
+    let alice = world.login("alice", &realm()).await;
+    assert_eq!(
+        ask(&world, &alice, list()).await,
+        SessionServiceAnswer::Forbidden
+    );
+}

@@ -1,0 +1,277 @@
+//! What the actions answer, in each version.
+
+use std::time::Duration;
+
+use http::Method;
+use serde_json::{Value, json};
+
+use super::{Am, TOKEN, has_members, is_exactly};
+
+const DEAD: &str = "AQIC5wM2LY4SfcTESTTOKEN.*AAJTSQACMDEAAlNLABM0NQACUzEAAA..*";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn version_1_says_one_thing_at_a_time() {
+    let am = Am::start().await;
+    let admin = am.login("alice").await;
+    am.gateway.clock.advance(Duration::from_secs(90));
+    for (action, living, dead) in [
+        (
+            "validate&refresh=false",
+            r#"{"valid":true,"uid":"alice","realm":"/"}"#,
+            r#"{"valid":false}"#,
+        ),
+        ("isActive", r#"{"active":true}"#, r#"{"active":false}"#),
+        ("getIdle", r#"{"idletime":90}"#, r#"{"idletime":-1}"#),
+        (
+            "getMaxIdle",
+            r#"{"maxidletime":60}"#,
+            r#"{"maxidletime":-1}"#,
+        ),
+        (
+            "getMaxSessionTime",
+            r#"{"maxsessiontime":120}"#,
+            r#"{"maxsessiontime":-1}"#,
+        ),
+        ("getTimeLeft", r#"{"maxtime":7110}"#, r#"{"maxtime":-1}"#),
+        ("getMaxTime", r#"{"maxtime":7110}"#, r#"{"maxtime":-1}"#),
+    ] {
+        is_exactly(
+            &am.act("1.1", action, Some(&admin), &Value::Null).await,
+            200,
+            living,
+        );
+        for target in [
+            format!("/openam/json/sessions?_action={action}&tokenId={DEAD}"),
+            format!("/openam/json/sessions/{DEAD}?_action={action}"),
+        ] {
+            let headers = [
+                (TOKEN, admin.as_str()),
+                ("accept-api-version", "resource=1.1"),
+            ];
+            is_exactly(&am.post(&target, &headers, "").await, 200, dead);
+        }
+    }
+    let body = json!({ "tokenId": DEAD });
+    let answer = am.act("1.1", "logout", Some(&admin), &body).await;
+    is_exactly(&answer, 200, r#"{"result":"Token has expired"}"#);
+    assert!(am.is_alive(&admin).await);
+    let no_token = r#"{"code":400,"reason":"Bad Request","message":"iPlanetDirectoryCookie not set on request"}"#;
+    is_exactly(
+        &am.act("1.1", "validate", None, &Value::Null).await,
+        400,
+        no_token,
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn properties_are_noted_read_and_removed() {
+    let am = Am::start().await;
+    let token = am.login("carol").await;
+    let id = am.info(&token).await["properties"]["AMCtxId"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let act = async |action, body: Value| am.act("1.2", action, Some(&token), &body).await;
+    let names = act("getPropertyNames", Value::Null).await;
+    is_exactly(&names, 200, r#"{"properties":["AMCtxId","AuthLevel"]}"#);
+    is_exactly(
+        &act("setProperty", json!({ "color": "red" })).await,
+        200,
+        r#"{"success":true}"#,
+    );
+    let all = format!(r#"{{"AMCtxId":"{id}","AuthLevel":"5","color":"red"}}"#);
+    is_exactly(&act("getProperty", json!({})).await, 200, &all);
+    is_exactly(&act("getProperty", Value::Null).await, 200, &all);
+    let one = act("getProperty", json!({ "properties": ["color"] })).await;
+    is_exactly(&one, 200, r#"{"color":"red"}"#);
+    for version in ["2.0", "3.1", "5.0"] {
+        let answer = am
+            .act(version, "getSessionProperties", Some(&token), &Value::Null)
+            .await;
+        is_exactly(&answer, 200, &all);
+    }
+    let deleted = act("deleteProperty", json!({ "properties": ["color"] })).await;
+    is_exactly(&deleted, 200, r#"{"success":true}"#);
+    let one = act("getProperty", json!({ "properties": ["color"] })).await;
+    is_exactly(&one, 200, r#"{"color":""}"#);
+    let body = json!({ "tokenId": token, "color": "blue" });
+    let updated = am.act("3.1", "updateSessionProperties", None, &body).await;
+    is_exactly(&updated, 200, &all.replace("red", "blue"));
+    assert_eq!(am.info(&token).await["properties"]["color"], "blue");
+
+    // Not everything may be read or noted, and what is known of a session is not for anybody to say.
+    for (action, body, expected) in [
+        ("getProperty", json!({ "properties": ["secret"] }), 403),
+        ("getProperty", json!({ "properties": ["UserId"] }), 403),
+        ("getProperty", json!({ "properties": "color" }), 400),
+        ("setProperty", json!({ "secret": "x" }), 403),
+        ("setProperty", json!({ "AuthLevel": "100" }), 403),
+        ("setProperty", json!({ "color": "x", "AMCtxId": "y" }), 403),
+        ("setProperty", json!({ "color": "x".repeat(1025) }), 400),
+        ("setProperty", json!({ "color": 1 }), 400),
+        ("setProperty", json!({}), 400),
+        (
+            "deleteProperty",
+            json!({ "properties": ["AuthLevel"] }),
+            403,
+        ),
+        ("deleteProperty", json!({}), 400),
+        ("updateSessionProperties", json!({ "Host": "x" }), 403),
+        ("updateSessionProperties", Value::Null, 400),
+    ] {
+        let answer = act(action, body.clone()).await;
+        assert_eq!(
+            answer.status.as_u16(),
+            expected,
+            "{action} {body} {}",
+            answer.text()
+        );
+    }
+    let answer = am
+        .act(
+            "2.0",
+            "getSessionProperties",
+            None,
+            &json!({ "tokenId": DEAD }),
+        )
+        .await;
+    assert_eq!(answer.status, 400);
+    assert_eq!(am.info(&token).await["properties"]["color"], "blue");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn later_versions_say_all_at_once() {
+    let am = Am::start().await;
+    let token = am.login("carol").await;
+    am.gateway.clock.advance(Duration::from_secs(30));
+    let info = am
+        .act("2.0", "getSessionInfo", Some(&token), &Value::Null)
+        .await;
+    assert_eq!(info.header("content-api-version"), "resource=2.1");
+    has_members(
+        &info.text(),
+        &[
+            "latestAccessTime",
+            "maxIdleExpirationTime",
+            "maxSessionExpirationTime",
+            "realm",
+            "sessionHandle",
+            "universalId",
+            "username",
+        ],
+    );
+    let refreshed = am.act("3.0", "refresh", Some(&token), &Value::Null).await;
+    is_exactly(
+        &refreshed,
+        200,
+        r#"{"uid":"carol","realm":"/","idletime":0,"maxidletime":60,"maxsessiontime":120,"maxtime":7170}"#,
+    );
+    let valid = am.act("4.0", "validate", Some(&token), &Value::Null).await;
+    let uid = am.info(&token).await["properties"]["AMCtxId"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let expected = format!(r#"{{"valid":true,"sessionUid":"{uid}","uid":"carol","realm":"/"}}"#);
+    is_exactly(&valid, 200, &expected);
+
+    // A dead session, by the right of a living one and by its own.
+    for action in [
+        "getSessionInfo",
+        "getSessionInfoAndResetIdleTime",
+        "refresh",
+        "validate",
+    ] {
+        for caller in [Some(token.as_str()), None] {
+            for version in ["2.0", "3.1", "4.0", "5.1"] {
+                let answer = am
+                    .act(version, action, caller, &json!({ "tokenId": DEAD }))
+                    .await;
+                is_exactly(&answer, 200, r#"{"valid":false}"#);
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_comes_in_many_places_and_one_counts() {
+    let am = Am::start().await;
+    let (bob, carol) = (am.login("bob").await, am.login("carol").await);
+    let v4 = ("accept-api-version", "resource=4.0");
+    let info = "/openam/json/sessions?_action=getSessionInfo";
+    let quoted = format!("x=1; {TOKEN}=\"{bob}\"");
+    let cookie = format!("{TOKEN}={bob}");
+    let bearer = format!("Bearer {bob}");
+    for headers in [
+        vec![(TOKEN, bob.as_str())],
+        vec![("IPLANETDIRECTORYPRO", bob.as_str())],
+        vec![("authorization", bearer.as_str())],
+        vec![("cookie", cookie.as_str())],
+        vec![("cookie", quoted.as_str())],
+        // The header counts for more than the cookie, which may be an old one.
+        vec![(TOKEN, bob.as_str()), ("cookie", "iPlanetDirectoryPro=old")],
+        vec![
+            ("authorization", bearer.as_str()),
+            ("cookie", "iPlanetDirectoryPro=old"),
+        ],
+    ] {
+        let headers: Vec<_> = headers.into_iter().chain([v4]).collect();
+        let answer = am.post(info, &headers, "").await;
+        assert_eq!(answer.json::<Value>()["username"], "bob", "{headers:?}");
+    }
+    for target in [
+        format!("{info}&tokenId={carol}"),
+        format!("/openam/json/sessions/{carol}?_action=getSessionInfo"),
+    ] {
+        let answer = am.post(&target, &[v4], "").await;
+        assert_eq!(answer.json::<Value>()["username"], "carol", "{target}");
+    }
+    // The query counts for more than the body.
+    let body = json!({ "tokenId": bob }).to_string();
+    let answer = am
+        .post(&format!("{info}&tokenId={carol}"), &[v4], &body)
+        .await;
+    assert_eq!(answer.json::<Value>()["username"], "carol");
+    let method = [(TOKEN, bob.as_str()), ("x-http-method-override", "GET")];
+    let answer = am.post("/openam/json/users/bob", &method, "").await;
+    assert_eq!(answer.json::<Value>()["username"], "bob");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_spelling_of_the_path_leads_there() {
+    let am = Am::start().await;
+    let token = am.login("bob").await;
+    for path in [
+        "/openam/json/sessions",
+        "/openam/json/sessions/",
+        "/openam/json/realms/root/sessions",
+        "/openam/json/realms/root/sessions/",
+        "/openam/json/realms/root/realms/alpha/sessions/",
+        "/openam/json/realms/root/realms/alpha/realms/beta/sessions",
+        "/openam/json/alpha/sessions",
+        "/openam/json/alpha/beta/sessions/",
+        "/openam/json/none/sessions?realm=%2F",
+        "/openam/json/sessions?realm=alpha",
+        "/openam/%6ason/sessions",
+    ] {
+        let mark = if path.contains('?') { '&' } else { '?' };
+        let target = format!("{path}{mark}_action=validate");
+        let answer = am.post(&target, &[(TOKEN, &token)], "").await;
+        assert_eq!(answer.status, 200, "{path} {}", answer.text());
+        assert_eq!(
+            answer.json::<Value>()["realm"],
+            "/",
+            "the realm of the session"
+        );
+    }
+    let pretty = am
+        .call(
+            Method::GET,
+            "/openam/json/serverinfo/*?_prettyPrint=true&_fields=realm,_id",
+            &[],
+            "",
+        )
+        .await;
+    assert_eq!(pretty.text(), "{\n  \"_id\": \"*\",\n  \"realm\": \"/\"\n}");
+    let domains = am.get("/openam/json/serverinfo/cookieDomains", &[]).await;
+    assert_eq!(domains.text(), r#"{"domains":[]}"#);
+}
