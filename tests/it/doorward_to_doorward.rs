@@ -75,7 +75,7 @@ impl Pair {
         );
         let front = Gateway::setup()
             .with("[[realms]]\nname = \"app\"\nvalidation_period = \"5m\"")
-            .back_end(&back_end)
+            .with_other_system(&format!("[policy_server]\n{back_end}"))
             .start()
             .await;
         Self {
