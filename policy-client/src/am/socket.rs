@@ -202,6 +202,8 @@ impl Listening {
                 };
                 return Ok(Event { position, kind });
             }
+            // A server that answers but does not subscribe us tells nothing.
+            let since = if self.greeted { self.heard } else { self.begun };
             tokio::select! {
                 message = self.socket.next() => {
                     let message = message.ok_or(PolicyError::NoConnection)?;
@@ -214,10 +216,7 @@ impl Listening {
                     self.take(message)?;
                 }
                 _ = self.ping.tick() => self.send(Message::Ping(Bytes::new())).await?,
-                // A server that answers but does not subscribe us tells nothing.
-                () = tokio::time::sleep_until(if self.greeted { self.heard } else { self.begun } + SILENCE) => {
-                    return Err(PolicyError::TimedOut);
-                }
+                () = tokio::time::sleep_until(since + SILENCE) => return Err(PolicyError::TimedOut),
             }
         }
     }
