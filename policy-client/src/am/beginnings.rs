@@ -5,7 +5,9 @@ use std::sync::{Mutex, PoisonError};
 
 use policy_protocol::SessionId;
 
-use crate::foreign::{Beginning, ForeignKind};
+use crate::foreign::Beginning;
+#[cfg(feature = "am-notifications")]
+use crate::foreign::ForeignKind;
 
 /// See the module. There are as many as realms differ in scheme and level, and one for what was begun there.
 #[derive(Debug, Default)]

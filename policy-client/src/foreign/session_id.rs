@@ -27,6 +27,7 @@ impl Beginning {
     }
 
     /// The id that a session of this beginning has. `name` is as in [`begun_here`].
+    #[cfg(feature = "am-notifications")]
     pub(crate) fn id(self, kind: ForeignKind, name: &str) -> SessionId {
         id(kind, name, self.0)
     }
