@@ -31,7 +31,7 @@ use std::sync::Arc;
 
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, ready};
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, Uri};
 use policy_protocol::message::{
     AuthorizeAnswer, AuthorizeRequest, IsProtectedAnswer, IsProtectedRequest, LoginAnswer,
     LoginRequest, LogoutAnswer, LogoutRequest, ValidateAnswer, ValidateRequest,
@@ -80,6 +80,8 @@ pub struct AmSettings {
 pub struct AmClient {
     rest: Rest,
     settings: AmSettings,
+    /// The first server's name, for `SM_AUTHDIRSERVER`.
+    host: String,
     sessions: Sessions,
     memory: Memory,
     beginnings: Arc<Beginnings>,
@@ -107,6 +109,7 @@ impl AmClient {
         Ok(Self {
             rest: Rest::new(link, &settings.realm, header),
             settings: settings.clone(),
+            host: host(settings).unwrap_or_default(),
             sessions: Sessions::default(),
             memory: Memory::default(),
             beginnings: Arc::default(),
@@ -254,6 +257,19 @@ impl AmClient {
     }
 }
 
+fn host(settings: &AmSettings) -> Option<String> {
+    let first: Uri = settings
+        .link
+        .servers
+        .clusters
+        .iter()
+        .flatten()
+        .next()?
+        .parse()
+        .ok()?;
+    first.host().map(str::to_owned)
+}
+
 impl PolicyCalls for AmClient {
     fn is_protected(
         &self,
@@ -298,6 +314,3 @@ impl PolicyCalls for AmClient {
         self.rest.link.quiet_events()
     }
 }
-
-#[cfg(test)]
-mod tests;

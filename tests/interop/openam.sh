@@ -30,7 +30,7 @@ fail() { say "FAILED: $*"; exit 1; }
 
 finish() {
     status=$?
-    [ -n "$started" ] && "$folder"/tomcat/bin/catalina.sh stop 10 -force > /dev/null 2>&1
+    [ -n "$started" ] && sh "$folder"/tomcat/bin/catalina.sh stop 10 -force > /dev/null 2>&1
     # Rewritten in place: it may be mounted.
     [ -n "$named" ] && sed "/ $host # interop\$/d" /etc/hosts > "$folder/hosts" && cat "$folder/hosts" > /etc/hosts
     if [ $status -ne 0 ] && [ $status -ne 77 ]; then
@@ -103,7 +103,7 @@ until_answer() {
 }
 say "starting"
 started=yes
-tomcat/bin/catalina.sh start > /dev/null || fail "Tomcat does not start"
+sh tomcat/bin/catalina.sh start > /dev/null || fail "Tomcat does not start"
 until_answer "$plain_url/isAlive.jsp"
 
 say "setting up"

@@ -31,6 +31,12 @@ fn visitor(gateway: &Gateway, token: &str) -> Client {
     client
 }
 
+fn token_of(am: &FakeAm, user: &str) -> String {
+    let sessions = am.sessions();
+    let mut of_user = sessions.iter().filter(|(_, session)| session.user == user);
+    of_user.next().unwrap().0.clone()
+}
+
 fn about(token: &str, kind: &str) -> Value {
     json!({"topic": "/agent/session", "timestamp": "2026-11-22T03:00:00Z",
            "body": {"tokenId": token, "eventType": kind}})
@@ -49,7 +55,7 @@ async fn a_session_is_begun_by_form_used_and_ended_here() {
         let client = gateway.client(Protocol::Http1);
         assert_eq!(
             client.submit_login("/app/", "alice", "wrong").await.status,
-            401
+            403
         );
         client
             .login("/app/", "alice", harness::gateway::PASSWORD)
@@ -102,7 +108,7 @@ async fn the_end_of_a_session_there_is_the_end_of_it_here_at_once() {
         let here = gateway.client(Protocol::Http1);
         here.login("/app/", "alice", harness::gateway::PASSWORD)
             .await;
-        let begun_here = am.sessions().keys().last().unwrap().clone();
+        let begun_here = token_of(&am, "alice");
         let begun_there = am.begin("bob");
         let there = visitor(&gateway, &begun_there);
         for (client, token) in [(here, begun_here), (there, begun_there)] {
@@ -226,7 +232,7 @@ async fn policies_decide_for_as_long_as_they_say() {
         403,
         "no policy covers it"
     );
-    am.script().instead_of = Some(("/policies", 403, r#"{"code":403,"reason":"Forbidden"}"#));
+    am.script().instead_of = vec![("/policies", 403, r#"{"code":403,"reason":"Forbidden"}"#)];
     assert_eq!(
         client.get("/app/more").await.status,
         503,

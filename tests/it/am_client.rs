@@ -329,7 +329,7 @@ async fn a_user_who_may_not_be_read_has_no_attributes_and_one_who_cannot_be_read
         (500, ""),
         (503, ""),
     ] {
-        setting.am.script().instead_of = Some(("/users/", status, body));
+        setting.am.script().instead_of = vec![("/users/", status, body)];
         assert!(setting.validate(&token, false).await.is_err(), "{status}");
     }
 }
@@ -424,7 +424,7 @@ async fn a_login_is_made_with_headers_or_callbacks_and_never_twice() {
 #[tokio::test]
 async fn a_login_that_comes_to_nothing_leaves_no_session_behind() {
     let setting = Setting::new(Dialect::PingAm).await;
-    setting.am.script().instead_of = Some(("/users/", 500, ""));
+    setting.am.script().instead_of = vec![("/users/", 500, "")];
     assert!(setting.login("alice", PASSWORD).await.is_err());
     assert!(setting.am.sessions().is_empty());
 }
@@ -451,7 +451,7 @@ async fn the_agents_own_session_is_begun_when_needed_and_renewed_when_it_dies() 
     }
     // Whatever says 401 to everybody is asked twice, not for ever.
     let before = setting.am.count("/policies");
-    setting.am.script().instead_of = Some(("/policies", 401, r#"{"code":401}"#));
+    setting.am.script().instead_of = vec![("/policies", 401, r#"{"code":401}"#)];
     assert!(setting.authorize(token).await.is_err());
     assert_eq!(setting.am.count("/policies"), before + 2);
 }
@@ -614,10 +614,140 @@ async fn a_token_that_cannot_be_a_spec_is_no_session() {
         r#"{{"tokenId":"{}"}}"#,
         "x".repeat(SessionSpec::MAX_LENGTH + 1)
     );
-    setting.am.script().instead_of = Some(("/authenticate", 200, Box::leak(long.into_boxed_str())));
+    setting.am.script().instead_of = vec![("/authenticate", 200, Box::leak(long.into_boxed_str()))];
     assert_eq!(
         setting.login("alice", PASSWORD).await,
         Err(PolicyError::Protocol)
     );
     assert_eq!(setting.settings.realm, "/");
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_subscribe_us_is_no_source_of_events() {
+    let setting = Setting::new(Dialect::PingAm).await;
+    setting.am.script().subscribes = false;
+    let mut events = setting.client.events(None).await.unwrap();
+    let first = harness::within("the end", events.next()).await;
+    assert_eq!(first, Some(Err(PolicyError::TimedOut)));
+    assert_eq!(events.next().await, None);
+}
+
+/// What PingAM 8.0.1 said to another client, with other tokens.
+#[tokio::test]
+async fn pingam_as_it_was_recorded() {
+    let setting = Setting::new(Dialect::PingAm).await;
+    setting.am.script().instead_of = vec![
+        (
+            "/authenticate",
+            200,
+            r#"{"tokenId":"pFakeFakeFakeFakeFakeFakeFa.*AAJTSQACMDEAAlNLABwrRmFrZQAEdHlwZQADQ1RTAAJTMQAA.*","successUrl":"/am/console","realm":"/"}"#,
+        ),
+        (
+            "/sessions",
+            200,
+            r#"{"username":"amadmin","universalId":"id=amadmin,ou=user,ou=am-config","realm":"/","latestAccessTime":"2025-07-31T15:05:45Z","maxIdleExpirationTime":"2025-07-31T15:35:45Z","maxSessionExpirationTime":"2025-07-31T17:05:44Z","properties":{"AMCtxId":"86d527f2-3667-4c8e-bfd8-3bf1b9517d24-280"}}"#,
+        ),
+        (
+            "/users/",
+            404,
+            r#"{"code":404,"reason":"Not Found","message":"Resource cannot be found."}"#,
+        ),
+    ];
+    let Ok(LoginAnswer::Yes { session }) = setting.login("amadmin", "not-a-secret").await else {
+        panic!("a session")
+    };
+    assert!(session.spec.as_str().starts_with("pFake"));
+    assert_eq!(
+        session.identity.universal_id,
+        "id=amadmin,ou=user,ou=am-config"
+    );
+    assert_eq!(session.idle_timeout, Duration::from_secs(1800));
+    assert_eq!(session.max_timeout, Duration::from_secs(7199));
+    let requests = setting.am.requests();
+    let login = &requests[0];
+    assert_eq!(login.target, "/authenticate");
+    assert_eq!(login.version, "resource=2.0, protocol=1.0");
+    assert_eq!(login.headers["x-openam-username"], "amadmin");
+    assert_eq!(login.body, "{}");
+    let info = &requests[1];
+    assert_eq!(info.target, "/sessions?_action=getSessionInfo");
+    assert_eq!(info.version, "resource=4.0");
+    let body = json!({"tokenId": session.spec.as_str()}).to_string();
+    assert_eq!(info.body, body);
+}
+
+/// What OpenAM 16.0.5 said to this one, with other tokens.
+#[tokio::test]
+async fn openam_as_it_was_recorded() {
+    let setting = Setting::new(Dialect::OpenAm).await;
+    let token = setting.am.begin("demo");
+    setting.valid(&token, false).await;
+    setting.am.script().instead_of = vec![
+        (
+            "/sessions?_action=getSessionInfo",
+            200,
+            r#"{"username":"demo","universalId":"id=demo,ou=user,dc=openam,dc=example,dc=org","realm":"/","sessionHandle":"shandle:AQIC5wFake.*AAJTSQACMDEAAlNLABQtMTY2AgACUzEAAA..*","latestAccessTime":"2026-11-22T03:27:47Z","maxIdleExpirationTime":"2026-11-22T03:57:47Z","maxSessionExpirationTime":"2026-11-22T05:27:46Z"}"#,
+        ),
+        ("/sessions?_action=getSessionProperties", 200, "{}"),
+        (
+            "/sessions?_action=logout",
+            401,
+            r#"{"code":401,"reason":"Unauthorized","message":"Access Denied"}"#,
+        ),
+        (
+            "/users/demo",
+            200,
+            r#"{"_id":"demo","_rev":"165092602","username":"demo","realm":"/","uid":["demo"],"universalid":["id=demo,ou=user,dc=openam,dc=example,dc=org"],"objectClass":["person"],"dn":["uid=demo,ou=people,dc=openam,dc=example,dc=org"],"inetUserStatus":["Active"],"sn":["demo"],"cn":["demo"],"createTimestamp":["20261122032123Z"],"roles":["ui-self-service-user"]}"#,
+        ),
+        (
+            "/policies",
+            200,
+            r#"[{"resource":"https://app.test:443/app/","actions":{"POST":true,"GET":true},"attributes":{},"advices":{},"ttl":9223372036854775807}]"#,
+        ),
+    ];
+    let session = setting.valid(&token, false).await;
+    assert_eq!(
+        session.identity.user_dn,
+        "uid=demo,ou=people,dc=openam,dc=example,dc=org"
+    );
+    assert_eq!(session.identity.attributes["cn"], ["demo"]);
+    assert_eq!(session.protection_level, ProtectionLevel(3));
+    let allowed = setting.authorize(&token).await;
+    assert!(
+        matches!(&allowed, Ok(AuthorizeAnswer::Yes { ttl, .. }) if ttl.as_secs() == 180),
+        "{allowed:?}"
+    );
+    setting.am.script().instead_of = vec![
+        (
+            "/policies",
+            400,
+            r#"{"code":400,"reason":"Bad Request","message":"Invalid value subject"}"#,
+        ),
+        (
+            "/sessions?_action=getSessionInfo",
+            401,
+            r#"{"code":401,"reason":"Unauthorized","message":"Access Denied"}"#,
+        ),
+    ];
+    let over = setting.authorize(&token).await;
+    assert!(
+        matches!(
+            over,
+            Ok(AuthorizeAnswer::No {
+                reason: Reason::REVOKED_SESSION,
+                ..
+            })
+        ),
+        "{over:?}"
+    );
+    assert_eq!(
+        setting.validate(&token, false).await,
+        refused(Reason::REVOKED_SESSION)
+    );
+    setting.am.script().instead_of = vec![(
+        "/policies",
+        404,
+        r#"{"code":404,"reason":"Not Found","message":"Unable to retrieve application under realm /."}"#,
+    )];
+    assert_eq!(setting.authorize(&token).await, Err(PolicyError::Failure));
 }

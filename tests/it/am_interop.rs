@@ -95,7 +95,7 @@ async fn the_story_with_a_real_am() {
     println!("begun here");
     let client = gateway.client(Protocol::Http1);
     let wrong = client.submit_login("/app/", USER.0, "wrong").await;
-    assert_eq!(wrong.status, 401);
+    assert_eq!(wrong.status, 403);
     client.login("/app/", USER.0, USER.1).await;
     let seen: SeenRequest = client.get("/app/").await.json();
     assert_eq!(seen.header("SM_USER"), Some(USER.0));

@@ -2,38 +2,34 @@
 //!
 //! What PingAM 8.0.1 and OpenAM 16.0.5 answer was recorded from them; see [`Dialect`].
 
+mod answers;
+mod notifications;
+
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use futures_util::{SinkExt as _, StreamExt as _};
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
-use policy_protocol::Timestamp;
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::broadcast;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio_rustls::TlsAcceptor;
-use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
-use tokio_tungstenite::tungstenite::protocol::Role;
 
 use crate::Leaf;
-use crate::gateway::PASSWORD;
-use crate::policy_host::AGENT_SECRET;
 
 /// The cookie of its sessions.
 pub const COOKIE: &str = "iPlanetDirectoryPro";
-/// The agent's account; its password is [`AGENT_SECRET`].
+/// The agent's account; its password is [`AGENT_SECRET`](crate::policy_host::AGENT_SECRET).
 pub const AGENT: &str = "doorward";
 /// Seconds without a use after which a session ends.
 const IDLE: u64 = 1800;
@@ -93,8 +89,10 @@ pub struct Script {
     pub callbacks: bool,
     /// Answers everything with this status and body instead.
     pub instead: Option<(u16, &'static str)>,
-    /// Answers what has this in its target with this status and body instead.
-    pub instead_of: Option<(&'static str, u16, &'static str)>,
+    /// Answers what has this in its target with this status and body instead; the first that fits.
+    pub instead_of: Vec<(&'static str, u16, &'static str)>,
+    /// Whether notifications can be subscribed to.
+    pub subscribes: bool,
     /// What policies say: `actions`, `advices` and `ttl`.
     pub decision: Value,
     /// Whether users may read themselves.
@@ -104,6 +102,8 @@ pub struct Script {
 struct State {
     script: Mutex<Script>,
     sessions: Mutex<BTreeMap<String, AmSession>>,
+    /// Sessions that there ever were: no token comes twice.
+    begun: AtomicUsize,
     requests: Mutex<Vec<AmRequest>>,
     notices: broadcast::Sender<Option<String>>,
 }
@@ -142,7 +142,8 @@ impl FakeAm {
                     dialect,
                     callbacks: false,
                     instead: None,
-                    instead_of: None,
+                    instead_of: Vec::new(),
+                    subscribes: true,
                     decision: json!({
                         "actions": {"GET": true, "POST": true},
                         "advices": {},
@@ -151,6 +152,7 @@ impl FakeAm {
                     users_readable: true,
                 }),
                 sessions: Mutex::default(),
+                begun: AtomicUsize::new(0),
                 requests: Mutex::default(),
                 notices: broadcast::Sender::new(64),
             }),
@@ -292,299 +294,7 @@ async fn answer(state: Arc<State>, request: Request<Incoming>) -> Result<Answere
     Ok(response)
 }
 
-fn refusal(status: u16, reason: &str, message: &str) -> (u16, String) {
-    let body = json!({"code": status, "reason": reason, "message": message});
-    (status, body.to_string())
-}
-
-fn denied() -> (u16, String) {
-    refusal(401, "Unauthorized", "Access Denied")
-}
-
 fn now() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.expect("after 1970").as_secs()
-}
-
-impl State {
-    fn begin(&self, user: &str) -> String {
-        let mut sessions = self.sessions.lock().unwrap();
-        let token = format!("AQIC5wFakeToken{}-{user}.*AAJTSQACMDE*", sessions.len());
-        let session = AmSession {
-            user: user.to_owned(),
-            realm: String::from("/"),
-            latest: now(),
-            end: now() + LIFE,
-            level: None,
-            uses: 0,
-        };
-        sessions.insert(token.clone(), session);
-        token
-    }
-
-    fn respond(&self, request: &AmRequest) -> (u16, String) {
-        let script = self.script.lock().unwrap();
-        if let Some((status, body)) = script.instead {
-            return (status, body.to_owned());
-        }
-        if let Some((part, status, body)) = script.instead_of
-            && request.target.contains(part)
-        {
-            return (status, body.to_owned());
-        }
-        let (path, query) = request
-            .target
-            .split_once('?')
-            .unwrap_or((&request.target, ""));
-        match path {
-            "/authenticate" => self.authenticate(request, script.callbacks),
-            "/sessions" => self.about_session(request, query, script.dialect),
-            "/policies" => self.policies(request, &script.decision),
-            _ => match path.strip_prefix("/users/") {
-                Some(user) => self.user(request, user, script.users_readable),
-                None => refusal(404, "Not Found", "Resource not found"),
-            },
-        }
-    }
-
-    fn authenticate(&self, request: &AmRequest, callbacks: bool) -> (u16, String) {
-        let body: Value = serde_json::from_str(&request.body).unwrap_or_default();
-        let header = |name: &str| {
-            let value = request
-                .headers
-                .get(name)
-                .and_then(|value| value.to_str().ok());
-            value.unwrap_or_default().to_owned()
-        };
-        let (user, password) = if body["authId"].is_string() {
-            let value = |at: usize| body["callbacks"][at]["input"][0]["value"].as_str();
-            (
-                value(0).unwrap_or_default().to_owned(),
-                value(1).unwrap_or_default().to_owned(),
-            )
-        } else if callbacks {
-            let asks = json!({
-                "authId": "eyJ0eXAi.test.test", "template": "", "stage": "DataStore1",
-                "callbacks": [
-                    {"type": "NameCallback", "input": [{"name": "IDToken1", "value": ""}]},
-                    {"type": "PasswordCallback", "input": [{"name": "IDToken2", "value": ""}]},
-                ],
-            });
-            return (200, asks.to_string());
-        } else {
-            (header("x-openam-username"), header("x-openam-password"))
-        };
-        let agent = request
-            .target
-            .contains("authIndexType=module&authIndexValue=Application");
-        let expected = if agent { AGENT_SECRET } else { PASSWORD };
-        let known = (user == AGENT) == agent;
-        if !known || password != expected {
-            return refusal(401, "Unauthorized", "Authentication Failed");
-        }
-        let token = self.begin(&user);
-        let body = json!({"tokenId": token, "successUrl": "/am/console", "realm": "/"});
-        (200, body.to_string())
-    }
-
-    /// The user of a live session; `used` if it is one more use of it.
-    fn alive(&self, token: Option<&str>, used: bool) -> Option<AmSession> {
-        let mut sessions = self.sessions.lock().unwrap();
-        let session = sessions.get_mut(token?)?;
-        if session.end <= now() || session.latest + IDLE <= now() {
-            return None;
-        }
-        if used {
-            session.latest = now();
-            session.uses += 1;
-        }
-        Some(session.clone())
-    }
-
-    fn about_session(&self, request: &AmRequest, query: &str, dialect: Dialect) -> (u16, String) {
-        let caller = request.token.as_deref();
-        let in_header = self.alive(caller, caller.is_some());
-        let action = query.strip_prefix("_action=").unwrap_or_default();
-        let body: Value = serde_json::from_str(&request.body).unwrap_or_default();
-        let major = request
-            .version
-            .strip_prefix("resource=")
-            .unwrap_or_default();
-        let major = major.split('.').next().unwrap_or_default();
-        let self_proving = dialect == Dialect::PingAm && body["tokenId"].is_string();
-        let validates = dialect != Dialect::PingAm && major == "1" && action == "validate";
-        if in_header.is_none() && !self_proving && !validates {
-            return denied();
-        }
-        let knows: &[&str] = match dialect {
-            Dialect::PingAm => &["1", "2", "3", "4", "5"],
-            Dialect::OpenAm => &["1", "2"],
-            Dialect::Old => &["1"],
-        };
-        if !knows.contains(&major) {
-            return match dialect {
-                Dialect::OpenAm => refusal(404, "Not Found", "Resource &#39;&#39; not found"),
-                _ => refusal(
-                    404,
-                    "Not Found",
-                    "Accept-API-Version: Requested version \"4.0\" does not match any routes.",
-                ),
-            };
-        }
-        let target = body["tokenId"].as_str().or(caller).unwrap_or_default();
-        let resets = matches!(action, "validate" | "getSessionInfoAndResetIdleTime");
-        if action == "logout" {
-            self.sessions.lock().unwrap().remove(target);
-            return (
-                200,
-                json!({"result": "Successfully logged out"}).to_string(),
-            );
-        }
-        let Some(session) = self.alive(Some(target), resets) else {
-            return (200, json!({"valid": false}).to_string());
-        };
-        let levels = session
-            .level
-            .iter()
-            .map(|level| ("AuthLevel", level.as_str()));
-        let levels: BTreeMap<&str, &str> = levels.collect();
-        let text = |seconds| Timestamp(seconds).to_string();
-        let answer = match (major, action) {
-            ("1", "validate") => {
-                json!({"valid": true, "uid": session.user, "realm": session.realm})
-            }
-            ("1", "getProperty") | ("2", "getSessionProperties") => json!(levels),
-            ("2" | "3" | "4" | "5", "getSessionInfo")
-            | ("4" | "5", "getSessionInfoAndResetIdleTime") => json!({
-                "username": session.user,
-                "universalId": format!("id={},ou=user,dc=am", session.user),
-                "realm": session.realm,
-                "latestAccessTime": text(session.latest),
-                "maxIdleExpirationTime": text(session.latest + IDLE),
-                "maxSessionExpirationTime": text(session.end),
-                "properties": levels,
-            }),
-            _ => {
-                return refusal(
-                    501,
-                    "Not Implemented",
-                    "Action not implemented for this resource",
-                );
-            }
-        };
-        (200, answer.to_string())
-    }
-
-    fn user(&self, request: &AmRequest, user: &str, readable: bool) -> (u16, String) {
-        match self.alive(request.token.as_deref(), true) {
-            None => denied(),
-            Some(session) if session.user != user || !readable => {
-                refusal(403, "Forbidden", "Forbidden")
-            }
-            Some(_) => {
-                let user = json!({
-                    "_id": user, "username": user, "realm": "/", "uid": [user],
-                    "mail": [format!("{user}@example.com")],
-                    "dn": [format!("uid={user},ou=people,dc=am")],
-                    "isMemberOf": ["cn=staff,ou=groups,dc=am"],
-                });
-                (200, user.to_string())
-            }
-        }
-    }
-
-    fn policies(&self, request: &AmRequest, decision: &Value) -> (u16, String) {
-        match self.alive(request.token.as_deref(), true) {
-            None => return denied(),
-            Some(session) if session.user != AGENT => {
-                return refusal(403, "Forbidden", "The user has insufficient privileges");
-            }
-            Some(_) => {}
-        }
-        let body: Value = serde_json::from_str(&request.body).unwrap_or_default();
-        if self
-            .alive(body["subject"]["ssoToken"].as_str(), false)
-            .is_none()
-        {
-            return refusal(400, "Bad Request", "Invalid value subject");
-        }
-        let mut decision = decision.clone();
-        decision["resource"] = body["resources"][0].clone();
-        decision["attributes"] = json!({});
-        (200, json!([decision]).to_string())
-    }
-
-    fn notifications(self: Arc<Self>, mut request: Request<Incoming>) -> Answered {
-        let header = |name: &str| request.headers().get(name)?.to_str().ok();
-        let status = match self.alive(header(COOKIE), true) {
-            None => StatusCode::UNAUTHORIZED,
-            Some(session) if session.user != AGENT => StatusCode::FORBIDDEN,
-            Some(_) => StatusCode::SWITCHING_PROTOCOLS,
-        };
-        let mut response = Response::new(Full::default());
-        *response.status_mut() = status;
-        if status == StatusCode::SWITCHING_PROTOCOLS {
-            let key = header("sec-websocket-key").unwrap_or_default();
-            let accept = derive_accept_key(key.as_bytes());
-            for (name, value) in [
-                ("connection", "upgrade"),
-                ("upgrade", "websocket"),
-                ("sec-websocket-accept", &accept),
-                ("sec-websocket-protocol", "v1.notifications.forgerock.org"),
-            ] {
-                response.headers_mut().insert(
-                    http::HeaderName::from_static(name),
-                    value.parse().expect("a header"),
-                );
-            }
-            let upgraded = hyper::upgrade::on(&mut request);
-            tokio::spawn(async move {
-                if let Ok(upgraded) = upgraded.await {
-                    self.speak(upgraded).await;
-                }
-            });
-        }
-        response
-    }
-
-    async fn speak(&self, upgraded: hyper::upgrade::Upgraded) {
-        let io = TokioIo::new(upgraded);
-        let mut socket = WebSocketStream::from_raw_socket(io, Role::Server, None).await;
-        let mut subscriptions = 0;
-        // Who has subscribed to nothing does not listen.
-        let mut notices = None;
-        loop {
-            let next = async {
-                match &mut notices {
-                    None => std::future::pending().await,
-                    Some(notices) => broadcast::Receiver::recv(notices).await,
-                }
-            };
-            tokio::select! {
-                message = socket.next() => match message {
-                    Some(Ok(Message::Text(text))) => {
-                        let asked: Value = serde_json::from_str(&text).unwrap_or_default();
-                        let said = json!({"topic": asked["topic"], "message": "subscription registered"});
-                        subscriptions += 1;
-                        if subscriptions == 2 {
-                            notices = Some(self.notices.subscribe());
-                        }
-                        if socket.send(Message::text(said.to_string())).await.is_err() {
-                            return;
-                        }
-                    }
-                    // The library has answered a ping itself, and sends it with the next message or flush.
-                    Some(Ok(_)) => _ = socket.flush().await,
-                    Some(Err(_)) | None => return,
-                },
-                notice = next => match notice {
-                    Ok(Some(text)) => _ = socket.send(Message::text(text)).await,
-                    Ok(None) | Err(_) => {
-                        _ = tokio::time::timeout(Duration::from_secs(1), socket.close(None)).await;
-                        return;
-                    }
-                },
-            }
-        }
-    }
 }

@@ -22,3 +22,6 @@ pub(super) const MAX_REMEMBERED_PROFILE: usize = 4 * 1024;
 pub(super) const MIN_LOGIN_PAUSE: Duration = Duration::from_secs(1);
 /// See [`MIN_LOGIN_PAUSE`].
 pub(super) const MAX_LOGIN_PAUSE: Duration = Duration::from_secs(60);
+/// The longest message of a WebSocket that is read, in bytes. One names a session or a policy.
+#[cfg(feature = "am-notifications")]
+pub(super) const MAX_MESSAGE: usize = 64 * 1024;

@@ -133,7 +133,7 @@ impl AmClient {
                 directory: UserDirectory {
                     oid: info.realm.clone(),
                     name: info.realm,
-                    server: self.settings.link.servers.clusters.concat().remove(0),
+                    server: self.host.clone(),
                     namespace: String::from("AM:"),
                 },
                 groups: profile.groups.clone(),

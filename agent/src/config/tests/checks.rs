@@ -613,6 +613,12 @@ fn mistakes_about_other_systems_are_found() {
         ),
         (format!("{am}protocol = \"rest\""), "protocol"),
         (format!("{am}realm = \"customers\""), "realm"),
+        (format!("{am}am_login = \"Login\""), "am_login"),
+        (format!("{am}am_login = \"service=\""), "am_login"),
+        (
+            format!("{am}am_agent_login = \"module=Application\""),
+            "am_agent_login",
+        ),
         (format!("{am}notifications = true"), "notifications"),
         (
             format!("{am}am_agent_password_file = \"secrets/agent\""),
