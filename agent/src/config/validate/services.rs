@@ -164,7 +164,8 @@ pub(super) fn check_against(config: &Config, root: &Spot<'_>) -> bool {
         if let Some(am) = &services.am {
             let spot = spot.key("am");
             if covers(&am.path, &config.login.path) {
-                spot.key("path").problem("the login pages are below this path");
+                spot.key("path")
+                    .problem("the login pages are below this path");
                 sound = false;
             }
             named.push((&am.realm, spot.key("realm")));
