@@ -216,3 +216,18 @@ fn of_several_who_take_a_value_one_gets_it() {
     });
     assert_eq!(taken, 1);
 }
+
+#[test]
+fn a_key_is_claimed_once_until_it_is_given_back_or_its_time_is_over() {
+    let map = BoundedMap::new(10, |_, ()| 1);
+    let claimed = std::thread::scope(|scope| {
+        let claim = || map.claim(1, (), Duration::from_secs(60));
+        let threads = [(); 8].map(|()| scope.spawn(claim));
+        threads.map(|thread| usize::from(thread.join().unwrap()))
+    });
+    assert_eq!(claimed.iter().sum::<usize>(), 1);
+    assert_eq!(map.take(&1), Some(()));
+    assert!(map.claim(1, (), Duration::from_secs(60)));
+    assert!(!map.claim(1, (), Duration::from_secs(60)));
+    assert!(map.claim(2, (), Duration::ZERO) && map.claim(2, (), Duration::ZERO));
+}
