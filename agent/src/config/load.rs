@@ -1,9 +1,8 @@
 //! Reads a configuration: text, tree, environment, schema, checks. Every step reports and the next still runs.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
 use toml::de::DeTable;
 
 use super::env::Environment;
@@ -35,11 +34,11 @@ pub fn load_text(
     read_text(text, name, base, environment).0
 }
 
-/// [`load`], and the files that the configuration refers to, as far as it can be read at all.
+/// [`load`], and the files and folders that the configuration refers to, as far as it can be read at all.
 pub(super) fn load_with_files(
     path: &Path,
     environment: &Environment,
-) -> (Result<Config, Problems>, Vec<PathBuf>) {
+) -> (Result<Config, Problems>, BTreeSet<PathBuf>) {
     let name = path.display().to_string();
     let text = validate::read_file(path)
         .map_err(|error| format!("cannot be read: {error}"))
@@ -59,7 +58,7 @@ pub(super) fn load_with_files(
             path.parent().unwrap_or_else(|| Path::new("")),
             environment,
         ),
-        Err(what) => (Err(Problems::of_file(&name, what)), Vec::new()),
+        Err(what) => (Err(Problems::of_file(&name, what)), BTreeSet::new()),
     }
 }
 
@@ -68,7 +67,7 @@ fn read_text(
     name: &str,
     base: &Path,
     environment: &Environment,
-) -> (Result<Config, Problems>, Vec<PathBuf>) {
+) -> (Result<Config, Problems>, BTreeSet<PathBuf>) {
     let (table, errors) = DeTable::parse_recoverable(text);
     let mut root = Node::from_file(&table);
     let mut report = Report::new(text);
@@ -76,14 +75,13 @@ fn read_text(
     if !errors.is_empty() {
         return (
             Err(syntax_problems(&errors, &root, report, name)),
-            Vec::new(),
+            BTreeSet::new(),
         );
     }
     let fitted = shape::fit(schema::json_schema(), &root, "", &mut report).unwrap_or_default();
-    let mut files = Vec::new();
-    referenced_files(&fitted, base, &mut files);
+    let files = validate::Files::new(base);
     let config = match serde_json::from_value(fitted) {
-        Ok(file) => validate::validate(&file, base, &report.root()),
+        Ok(file) => validate::validate(&file, &files, &report.root()),
         Err(_) => {
             // The schema is made from the types, so what fits one fits the other.
             report.add(None, "", "does not fit the configuration's own types", None);
@@ -97,7 +95,7 @@ fn read_text(
         Some(config) => Ok(Config { warnings, ..config }),
         None => Err(Problems::of_file(name, "is not sound".to_owned())),
     });
-    (outcome, files)
+    (outcome, files.into_asked())
 }
 
 /// What is wrong with a file that is not TOML. What the parser could make of the rest is checked against the
@@ -143,24 +141,4 @@ fn syntax_problems(
         name,
         syntax.into_problems().into_iter().chain(found).collect(),
     )
-}
-
-/// The files and folders named anywhere in a configuration, by the way their keys end.
-fn referenced_files(value: &Value, base: &Path, found: &mut Vec<PathBuf>) {
-    match value {
-        Value::Object(object) => {
-            for (key, value) in object {
-                match value {
-                    Value::String(path) if key.ends_with("_file") || key.ends_with("_dir") => {
-                        found.push(base.join(path));
-                    }
-                    value => referenced_files(value, base, found),
-                }
-            }
-        }
-        Value::Array(elements) => elements
-            .iter()
-            .for_each(|element| referenced_files(element, base, found)),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-    }
 }

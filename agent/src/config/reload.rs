@@ -90,10 +90,7 @@ impl Watch {
     fn look(&mut self, asked: bool) -> Option<Result<Config, Problems>> {
         let first = self.known.is_none();
         if first {
-            self.files = load_with_files(&self.path, &self.environment)
-                .1
-                .into_iter()
-                .collect();
+            self.files = load_with_files(&self.path, &self.environment).1;
         }
         let seen = self.fingerprint();
         let settled = self.last.replace(seen) == Some(seen);
@@ -107,7 +104,7 @@ impl Watch {
         let (outcome, files) = load_with_files(&self.path, &self.environment);
         // A file with broken syntax names no files; those of before are then the best guess.
         if !files.is_empty() {
-            self.files = files.into_iter().collect();
+            self.files = files;
         }
         let now = self.fingerprint();
         self.known = Some(now);

@@ -13,27 +13,24 @@ mod services;
 mod session;
 mod upstreams;
 
-pub(super) use self::files::read as read_file;
+pub(super) use self::files::{Files, read as read_file};
 
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
-use std::path::Path;
 use std::time::Duration;
 
 use ipnet::IpNet;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
-use self::files::Files;
 use self::names::HeaderNames;
 use super::file::{self, File};
 use super::report::Spot;
 use super::units::{Address, Network, Size};
 use super::{Config, Limits, LogSettings, defaults};
 
-/// Checks `file`, whose relative paths start at `base`. None if anything was reported.
-pub(super) fn validate(file: &File, base: &Path, root: &Spot<'_>) -> Option<Config> {
-    let files = Files::new(base);
+/// Checks `file`, with the `files` it names. None if anything was reported.
+pub(super) fn validate(file: &File, files: &Files<'_>, root: &Spot<'_>) -> Option<Config> {
     let mut headers = HeaderNames::default();
 
     let drain_timeout = file.agent.drain_timeout.0;
@@ -41,17 +38,17 @@ pub(super) fn validate(file: &File, base: &Path, root: &Spot<'_>) -> Option<Conf
     let listeners = listeners::listeners(
         &file.listeners,
         admin.flatten(),
-        &files,
+        files,
         &root.key("listeners"),
     );
     let trusted_proxies = some_networks(&file.trusted_proxies, &root.key("trusted_proxies"));
     let policy_server = file.policy_server.as_ref().and_then(|server| {
-        policy_server::policy_server(server, &files, &root.key("policy_server"))
+        policy_server::policy_server(server, files, &root.key("policy_server"))
     });
     let session = session::session(&file.session, &root.key("session"));
     let identity = session::identity(&file.identity, &mut headers, &root.key("identity"));
-    let login = login::login(&file.login, &files, &root.key("login"));
-    let upstreams = upstreams::upstreams(&file.upstreams, &files, &root.key("upstreams"));
+    let login = login::login(&file.login, files, &root.key("login"));
+    let upstreams = upstreams::upstreams(&file.upstreams, files, &root.key("upstreams"));
     let realms = realms::realms(file, &mut headers, root);
     let limits = limits(&file.limits, &root.key("limits"));
     let log = log(&file.log, &root.key("log"));

@@ -1,8 +1,10 @@
 use std::fs;
 
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::*;
+use crate::config::schema::json_schema;
 
 const CONFIG: &str = r#"
 [agent]
@@ -99,6 +101,72 @@ fn a_new_template_and_a_lost_secret_are_changes() {
     );
     fs::write(folder.path().join("v1/secret"), "the first secret of all").unwrap();
     assert!(settle(&mut watch).unwrap().is_ok());
+}
+
+/// Every setting whose name says that it holds paths, as the names that lead to it.
+fn path_keys(schema: &Value, above: &[String], found: &mut Vec<Vec<String>>) {
+    for (name, child) in schema["properties"].as_object().into_iter().flatten() {
+        let keys = [above, &[name.clone()]].concat();
+        if ["_file", "_files", "_dir"].iter().any(|end| name.ends_with(end)) {
+            found.push(keys);
+        } else {
+            path_keys(child, &keys, found);
+        }
+    }
+    if schema["items"].is_object() {
+        path_keys(&schema["items"], above, found);
+    }
+}
+
+/// Gives the setting at `keys` the value `path`; of lists, in their first element.
+fn set(schema: &Value, value: &mut Value, keys: &[String], path: &str) {
+    let is_list = schema["type"] == "array";
+    match keys.split_first() {
+        None if is_list => *value = json!([path]),
+        None => *value = json!(path),
+        Some(_) if is_list => {
+            if value.is_null() {
+                *value = json!([{}]);
+            }
+            set(&schema["items"], &mut value[0], keys, path);
+        }
+        Some((first, rest)) => set(
+            &schema["properties"][first],
+            &mut value[first.as_str()],
+            rest,
+            path,
+        ),
+    }
+}
+
+#[test]
+fn every_file_and_folder_that_can_be_named_is_watched() {
+    let folder = folder();
+    let schema = json_schema();
+    let mut all = Vec::new();
+    path_keys(schema, &[], &mut all);
+    let kinds = &schema["properties"]["policy_server"]["properties"]["kind"];
+    let kinds: Vec<&Value> = kinds["oneOf"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|kind| &kind["const"])
+        .collect();
+    assert!(all.len() > 10 && kinds.len() > 1, "{all:?} {kinds:?}");
+    for keys in all {
+        let path = keys.join(".");
+        let watched = kinds.iter().any(|kind| {
+            let config: toml::Table = CONFIG.parse().unwrap();
+            let mut config = serde_json::to_value(config).unwrap();
+            config["policy_server"]["kind"] = (*kind).clone();
+            set(schema, &mut config, &keys, &path);
+            let file = folder.path().join("changed.toml");
+            fs::write(&file, toml::to_string(&config).unwrap()).unwrap();
+            let (_, files) = load_with_files(&file, &Environment::default());
+            files.contains(&folder.path().join(&path))
+        });
+        assert!(watched, "{path}");
+    }
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Files that the configuration refers to. Messages name the key, never what was written there: somebody
 //! will write a secret where its file's name belongs.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
@@ -10,26 +12,39 @@ use policy_protocol::Secret;
 use crate::config::defaults;
 use crate::config::report::Spot;
 
-/// Finds files relative to the configuration file.
-pub(super) struct Files<'b> {
+/// Finds files relative to the configuration file, and remembers which: they are what is watched.
+pub(in crate::config) struct Files<'b> {
     base: &'b Path,
+    asked: RefCell<BTreeSet<PathBuf>>,
 }
 
 impl<'b> Files<'b> {
     /// Relative paths start at `base`.
-    pub(super) const fn new(base: &'b Path) -> Self {
-        Self { base }
+    pub(in crate::config) const fn new(base: &'b Path) -> Self {
+        let asked = RefCell::new(BTreeSet::new());
+        Self { base, asked }
+    }
+
+    /// Every file and folder that was asked for, whether it was found or not.
+    pub(in crate::config) fn into_asked(self) -> BTreeSet<PathBuf> {
+        self.asked.into_inner()
+    }
+
+    fn path(&self, path: &Path) -> PathBuf {
+        let path = self.base.join(path);
+        self.asked.borrow_mut().insert(path.clone());
+        path
     }
 
     /// A file that can be read.
     pub(super) fn readable(&self, path: &Path, spot: &Spot<'_>) -> Option<PathBuf> {
-        let path = self.base.join(path);
+        let path = self.path(path);
         reported(read(&path), spot).map(|_| path)
     }
 
     /// A PEM file with a block whose label ends in `label`, such as `PRIVATE KEY`.
     pub(super) fn pem(&self, path: &Path, label: &str, spot: &Spot<'_>) -> Option<PathBuf> {
-        let path = self.base.join(path);
+        let path = self.path(path);
         let content = Secret::new(reported(read(&path), spot)?);
         let text = String::from_utf8_lossy(content.expose());
         let is_block = |line: &str| {
@@ -57,7 +72,7 @@ impl<'b> Files<'b> {
 
     /// The secret in a file, without the line break at its end.
     pub(super) fn secret(&self, path: &Path, spot: &Spot<'_>) -> Option<Secret<String>> {
-        let content = Secret::new(reported(read(&self.base.join(path)), spot)?);
+        let content = Secret::new(reported(read(&self.path(path)), spot)?);
         let text =
             std::str::from_utf8(content.expose()).map(|text| text.trim_end_matches(['\n', '\r']));
         match text {
@@ -80,7 +95,7 @@ impl<'b> Files<'b> {
 
     /// A folder that can be listed.
     pub(super) fn folder(&self, path: &Path, spot: &Spot<'_>) -> Option<PathBuf> {
-        let path = self.base.join(path);
+        let path = self.path(path);
         reported(std::fs::read_dir(&path).map(drop), spot).map(|()| path)
     }
 }
