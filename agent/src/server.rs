@@ -107,7 +107,8 @@ impl RunningServer {
 
     /// Takes on new listeners and limits for new connections. A listener whose address is unchanged
     /// keeps its socket; new ones are bound before old ones close; certificates are read anew. Open
-    /// connections stay as they are.
+    /// connections stay as they are, but for those with a client certificate that was verified with other
+    /// authorities or lists: it no longer counts, and they end with what is in progress on them.
     ///
     /// # Errors
     /// As for [`run`]; then everything stays as it was.
@@ -116,10 +117,11 @@ impl RunningServer {
         let mut old = listening.clone();
         let mut prepared = Vec::with_capacity(listeners.len());
         for listener in listeners {
-            let accepting = Accepting::prepare(listener)?;
             let kept = old
                 .iter()
                 .position(|old| old.configured == listener.address);
+            let previous = kept.map(|at| old[at].settings.load_full());
+            let accepting = Accepting::prepare(listener, previous.as_deref())?;
             let (listening, sockets) = match kept {
                 Some(at) => (old.remove(at), Vec::new()),
                 None => {
@@ -132,13 +134,16 @@ impl RunningServer {
         self.shared.limits.store(Arc::new(limits.clone()));
         let mut now = Vec::with_capacity(prepared.len());
         for (listening, accepting, sockets) in prepared {
-            listening.settings.store(accepting);
+            listening.replace_settings(accepting);
             for (worker, socket) in self.workers.iter().zip(sockets) {
                 worker.listen(Arc::clone(&listening), socket);
             }
             now.push(listening);
         }
-        old.iter().for_each(|listening| listening.close());
+        for gone in old {
+            gone.close();
+            gone.supersede_trust();
+        }
         *listening = now;
         Ok(())
     }

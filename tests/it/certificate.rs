@@ -135,6 +135,34 @@ async fn a_revoked_certificate_fails_the_handshake_from_when_it_is_listed() {
     );
 }
 
+/// Otherwise who keeps a connection busy goes on logging in with a revoked certificate.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_open_connection_does_not_outlive_the_trust_in_its_certificate() {
+    let gateway = Gateway::setup().with(CONFIG).start().await;
+    let [alice, other] = [(); 2].map(|()| gateway.pki.client("alice"));
+    let config = Arc::new(gateway.pki.client_config(&["http/1.1"], Some(&alice)));
+    let mut certified = RawClient::connect(gateway.address(), HOST, &config).await;
+    let mut without = gateway.raw().await;
+    let request = get("/certified/", &[]);
+    assert_eq!(certified.ask(&request).await.status, 200);
+    assert_eq!(without.ask(get("/open/", &[])).await.status, 200);
+    // Nothing that certificates are verified with has changed.
+    gateway.reload(CONFIG).await.unwrap();
+    assert_eq!(certified.ask(&request).await.status, 200);
+    // Whom the list names does not matter: who is on it is found out by a new handshake.
+    let list = gateway.pki.revocation_list(&[&other], 2999);
+    std::fs::write(gateway.folder.path().join("ca.crl"), list).unwrap();
+    let listed = CONFIG.replace("client_ca_file", "crl_files = [\"ca.crl\"]\nclient_ca_file");
+    gateway.reload(&listed).await.unwrap();
+    certified.send(&request).await;
+    // It may be closed before it takes the request.
+    let status = certified.response().await.map(|response| response.status);
+    assert!(matches!(status, None | Some(403)), "{status:?}");
+    assert_eq!(certified.response().await, None, "closed");
+    assert_eq!(without.ask(get("/open/", &[])).await.status, 200);
+    assert_eq!(ask(&gateway, &alice).await, Some(200));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_certificate_that_no_list_speaks_of_is_refused_unless_allowed() {
     let gateway = Gateway::setup().with(CONFIG).start().await;

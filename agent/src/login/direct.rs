@@ -80,7 +80,7 @@ pub async fn from_credentials(
             (value.to_vec(), basic(value)?)
         }
         AuthScheme::Certificate => {
-            let certificate = visit.conn.client_certificate.as_ref()?;
+            let certificate = visit.conn.valid_certificate(visit.now)?;
             let credentials = Credentials::Certificate {
                 subject: certificate.subject.clone(),
                 issuer: certificate.issuer.clone(),

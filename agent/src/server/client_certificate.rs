@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use aws_lc_rs::digest::{SHA256, digest};
+use policy_protocol::Timestamp;
 use rustls::pki_types::CertificateDer;
 use x509_parser::asn1_rs::ToDer;
 use x509_parser::extensions::GeneralName;
@@ -36,6 +37,7 @@ pub(super) fn read(certificate: &CertificateDer<'_>) -> Option<ClientCertificate
             .filter_map(|name| name.as_str().ok().map(str::to_owned))
             .collect(),
         emails: emails(&parsed),
+        not_after: Timestamp(u64::try_from(parsed.validity().not_after.timestamp()).unwrap_or(0)),
     })
 }
 
@@ -134,6 +136,8 @@ mod tests {
             hex(digest(&SHA256, certificate.der()).as_ref())
         );
         assert_eq!(read.fingerprint.len(), 64);
+        let ends = params.not_after.unix_timestamp();
+        assert_eq!(read.not_after, Timestamp(u64::try_from(ends).unwrap()));
     }
 
     #[test]

@@ -26,6 +26,7 @@ use super::worker::Context;
 use super::{client_certificate, proxy_protocol};
 use crate::config::Limits;
 use crate::http::ConnectionInfo;
+use crate::http::connection_info::VerifiedCertificate;
 use crate::http::body::InProgress;
 
 /// How far hyper's buffers of one HTTP/1 connection may grow: enough to stream at full speed, and little
@@ -138,7 +139,7 @@ async fn establish(
     info.peer.set_ip(info.peer.ip().to_canonical());
     match &settings.tls {
         Some(config) => {
-            let stream = handshake(stream, config, &mut info).await?;
+            let stream = handshake(stream, config, settings, &mut info).await?;
             Ok((Transport::Tls(stream), info))
         }
         None => Ok((Transport::Plain(stream), info)),
@@ -148,6 +149,7 @@ async fn establish(
 async fn handshake(
     stream: TcpStream,
     config: &Arc<ServerConfig>,
+    settings: &Accepting,
     info: &mut ConnectionInfo,
 ) -> io::Result<Box<TlsStream<TcpStream>>> {
     let stream = Box::new(TlsAcceptor::from(Arc::clone(config)).accept(stream).await?);
@@ -158,7 +160,11 @@ async fn handshake(
         .map(|name| name.to_ascii_lowercase().into());
     if let Some(leaf) = session.peer_certificates().and_then(<[_]>::first) {
         let read = client_certificate::read(leaf).ok_or(io::ErrorKind::InvalidData)?;
-        info.client_certificate = Some(Arc::new(read));
+        let trust = settings.client_trust.as_ref();
+        info.client_certificate = trust.map(|trust| VerifiedCertificate {
+            certificate: Arc::new(read),
+            trust: Arc::clone(trust),
+        });
     }
     Ok(stream)
 }
@@ -216,7 +222,8 @@ where
 }
 
 /// Runs a connection to its end. Draining lets requests in progress finish; a client that asks for
-/// nothing for `idle` is let go in the same way; one that does not take its responses is cut off.
+/// nothing for `idle`, or whose certificate would no longer be taken, is let go in the same way; one that does
+/// not take its responses is cut off.
 async fn drive<C: Future<Output = hyper::Result<()>>>(
     mut serving: Pin<&mut C>,
     graceful_shutdown: impl Fn(Pin<&mut C>),
@@ -224,6 +231,8 @@ async fn drive<C: Future<Output = hyper::Result<()>>>(
     idle: Option<Duration>,
 ) {
     let mut draining = connection.worker.draining.subscribe();
+    let clock = &connection.worker.shared.pipeline.sessions().clock;
+    let mut lapsed = pin!(connection.info.certificate_lapsed(&**clock));
     let mut shutting_down = false;
     loop {
         tokio::select! {
@@ -235,6 +244,7 @@ async fn drive<C: Future<Output = hyper::Result<()>>>(
                 return;
             }
             _draining = draining.wait_for(|draining| *draining), if !shutting_down => {}
+            () = lapsed.as_mut(), if !shutting_down => {}
             stopped = connection.activity.stopped(WRITE_STALL, idle) => match stopped {
                 Stopped::Stalled => {
                     let counters = &connection.worker.shared.counters;

@@ -18,6 +18,7 @@ use super::{StartError, connection, tls};
 use crate::config::Listener;
 use crate::config::services::Services;
 use crate::http::body::InProgress;
+use crate::http::connection_info::ClientTrust;
 
 /// Connections that may wait to be accepted. The system caps it at its own limit.
 const BACKLOG: i32 = 4096;
@@ -51,6 +52,8 @@ pub(super) struct Listening {
 #[derive(Debug)]
 pub(super) struct Accepting {
     pub(super) tls: Option<Arc<ServerConfig>>,
+    /// What client certificates are verified with, if they are asked for.
+    pub(super) client_trust: Option<Arc<ClientTrust>>,
     pub(super) require_matching_host: bool,
     pub(super) redirect_to_https: Option<u16>,
     pub(super) proxy_protocol_from: Vec<IpNet>,
@@ -58,14 +61,28 @@ pub(super) struct Accepting {
 }
 
 impl Accepting {
-    pub(super) fn prepare(listener: &Listener) -> Result<Arc<Self>, StartError> {
-        let config = listener.tls.as_ref().map(tls::server_config).transpose();
-        let tls = config.map_err(|source| StartError::Tls {
+    /// Made ready to take the place of `previous`.
+    pub(super) fn prepare(
+        listener: &Listener,
+        previous: Option<&Self>,
+    ) -> Result<Arc<Self>, StartError> {
+        let failed = |source| StartError::Tls {
             address: listener.address,
             source,
-        })?;
+        };
+        // First, so that what changes meanwhile is a change at the next reload.
+        let trust = listener.tls.as_ref().map(tls::client_trust).transpose();
+        let mut client_trust = trust.map_err(failed)?.flatten().map(Arc::new);
+        let former = previous.and_then(|previous| previous.client_trust.as_ref());
+        if let (Some(new), Some(former)) = (&client_trust, former)
+            && new.equals(former)
+        {
+            client_trust = Some(Arc::clone(former));
+        }
+        let tls = listener.tls.as_ref().map(tls::server_config).transpose();
         Ok(Arc::new(Self {
-            tls,
+            tls: tls.map_err(failed)?,
+            client_trust,
             require_matching_host: listener
                 .tls
                 .as_ref()
@@ -113,6 +130,23 @@ impl Listening {
             closed: watch::Sender::new(false),
         };
         Ok((Arc::new(listening), sockets))
+    }
+
+    /// Treats connections so from now on. Client certificates that were verified otherwise no longer count.
+    pub(super) fn replace_settings(&self, new: Arc<Accepting>) {
+        let trust = new.client_trust.clone();
+        let old = self.settings.swap(new);
+        let kept = |old| trust.is_some_and(|new| Arc::ptr_eq(&new, old));
+        if let Some(old) = old.client_trust.as_ref().filter(|old| !kept(*old)) {
+            old.supersede();
+        }
+    }
+
+    /// Client certificates that were verified here no longer count.
+    pub(super) fn supersede_trust(&self) {
+        if let Some(trust) = &self.settings.load().client_trust {
+            trust.supersede();
+        }
     }
 
     /// Stops accepting. The address is free when all workers have noticed.

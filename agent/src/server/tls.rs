@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
+use ::aws_lc_rs::digest::{Context, SHA256, digest};
 use rustls::crypto::aws_lc_rs::{self, Ticketer};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -20,6 +21,7 @@ use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use crate::config::{CertificateFiles, TlsSettings};
+use crate::http::connection_info::ClientTrust;
 use crate::upstream::tls::trust_anchors;
 
 /// TLS 1.3 tickets sent after a handshake. Each costs randomness and sealing; browsers use one or two.
@@ -76,6 +78,25 @@ pub(super) fn server_config(settings: &TlsSettings) -> Result<Arc<ServerConfig>,
         config.send_tls13_tickets = TICKETS;
     }
     Ok(Arc::new(config))
+}
+
+/// What client certificates are verified with, if they are asked for.
+pub(super) fn client_trust(settings: &TlsSettings) -> Result<Option<ClientTrust>, TlsError> {
+    let Some(ca_file) = &settings.client_ca_file else {
+        return Ok(None);
+    };
+    let mut context = Context::new(&SHA256);
+    context.update(&[settings.crl_allow_unknown.into()]);
+    for file in std::iter::once(ca_file).chain(&settings.crl_files) {
+        let content = std::fs::read(file).map_err(|error| TlsError::File {
+            file: file.clone(),
+            reason: error.to_string(),
+        })?;
+        context.update(digest(&SHA256, &content).as_ref());
+    }
+    let mut whole = [0; 32];
+    whole.copy_from_slice(context.finish().as_ref());
+    Ok(Some(ClientTrust::new(whole)))
 }
 
 fn with_client_certificates(

@@ -8,7 +8,7 @@ use crate::access::Facts;
 use crate::config::env::Environment;
 use crate::http::ConnectionInfo;
 use crate::http::client_origin::ClientOrigin;
-use crate::http::connection_info::ClientCertificate;
+use crate::http::connection_info::{ClientCertificate, ClientTrust, VerifiedCertificate};
 use crate::http::transaction::TransactionId;
 use crate::session::scripted_policy::ScriptedPolicy;
 use crate::site::Site;
@@ -57,13 +57,17 @@ fn certified() -> ConnectionInfo {
         tls: true,
         server_name: None,
         require_matching_host: false,
-        client_certificate: Some(Arc::new(ClientCertificate {
-            subject: String::from("CN=service"),
-            issuer: String::from("CN=Test CA"),
-            fingerprint: "0".repeat(64),
-            common_names: vec![String::from("service")],
-            emails: Vec::new(),
-        })),
+        client_certificate: Some(VerifiedCertificate {
+            certificate: Arc::new(ClientCertificate {
+                subject: String::from("CN=service"),
+                issuer: String::from("CN=Test CA"),
+                fingerprint: "0".repeat(64),
+                common_names: vec![String::from("service")],
+                emails: Vec::new(),
+                not_after: Timestamp(u64::MAX),
+            }),
+            trust: Arc::new(ClientTrust::new([0; 32])),
+        }),
         worker: 0,
         redirect_to_https: None,
         services: None,
