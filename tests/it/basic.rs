@@ -151,3 +151,24 @@ async fn basic_credentials_never_open_a_realm_that_asks_for_a_code() {
     }
     assert_eq!(gateway.origin.count_of("/vault"), 0);
 }
+
+/// The credentials are as good as before; only what they led to is not.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_does_not_do_any_more_is_given_up_for_a_new_one() {
+    let gateway = Gateway::start().await;
+    // Without cookies, as scripts are: each time a new client.
+    let level = async || {
+        let client = gateway.client(Protocol::Http1);
+        let answer = ask(&client, "/basic/", "alice", PASSWORD).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        let seen: SeenRequest = answer.json();
+        seen.header("SM_AUTHLEVEL").map(str::to_owned)
+    };
+    assert_eq!(level().await.as_deref(), Some("5"));
+    let higher = "[[realms]]\nname = \"basic\"\nprotection_level = 8";
+    gateway.reload(higher).await.unwrap();
+    for _ in 0..3 {
+        assert_eq!(level().await.as_deref(), Some("8"));
+    }
+    assert_eq!(gateway.policy.count(Call::Login), 2, "one for each level");
+}

@@ -93,15 +93,33 @@ pub async fn authenticate(
         Ok(admitted) => return Ok(admitted),
         Err(unfit) => unfit,
     };
-    match direct::from_credentials(sessions, visit, realm).await {
-        Some(Ok(alias)) => match admit(sessions, visit, realm, &alias).await {
+    if let Some(presented) = direct::presented(sessions, visit, realm) {
+        match by_credentials(sessions, visit, realm, presented).await {
             Ok(admitted) => return Ok(admitted),
             Err(other) => unfit = unfit.or(other),
-        },
-        Some(Err(other)) => unfit = unfit.or(other),
-        None => {}
+        }
     }
     Err(unfit.denial(realm))
+}
+
+/// Credentials outlive the sessions that they make: one that is known and does not do any more, because the realm
+/// or the policy server is another one by now, is given up for a new one.
+async fn by_credentials(
+    sessions: &Arc<Sessions>,
+    visit: &Visit<'_>,
+    realm: &Arc<Realm>,
+    presented: direct::Presented,
+) -> Result<Admitted, Unfit> {
+    let known = presented.known(sessions, visit, realm);
+    if let Some(alias) = &known {
+        match admit(sessions, visit, realm, alias).await {
+            Err(Unfit::Refused(_)) => {}
+            outcome => return outcome,
+        }
+    }
+    let given_up = known.as_ref().map(|alias| &*alias.session);
+    let alias = presented.log_in(sessions, visit, realm, given_up).await?;
+    admit(sessions, visit, realm, &alias).await
 }
 
 /// Finds the session of a request for a realm in its cookies alone: who brings them may ask for another, and then
@@ -274,10 +292,7 @@ async fn keep_valid(
         return Ok(false);
     }
     visit.metrics.session_cache_miss();
-    let ticket = SessionTicket {
-        session_id: session.id(),
-        session_spec: session.state().spec.clone(),
-    };
+    let ticket = session.ticket();
     let last_access = session.last_access().max(alias.last_access);
     match sessions
         .validate(validate_request(visit, realm, ticket, last_access))

@@ -6,9 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::{HeaderName, HeaderValue, Method};
-use policy_protocol::message::{
-    AuthorizeAnswer, AuthorizeRequest, ResponseAttribute, SessionTicket,
-};
+use policy_protocol::message::{AuthorizeAnswer, AuthorizeRequest, ResponseAttribute};
 use policy_protocol::{Identity, Reason, SessionId};
 
 use crate::access::authenticate::Admitted;
@@ -259,10 +257,7 @@ async fn decide(
         return Ok(decision);
     }
     let request = AuthorizeRequest {
-        session: SessionTicket {
-            session_id: session.id(),
-            session_spec: session.state().spec.clone(),
-        },
+        session: session.ticket(),
         resource: visit.resource_context(),
         realm: realm_context(realm),
         from: visit.origin.address,

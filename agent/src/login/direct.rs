@@ -68,12 +68,16 @@ impl CredentialDigest {
     }
 }
 
-/// The session that the request's own credentials lead to, if the realm takes such.
-pub async fn from_credentials(
-    sessions: &Arc<Sessions>,
-    visit: &Visit<'_>,
-    realm: &Arc<Realm>,
-) -> Option<Result<Arc<Alias>, Unfit>> {
+/// Credentials that a request brings itself.
+#[derive(Debug)]
+pub struct Presented {
+    /// Finds the session that they led to before.
+    key: Box<[u8]>,
+    credentials: Credentials,
+}
+
+/// The request's own credentials, if the realm takes such.
+pub fn presented(sessions: &Sessions, visit: &Visit<'_>, realm: &Realm) -> Option<Presented> {
     let (credential, credentials) = match realm.scheme {
         AuthScheme::Basic => {
             let value = visit.headers.get(header::AUTHORIZATION)?.as_bytes();
@@ -94,37 +98,58 @@ pub async fn from_credentials(
     };
     let key = sessions.credential_digest.of(realm, &credential, visit);
     drop(Zeroizing::new(credential));
-    if let Some(Known::Live(alias)) = sessions.cache.get(&key) {
-        let session = &alias.session;
-        if session
-            .check_alive()
-            .and_then(|()| session.check_times(realm, alias.last_access, visit.now))
-            .is_ok()
-        {
-            return Some(Ok(alias));
-        }
-    }
-    Some(log_in(sessions, visit, realm, key, credentials).await)
+    Some(Presented { key, credentials })
 }
 
-/// Logs in, once for however many requests bring the same credentials at once.
+impl Presented {
+    /// The session that these credentials led to before, if it is not over.
+    pub fn known(
+        &self,
+        sessions: &Sessions,
+        visit: &Visit<'_>,
+        realm: &Realm,
+    ) -> Option<Arc<Alias>> {
+        let Some(Known::Live(alias)) = sessions.cache.get(&self.key) else {
+            return None;
+        };
+        let session = &alias.session;
+        let times = |()| session.check_times(realm, alias.last_access, visit.now);
+        session.check_alive().and_then(times).ok()?;
+        Some(alias)
+    }
+
+    /// Logs in, once for however many requests bring the same credentials at once. The new session takes the
+    /// place of those of the request's cookies, and of `given_up`.
+    ///
+    /// # Errors
+    /// Why that makes no session.
+    pub async fn log_in(
+        self,
+        sessions: &Arc<Sessions>,
+        visit: &Visit<'_>,
+        realm: &Realm,
+        given_up: Option<&CachedSession>,
+    ) -> Result<Arc<Alias>, Unfit> {
+        let previous = authenticate::tickets(sessions, visit).await;
+        let mut previous = previous.unwrap_or_default();
+        previous.extend(given_up.map(CachedSession::ticket));
+        let call = super::LoginCall::new(
+            visit,
+            realm,
+            visit.resource_context(),
+            self.credentials,
+            previous,
+        );
+        log_in(sessions, visit, self.key, call).await
+    }
+}
+
 async fn log_in(
     sessions: &Arc<Sessions>,
     visit: &Visit<'_>,
-    realm: &Arc<Realm>,
     key: Box<[u8]>,
-    credentials: Credentials,
+    call: super::LoginCall,
 ) -> Result<Arc<Alias>, Unfit> {
-    let previous = authenticate::tickets(sessions, visit)
-        .await
-        .unwrap_or_default();
-    let call = super::LoginCall::new(
-        visit,
-        realm,
-        visit.resource_context(),
-        credentials,
-        previous,
-    );
     let sessions_of_call = Arc::clone(sessions);
     let outcome = sessions.logins.run(key.clone(), || async move {
         match call.run(&sessions_of_call).await {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption, Guard};
 use http::{HeaderName, HeaderValue};
+use policy_protocol::message::SessionTicket;
 use policy_protocol::{Reason, Session, SessionId, SessionSpec, Timestamp};
 
 use crate::config::Realm;
@@ -95,6 +96,14 @@ impl CachedSession {
     /// The session's name.
     pub const fn id(&self) -> SessionId {
         self.id
+    }
+
+    /// Its name, and the policy server's own memory of it.
+    pub fn ticket(&self) -> SessionTicket {
+        SessionTicket {
+            session_id: self.id,
+            session_spec: self.state.load().spec.clone(),
+        }
     }
 
     /// What Login or Validate last said.
