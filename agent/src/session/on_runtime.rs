@@ -28,10 +28,14 @@ pub(super) struct OnRuntime {
     calls: Arc<dyn PolicyCalls>,
     runtime: Handle,
     permits: Arc<Semaphore>,
+    login_permits: Arc<Semaphore>,
 }
 
-/// Calls under way at most. A client that gives up frees its place among the requests, not its call.
+/// Calls under way at most, logins apart. A client that gives up frees its place among the requests, not its call.
 const MAX_CALLS: usize = 1024;
+/// Logins under way at most. They are slow, and strangers can cause as many as they like: those must not take the
+/// place of what sessions need.
+const MAX_LOGINS: usize = 256;
 /// What comes later than this after a call began is no answer. Whoever answers keeps its own, shorter deadline;
 /// but an agent that was stopped (SIGSTOP, a machine that moves) finds the answer there when it goes on, and
 /// may have forgotten what ended meanwhile.
@@ -45,6 +49,7 @@ impl OnRuntime {
             calls,
             runtime,
             permits: Arc::new(Semaphore::new(MAX_CALLS)),
+            login_permits: Arc::new(Semaphore::new(MAX_LOGINS)),
         }
     }
 
@@ -56,7 +61,19 @@ impl OnRuntime {
         T: Send + 'static,
         F: Future<Output = Result<T, PolicyError>> + Send + 'static,
     {
-        let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else {
+        self.run_within(&self.permits, call)
+    }
+
+    fn run_within<T, F>(
+        &self,
+        permits: &Arc<Semaphore>,
+        call: impl FnOnce(Arc<dyn PolicyCalls>) -> F,
+    ) -> BoxFuture<'_, Result<T, PolicyError>>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, PolicyError>> + Send + 'static,
+    {
+        let Ok(permit) = Arc::clone(permits).try_acquire_owned() else {
             return ready(Err(PolicyError::Failure)).boxed();
         };
         let begun = Instant::now();
@@ -86,7 +103,8 @@ impl PolicyCalls for OnRuntime {
     }
 
     fn login(&self, request: LoginRequest) -> BoxFuture<'_, Result<LoginAnswer, PolicyError>> {
-        self.run(|calls| async move { calls.login(request).await })
+        let permits = &self.login_permits;
+        self.run_within(permits, |calls| async move { calls.login(request).await })
     }
 
     fn validate(
@@ -130,6 +148,21 @@ impl PolicyCalls for OnRuntime {
 mod tests {
     use super::*;
     use crate::session::scripted_policy::ScriptedPolicy;
+
+    /// A login that lasts for ever.
+    fn slow_login(calls: &OnRuntime) -> BoxFuture<'_, Result<(), PolicyError>> {
+        calls.run_within(&calls.login_permits, |_| std::future::pending())
+    }
+
+    #[tokio::test]
+    async fn logins_do_not_take_the_place_of_other_calls() {
+        let policy = ScriptedPolicy::new(7);
+        let calls = OnRuntime::new(Arc::clone(&policy) as _, Handle::current());
+        let under_way: Vec<_> = (0..MAX_CALLS).map(|_| slow_login(&calls)).collect();
+        let refused = under_way.into_iter().filter_map(|call| call.now_or_never());
+        assert_eq!(refused.count(), MAX_CALLS - MAX_LOGINS);
+        assert!(calls.agent_keys().await.is_ok());
+    }
 
     #[tokio::test(start_paused = true)]
     async fn what_comes_after_the_deadline_is_no_answer() {
