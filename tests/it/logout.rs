@@ -211,6 +211,26 @@ async fn a_session_behind_garbage_ends_as_well() {
     refused(&holding(&fresh, &cookie, Protocol::Http1).get("/app/").await);
 }
 
+/// Nor does one that no key here opens, while nobody can be asked for newer ones.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_beside_one_of_an_unknown_key_ends_as_well() {
+    let gateway = Gateway::start().await;
+    let elsewhere = Gateway::start().await;
+    let (_, cookie) = logged_in(&gateway, "alice", Protocol::Http1).await;
+    let (_, foreign) = logged_in(&elsewhere, "alice", Protocol::Http1).await;
+    let both = format!("{cookie}; SMSESSION={foreign}");
+    gateway.policy.cut(policy_client::PolicyError::NoConnection);
+    let client = holding(&gateway, &both, Protocol::Http1);
+    let answer = client.get("/doorward/logout").await;
+    assert_eq!(answer.status, 503);
+    assert_eq!(answer.set_cookie("SMSESSION"), None, "to try again");
+    gateway.policy.open();
+    let replayed = holding(&gateway, &cookie, Protocol::Http1);
+    refused(&replayed.get("/app/").await);
+    let fresh = gateway.beside("").await;
+    soon_refused(&fresh, &cookie, "/app/").await;
+}
+
 /// A login's cookie speaks of the time of its request, and of that of its answer, which the policy server
 /// says: a second may lie between them.
 #[tokio::test(flavor = "multi_thread")]

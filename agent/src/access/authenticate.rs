@@ -142,19 +142,25 @@ pub async fn by_cookies(
     Err(unfit)
 }
 
-/// The sessions that a request brings, for logout and step-up: tickets as the policy server wants them.
-/// Looks at the seal only, and at every cookie: one that is left out would live on.
-///
-/// # Errors
-/// If there are no agent keys to open cookies with.
+/// The sessions that a request brings, for logout and step-up: tickets as the policy server wants them, and
+/// whether there may be more, which only newer agent keys open. Looks at the seal only, and at every cookie: one
+/// that is left out would live on.
 pub async fn tickets(
     sessions: &Arc<Sessions>,
     visit: &Visit<'_>,
-) -> Result<Vec<SessionTicket>, KeysMissing> {
-    let mut keys = sessions.keys.load()?;
+) -> (Vec<SessionTicket>, Result<(), KeysMissing>) {
+    let mut keys = match sessions.keys.load() {
+        Ok(keys) => keys,
+        Err(missing) => return (Vec::new(), Err(missing)),
+    };
+    let mut all = Ok(());
     let unknown = |(_, value): (&Arc<str>, &[u8])| names_unknown_key(value, &keys.ring);
     if session_cookies(visit).any(unknown) {
-        keys = sessions.newest_keys().await?;
+        // A sibling host can make a cookie name any key. That keeps no other from being opened.
+        match sessions.newest_keys().await {
+            Ok(newest) => keys = newest,
+            Err(missing) => all = Err(missing),
+        }
     }
     let opened = session_cookies(visit).filter_map(|(zone, value)| {
         let claims = SessionClaims::open(value, &keys.ring, zone).ok()?;
@@ -163,7 +169,7 @@ pub async fn tickets(
             session_spec: claims.session_spec(),
         })
     });
-    Ok(opened.take(MAX_COOKIES).collect())
+    (opened.take(MAX_COOKIES).collect(), all)
 }
 
 /// Session cookies with the zone they claim to be of: the agent's own zone first.

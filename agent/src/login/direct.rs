@@ -130,8 +130,7 @@ impl Presented {
         realm: &Realm,
         given_up: Option<&CachedSession>,
     ) -> Result<Arc<Alias>, Unfit> {
-        let previous = authenticate::tickets(sessions, visit).await;
-        let mut previous = previous.unwrap_or_default();
+        let (mut previous, _) = authenticate::tickets(sessions, visit).await;
         previous.extend(given_up.map(CachedSession::ticket));
         let call = super::LoginCall::new(
             visit,

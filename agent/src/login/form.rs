@@ -141,9 +141,7 @@ async fn log_in(
     credentials: Credentials,
 ) -> Result<Result<HeaderValue, NotLoggedIn>, Denial> {
     let resource = visit.resource_context_of(&destination.wanted);
-    let previous = authenticate::tickets(sessions, visit)
-        .await
-        .unwrap_or_default();
+    let (previous, _) = authenticate::tickets(sessions, visit).await;
     let call = LoginCall::new(visit, &destination.realm, resource, credentials, previous);
     let session = match call.run(sessions).await {
         Ok(Ok(session)) => session,

@@ -20,14 +20,15 @@ static CLEAR_CACHE: HeaderValue = HeaderValue::from_static("\"cache\"");
 /// Ends the session of whoever asks, and says so.
 ///
 /// # Errors
-/// If there are no agent keys to open the cookie with.
+/// If there are no agent keys to open every cookie with. What could be opened is over.
 pub async fn logout(sessions: &Arc<Sessions>, visit: &Visit<'_>) -> Result<Response<Body>, Denial> {
-    // Without keys the cookie stays: it is the only means to try again.
-    let tickets = authenticate::tickets(sessions, visit).await?;
+    let (tickets, all) = authenticate::tickets(sessions, visit).await;
     let mut told = Ok(());
     for ticket in tickets {
         told = told.and(end(sessions, visit, ticket).await);
     }
+    // Without keys the cookie stays: it is the only means to try again.
+    all?;
     let mut response = match told {
         Ok(()) => farewell(visit)?,
         // It is over here, and the policy server will be told; but it is not over everywhere yet.
