@@ -7,7 +7,7 @@ use http::HeaderValue;
 use http::header::InvalidHeaderValue;
 use policy_protocol::AuthScheme;
 
-use crate::access::authorize::{self, Decision, DecisionKey};
+use crate::access::authorize::{self, DecisionKey, KeptDecision};
 use crate::access::identity::IdentityHeaders;
 use crate::access::protection::{RealmTable, covers};
 use crate::config::{Config, Realm, ResponseKind};
@@ -38,7 +38,7 @@ pub struct Site {
     /// The cookies we accept, in order.
     pub zones: Vec<Zone>,
     /// Decisions of the policy server.
-    pub decisions: BoundedMap<DecisionKey, Decision>,
+    pub decisions: BoundedMap<DecisionKey, KeptDecision>,
     /// Login and error pages.
     pub pages: Pages,
     /// The content security policy of the pages.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use http::{HeaderName, HeaderValue, Method};
 use policy_protocol::message::{AuthorizeAnswer, AuthorizeRequest, ResponseAttribute};
-use policy_protocol::{Identity, Reason, SessionId};
+use policy_protocol::{Identity, Reason, SessionId, Timestamp};
 
 use crate::access::authenticate::Admitted;
 use crate::access::grant::GrantedIdentity;
@@ -57,9 +57,25 @@ pub enum Decision {
     },
 }
 
+/// A decision that is kept.
+#[derive(Clone, Debug)]
+pub struct KeptDecision {
+    decision: Decision,
+    asked: Instant,
+    /// By the clock of the wall: the other one stands still while the machine is suspended.
+    expires: Timestamp,
+}
+
+impl KeptDecision {
+    /// Whether it holds for a request that arrives then, if it may be no older than `period`.
+    fn holds(&self, now: Timestamp, arrived: Instant, period: Duration) -> bool {
+        now < self.expires && arrived.saturating_duration_since(self.asked) < period
+    }
+}
+
 /// The memory of a kept decision in bytes, with a generous allowance for what has a fixed size.
-pub fn weight(key: &DecisionKey, decision: &Decision) -> u32 {
-    let (additions, redirect): (usize, _) = match decision {
+pub fn weight(key: &DecisionKey, kept: &KeptDecision) -> u32 {
+    let (additions, redirect): (usize, _) = match &kept.decision {
         Decision::Yes {
             headers,
             cookies,
@@ -253,8 +269,13 @@ async fn decide(
         client: visit.origin.address,
         generation: sessions.trust.generation(),
     };
-    if let Some(decision) = visit.site.decisions.get(&key) {
-        return Ok(decision);
+    // Without events, nobody would tell that policies are others by now.
+    let period = sessions
+        .trust
+        .period(key.generation, MAX_DECISION_AGE, visit.arrived);
+    let kept = visit.site.decisions.get(&key);
+    if let Some(kept) = kept.filter(|kept| kept.holds(visit.now, visit.arrived, period)) {
+        return Ok(kept.decision);
     }
     let request = AuthorizeRequest {
         session: session.ticket(),
@@ -287,9 +308,15 @@ async fn decide(
         }
     };
     // The policy server counted from when it decided, which was not before it was asked.
-    let left = ttl.min(MAX_DECISION_AGE).saturating_sub(asked.elapsed());
+    let ttl = ttl.min(MAX_DECISION_AGE);
+    let left = ttl.saturating_sub(asked.elapsed());
     if !left.is_zero() {
-        visit.site.decisions.insert(key, decision.clone(), left);
+        let kept = KeptDecision {
+            decision: decision.clone(),
+            asked,
+            expires: visit.now.plus(ttl),
+        };
+        visit.site.decisions.insert(key, kept, left);
     }
     Ok(decision)
 }

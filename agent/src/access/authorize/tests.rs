@@ -126,3 +126,25 @@ fn every_part_of_a_rule_must_match() {
     }];
     assert!(!allowed(&unknown, "/", &Method::GET, "10.1.1.1"));
 }
+
+#[test]
+fn a_kept_decision_holds_to_its_end_by_either_clock_and_as_long_as_it_is_trusted() {
+    const SECOND: Duration = Duration::from_secs(1);
+    let asked = Instant::now();
+    let now = Timestamp(1_000);
+    let kept = KeptDecision {
+        decision: Decision::No { redirect: None },
+        asked,
+        expires: now.plus(SECOND * 60),
+    };
+    let later = |seconds| asked + SECOND * seconds;
+    let holds = |now, arrived| kept.holds(now, arrived, MAX_DECISION_AGE);
+    assert!(holds(now.plus(SECOND * 59), later(59)));
+    // The machine was suspended: its own clock stood still.
+    assert!(!holds(now.plus(SECOND * 60), later(1)));
+    // Somebody set the clock back.
+    assert!(!holds(now, asked + MAX_DECISION_AGE));
+    // Events do not arrive.
+    assert!(kept.holds(now, later(0), SECOND));
+    assert!(!kept.holds(now.plus(SECOND), later(1), SECOND));
+}
