@@ -12,15 +12,18 @@ pub const MAX_MANAGED_NAME: usize = 64;
 /// as a CGI program would see it, our own, and everything said about forwarding.
 const MANAGED_PREFIXES: [&[u8]; 4] = [b"sm-", b"http-sm-", b"x-doorward-", b"x-forwarded-"];
 
-/// Further folded names that would change what an application believes about the request's origin or
-/// target, or, read as a CGI variable, the proxy it uses itself.
-const MANAGED_NAMES: [&[u8]; 7] = [
+/// Further folded names that would change what an application believes about the request's origin, target or
+/// method, or, read as a CGI variable, the proxy it uses itself.
+const MANAGED_NAMES: [&[u8]; 10] = [
     b"forwarded",
     b"x-real-ip",
     b"x-original-url",
     b"x-original-uri",
     b"x-original-host",
     b"x-rewrite-url",
+    b"x-http-method",
+    b"x-http-method-override",
+    b"x-method-override",
     b"proxy",
 ];
 
@@ -124,6 +127,9 @@ mod tests {
                 let spelled = pattern.replace('?', &separator.to_string());
                 assert!(managed.is_managed(&name(&spelled)), "{spelled}");
             }
+        }
+        for method in ["X-HTTP-Method", "X-HTTP-Method-Override", "X_Method.Override"] {
+            assert!(managed.is_managed(&name(method)), "{method}");
         }
         for long in [
             format!("sm_{}", "x".repeat(200)),
