@@ -235,7 +235,9 @@ impl PolicyServer {
                 return Ok(Outcome::Challenged(user, other.reason()));
             }
         }
-        Ok(match self.prove(&user, &typed, true).await? {
+        // Not "not processed": the password is another one by now, and who repeats the login has the old one.
+        let proven = self.prove(&user, &typed, true).await;
+        Ok(match proven.map_err(|_| PolicyError::Failure)? {
             Ok(()) => Outcome::Accepted(user),
             Err(detail) => wrong(Some(user), detail),
         })
