@@ -245,7 +245,7 @@ async fn open_cookie(
         client_ip: claims.client_ip(),
         session,
     };
-    Ok(sessions.cache.insert(value, alias))
+    Ok(sessions.remember(value, alias, &keys))
 }
 
 /// Everything that is asked of a session at every request.
@@ -305,6 +305,8 @@ async fn keep_valid(
         .await
     {
         Ok(_) => {
+            // Its end may have been heard of between the answer and now.
+            session.check_alive()?;
             session.check_times(realm, alias.last_access, visit.now)?;
             Ok(true)
         }

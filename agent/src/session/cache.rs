@@ -124,6 +124,11 @@ impl SessionCache {
         alias
     }
 
+    /// Forgets what a text leads to.
+    pub fn forget(&self, text: &[u8]) {
+        self.known.invalidate(text);
+    }
+
     /// Remembers that a text leads to a session that is over.
     pub fn insert_dead(&self, text: &[u8], reason: Reason) {
         self.known.insert(text.into(), Known::Dead(reason));

@@ -7,6 +7,7 @@ use policy_client::PolicyError;
 use tokio::time::Instant;
 
 use super::Sessions;
+use super::cache::Alias;
 use super::cookie::KeysMissing;
 use super::keys::{LoadedKeys, Received};
 use super::on_runtime::MAX_CALL;
@@ -69,6 +70,18 @@ impl Sessions {
             }
         }
         Ok(received)
+    }
+
+    /// Remembers what a text that `keys` opened leads to, as long as they are in force: who takes a key away
+    /// forgets what was opened with it.
+    pub fn remember(&self, text: &[u8], alias: Alias, keys: &Arc<LoadedKeys>) -> Arc<Alias> {
+        let alias = self.cache.insert(text, alias);
+        // Only now: what is replaced later finds the entry there, and flushes it.
+        let in_force = |now: Arc<LoadedKeys>| Arc::ptr_eq(&now, keys);
+        if !self.keys.load().is_ok_and(in_force) {
+            self.cache.forget(text);
+        }
+        alias
     }
 
     /// The keys, if they may seal cookies of sessions that start now; else asked for anew.

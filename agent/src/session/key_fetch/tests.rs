@@ -1,5 +1,8 @@
 use futures_util::future::join_all;
-use policy_protocol::{AgentKeySet, KEY_PROPAGATION, KeyId, ManualClock, Timestamp};
+use policy_protocol::{
+    AgentKeySet, AuthScheme, Identity, KEY_PROPAGATION, KeyId, ManualClock, ProtectionLevel, Session,
+    SessionId, SessionSpec, Timestamp,
+};
 
 use super::*;
 use crate::session::keys::AgentKeys;
@@ -119,4 +122,41 @@ async fn keys_that_nobody_confirms_seal_for_earlier_sessions_only() {
     *policy.current.lock().unwrap() = Some(7);
     assert!(sessions.sealing_keys().await.unwrap().may_seal(now, now));
     assert_eq!(policy.asked(), 3);
+}
+
+fn alias(sessions: &Sessions) -> Alias {
+    let session = Session {
+        id: SessionId::from_bytes([1; 20]),
+        spec: SessionSpec::new(String::from("spec")),
+        identity: Identity::default(),
+        auth_scheme: AuthScheme::Form,
+        protection_level: ProtectionLevel(5),
+        started: NOW,
+        last_access: NOW,
+        idle_timeout: Duration::ZERO,
+        max_timeout: Duration::from_secs(7200),
+        persistent: false,
+    };
+    Alias {
+        zone: "SM".into(),
+        last_access: NOW,
+        client_ip: None,
+        session: sessions.cache.adopt(session, 0, NOW).unwrap(),
+    }
+}
+
+/// A request may open a cookie, wait for Validate(), and find the key taken away meanwhile.
+#[tokio::test]
+async fn what_a_key_opened_that_is_gone_by_now_is_not_remembered() {
+    let policy = ScriptedPolicy::new(7);
+    let sessions = policy.sessions(NOW);
+    sessions.load_keys().await.unwrap();
+    let keys = sessions.keys.load().unwrap();
+    *policy.current.lock().unwrap() = Some(20);
+    sessions.load_keys().await.unwrap();
+    sessions.remember(b"late", alias(&sessions), &keys);
+    assert!(sessions.cache.get(b"late").is_none());
+    let keys = sessions.keys.load().unwrap();
+    sessions.remember(b"in time", alias(&sessions), &keys);
+    assert!(sessions.cache.get(b"in time").is_some());
 }
