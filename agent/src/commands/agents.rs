@@ -20,7 +20,8 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
 use super::admin::AdminOptions;
-use super::{failed, keys};
+use super::keys::{self, Rolled};
+use super::failed;
 
 /// Agents fetch keys within this time of hearing of a rollover.
 const FETCHING: Duration = Duration::from_secs(20);
@@ -229,8 +230,23 @@ async fn remove(client: &AdminClient, name: &str, roll: bool) -> Result<ExitCode
         next_key: None,
         force: false,
     };
-    keys::roll(client, &request, FETCHING).await?;
-    keys::roll(client, &request, FETCHING).await
+    let rolled = twice(async || keys::roll(client, &request, FETCHING).await).await?;
+    Ok(keys::told(rolled.map_err(|problem| {
+        format!(
+            "{problem}\nThe agent is removed, but still knows keys that cookies are sealed with. Roll over again: \
+             doorward keys roll, as often as is missing from two"
+        )
+    })))
+}
+
+/// Rolls over twice: the next key, which a removed agent knows, must not be what the second one makes current.
+async fn twice(
+    mut roll: impl AsyncFnMut() -> Result<Rolled, PolicyError>,
+) -> Result<Rolled, PolicyError> {
+    match roll().await? {
+        Ok(()) => roll().await,
+        refused => Ok(refused),
+    }
 }
 
 /// One line for each agent.
@@ -306,6 +322,25 @@ mod tests {
         let line = |name: &str| text.lines().find(|line| line.starts_with(name)).unwrap();
         assert!(line("a ").contains("by command     secret (and 1 old) and certificate"));
         assert!(line("b ").contains("in the file    secret  "));
+    }
+
+    #[tokio::test]
+    async fn a_rollover_that_was_not_done_is_a_failure_whichever_it_was() {
+        let refused = || Err(String::from("an agent lacks the next key"));
+        for (outcomes, made, sound) in [
+            ([Ok(()), Ok(())], 2, true),
+            ([refused(), Ok(())], 1, false),
+            ([Ok(()), refused()], 2, false),
+        ] {
+            let mut outcomes = outcomes.into_iter();
+            let mut calls = 0;
+            let rolled = twice(async || {
+                calls += 1;
+                Ok(outcomes.next().unwrap())
+            });
+            assert_eq!(rolled.await.unwrap().is_ok(), sound);
+            assert_eq!(calls, made);
+        }
     }
 
     #[test]

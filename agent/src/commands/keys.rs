@@ -83,7 +83,7 @@ pub(crate) fn run(options: &Options) -> ExitCode {
             };
             options
                 .admin
-                .run(async |client| roll(client, &request, Duration::ZERO).await)
+                .run(async |client| Ok(told(roll(client, &request, Duration::ZERO).await?)))
         }
         #[cfg(feature = "embedded")]
         Action::GenerateMaster => match policy_server::generate_master_key() {
@@ -102,12 +102,20 @@ fn read(file: &Path) -> Result<Secret<String>, String> {
         .map_err(|error| format!("{}: {error}", file.display()))
 }
 
-/// Rolls keys over, or says who was in the way for so long.
+/// What became of a rollover: nothing, or why it was not done.
+pub(super) type Rolled = Result<(), String>;
+
+/// Says what became of a rollover, as far as that is not said yet.
+pub(super) fn told(rolled: Rolled) -> ExitCode {
+    rolled.map_or_else(failed, |()| ExitCode::SUCCESS)
+}
+
+/// Rolls keys over, and says so; or finds out who was in the way for so long.
 pub(super) async fn roll(
     client: &AdminClient,
     request: &RollRequest,
     patience: Duration,
-) -> Result<ExitCode, PolicyError> {
+) -> Result<Rolled, PolicyError> {
     let begun = Instant::now();
     let answer = loop {
         match client.roll_keys(request).await? {
@@ -120,7 +128,7 @@ pub(super) async fn roll(
     match answer {
         RollAnswer::Yes { version } => {
             println!("keys rolled over; this is version {version}");
-            Ok(ExitCode::SUCCESS)
+            Ok(Ok(()))
         }
         RollAnswer::No { problem, agents } => {
             let agents: Vec<_> = agents
@@ -132,7 +140,7 @@ pub(super) async fn roll(
             } else {
                 "\nThey fetch keys within seconds of a rollover and every few minutes; --force does not wait."
             };
-            Ok(failed(format_args!(
+            Ok(Err(format!(
                 "nothing was changed: {problem}{}{advice}",
                 agents.concat()
             )))
