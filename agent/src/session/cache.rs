@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use moka::Expiry;
+use moka::policy::EvictionPolicy;
 use policy_protocol::{Reason, Session, SessionId, Timestamp};
 
 pub use super::cached_session::{CachedSession, RealmHeaders};
@@ -302,6 +303,8 @@ where
     pub fn new(capacity: u64, weigh: fn(&K, &V) -> u32) -> Self {
         let entries = moka::sync::Cache::builder()
             .max_capacity(capacity)
+            // By age alone: what is read often, or by whom, must not decide what new entries push out.
+            .eviction_policy(EvictionPolicy::lru())
             .weigher(move |key, (value, _): &(V, Duration)| weigh(key, value))
             .expire_after(OwnLifetime)
             .build_with_hasher(foldhash::fast::RandomState::default());
@@ -316,6 +319,11 @@ where
     /// Keeps a value for `lifetime` at most.
     pub fn insert(&self, key: K, value: V, lifetime: Duration) {
         self.entries.insert(key, (value, lifetime));
+    }
+
+    /// Lets go at once of what is over.
+    pub fn tidy(&self) {
+        self.entries.run_pending_tasks();
     }
 
     /// Takes a value out; of several who ask at once, one gets it.
