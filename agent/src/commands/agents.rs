@@ -1,12 +1,10 @@
 //! `doorward agents`: register agents at the policy servers, and give them new credentials.
 
-use std::fs::OpenOptions;
-use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use agent::config::units::TimeSpan;
 use aws_lc_rs::digest::{SHA256, digest};
 use clap::{Args, Subcommand};
 use policy_client::PolicyError;
@@ -22,6 +20,7 @@ use rustls::pki_types::pem::PemObject as _;
 use super::admin::AdminOptions;
 use super::keys::{self, Rolled};
 use super::failed;
+use super::output::{SecretOutput, say};
 
 /// Agents fetch keys within this time of hearing of a rollover.
 const FETCHING: Duration = Duration::from_secs(20);
@@ -61,8 +60,8 @@ enum Action {
         #[arg(long)]
         certificate: Option<PathBuf>,
         /// How long the old ones still hold: a number and s, m, h or d.
-        #[arg(long, default_value = "24h", value_parser = parse_duration)]
-        grace: Duration,
+        #[arg(long, default_value = "24h")]
+        grace: TimeSpan,
         /// Write the secret into this new file, which only its owner can read, instead of printing it.
         #[arg(long)]
         out: Option<PathBuf>,
@@ -77,25 +76,11 @@ enum Action {
     },
 }
 
-fn parse_duration(text: &str) -> Result<Duration, String> {
-    let wrong = || String::from("must be a number and a unit: 30s, 5m, 2h or 7d");
-    let unit = match text.chars().last() {
-        Some('s') => 1,
-        Some('m') => 60,
-        Some('h') => 3600,
-        Some('d') => 24 * 3600,
-        _ => return Err(wrong()),
-    };
-    let number: u64 = text[..text.len() - 1].parse().map_err(|_| wrong())?;
-    let seconds = number.checked_mul(unit).ok_or_else(wrong)?;
-    Ok(Duration::from_secs(seconds))
-}
-
 /// Does what was asked for.
 pub(crate) fn run(options: &Options) -> ExitCode {
     match &options.action {
         Action::List => options.admin.run(async |client| {
-            print!("{}", table(&client.agents().await?));
+            say(table(&client.agents().await?).trim_end());
             Ok(ExitCode::SUCCESS)
         }),
         Action::Add {
@@ -129,7 +114,7 @@ pub(crate) fn run(options: &Options) -> ExitCode {
             };
             let request = RotateAgentRequest {
                 certificate,
-                grace: *grace,
+                grace: grace.0,
             };
             with_secret_file(options, out.as_deref(), async |client| {
                 client.rotate_agent(name, &request).await
@@ -160,48 +145,35 @@ fn with_secret_file(
     out: Option<&Path>,
     call: impl AsyncFnOnce(&AdminClient) -> Result<AgentAnswer, PolicyError>,
 ) -> ExitCode {
-    let mut file = None;
-    if let Some(out) = out {
-        let opened = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(out);
-        match opened {
-            Ok(opened) => file = Some(opened),
-            Err(error) => return failed(format_args!("{}: {error}", out.display())),
-        }
-    }
-    let mut written = false;
-    let code = options.admin.run(async |client| match call(client).await? {
+    let output = match SecretOutput::open(out) {
+        Ok(output) => output,
+        Err(problem) => return failed(problem),
+    };
+    options.admin.run(async |client| match call(client).await? {
         AgentAnswer::No { problem } => Ok(failed(format_args!("nothing was changed: {problem}"))),
         AgentAnswer::Yes { secret: None } => {
-            println!("done");
+            say("done");
             Ok(ExitCode::SUCCESS)
         }
         AgentAnswer::Yes {
             secret: Some(secret),
         } => {
-            if let Some(file) = &mut file {
-                let line = Secret::new(format!("{}\n", secret.expose()));
-                if let Err(error) = file.write_all(line.expose().as_bytes()) {
-                    return Ok(failed(format_args!(
-                        "the secret was made but not written: {error}. Rotate to get another one"
-                    )));
-                }
-                written = true;
-                println!("the secret is in the file; it is told only once");
-            } else {
+            let is_file = output.is_file();
+            if !is_file {
                 eprintln!("The agent's secret, which is told only once:");
-                println!("{}", secret.expose());
+            }
+            let line = Secret::new(format!("{}\n", secret.expose()));
+            if let Err(error) = output.write(&line) {
+                return Ok(failed(format_args!(
+                    "the secret was made but not written: {error}. Rotate to get another one"
+                )));
+            }
+            if is_file {
+                say("the secret is in the file; it is told only once");
             }
             Ok(ExitCode::SUCCESS)
         }
-    });
-    if let (Some(out), false) = (out, written) {
-        _ = std::fs::remove_file(out);
-    }
-    code
+    })
 }
 
 async fn remove(client: &AdminClient, name: &str, roll: bool) -> Result<ExitCode, PolicyError> {
@@ -216,13 +188,13 @@ async fn remove(client: &AdminClient, name: &str, roll: bool) -> Result<ExitCode
         ));
     }
     client.remove_agent(name).await?;
-    println!("removed");
+    say("removed");
     if !roll {
-        println!(
+        say(format_args!(
             "It still knows the current and the next agent key. To seal with keys that it does not know, \
              roll over twice: doorward keys roll, again when all agents have the next key, or at once \
              with --force. What it can open already it can open until those keys are dropped."
-        );
+        ));
         return Ok(ExitCode::SUCCESS);
     }
     let request = RollRequest {
@@ -340,15 +312,6 @@ mod tests {
             });
             assert_eq!(rolled.await.unwrap().is_ok(), sound);
             assert_eq!(calls, made);
-        }
-    }
-
-    #[test]
-    fn a_grace_is_a_number_and_a_unit() {
-        assert_eq!(parse_duration("24h"), Ok(Duration::from_secs(86_400)));
-        assert_eq!(parse_duration("0s"), Ok(Duration::ZERO));
-        for text in ["", "h", "5", "-5m", "5é", "99999999999999999999d"] {
-            assert!(parse_duration(text).is_err(), "{text}");
         }
     }
 }

@@ -14,6 +14,7 @@ use policy_protocol::{KeyId, Secret};
 
 use super::admin::AdminOptions;
 use super::failed;
+use super::output::say;
 
 /// Pause before agents that lacked the next key are looked at again.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -59,11 +60,11 @@ struct RollOptions {
 pub(crate) fn run(options: &Options) -> ExitCode {
     match &options.action {
         Action::List => options.admin.run(async |client| {
-            print!("{}", list(&client.keys().await?));
+            say(list(&client.keys().await?).trim_end());
             Ok(ExitCode::SUCCESS)
         }),
         Action::Status => options.admin.run(async |client| {
-            print!("{}", status(&client.keys().await?));
+            say(status(&client.keys().await?).trim_end());
             Ok(ExitCode::SUCCESS)
         }),
         Action::Roll(how) => {
@@ -88,7 +89,7 @@ pub(crate) fn run(options: &Options) -> ExitCode {
         #[cfg(feature = "embedded")]
         Action::GenerateMaster => match policy_server::generate_master_key() {
             Ok(key) => {
-                println!("{}", key.expose());
+                say(key.expose());
                 ExitCode::SUCCESS
             }
             Err(error) => failed(error),
@@ -127,7 +128,7 @@ pub(super) async fn roll(
     };
     match answer {
         RollAnswer::Yes { version } => {
-            println!("keys rolled over; this is version {version}");
+            say(format_args!("keys rolled over; this is version {version}"));
             Ok(Ok(()))
         }
         RollAnswer::No { problem, agents } => {

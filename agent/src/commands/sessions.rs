@@ -13,6 +13,7 @@ use policy_protocol::SessionId;
 use self::list::{List, ListError};
 use super::admin::AdminOptions;
 use super::failed;
+use super::output::say;
 
 /// Where the policy server is, and what to do there.
 #[derive(Args)]
@@ -69,24 +70,24 @@ async fn act(client: &AdminClient, action: &Action) -> Result<ExitCode, PolicyEr
         },
         Action::Show { id } => match client.session(*id).await? {
             Some(session) => match serde_json::to_string_pretty(&session) {
-                Ok(text) => println!("{text}"),
+                Ok(text) => say(&text),
                 Err(error) => return Ok(failed(error)),
             },
             None => return Ok(failed("there is no session of this id")),
         },
         Action::Revoke { id: Some(id), .. } => {
             client.revoke_session(*id).await?;
-            println!("ended");
+            say("ended");
         }
         Action::Revoke {
             user: Some(user), ..
         } => {
             client.revoke_user(user).await?;
-            println!("all sessions of the user ended");
+            say("all sessions of the user ended");
         }
         Action::Revoke { .. } => {
             client.revoke_all().await?;
-            println!("all sessions of all users ended");
+            say("all sessions of all users ended");
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -16,6 +16,7 @@ use policy_protocol::message::AuthorizeAnswer;
 use policy_protocol::{AuthScheme, Timestamp};
 
 use super::{bad_configuration, failed};
+use super::output::say;
 
 /// What to explain.
 #[derive(Args)]
@@ -83,7 +84,7 @@ pub(crate) fn run(options: &Options) -> ExitCode {
     };
     match explain(options, &config, host) {
         Ok(lines) => {
-            println!("{}", lines.join("\n"));
+            say(lines.join("\n"));
             ExitCode::SUCCESS
         }
         Err(sentence) => failed(sentence),
