@@ -21,7 +21,7 @@ const DEAD_FOR: Duration = Duration::from_secs(60);
 /// How long the end of a session is remembered by id, for answers that are still under way when it is
 /// announced. Longer than any call may take.
 pub(super) const ENDED_FOR: Duration = Duration::from_secs(60);
-/// Ended sessions remembered by id at most.
+/// Ended sessions remembered by id at most; the oldest give way.
 const MAX_ENDED: u64 = 1_000_000;
 /// A text that nobody presented for this long is forgotten; coming back costs opening one cookie.
 const UNUSED_FOR: Duration = Duration::from_secs(3600);
@@ -103,10 +103,12 @@ impl SessionCache {
             registry: Mutex::default(),
             ended: moka::sync::Cache::builder()
                 .max_capacity(MAX_ENDED)
+                .eviction_policy(EvictionPolicy::lru())
                 .time_to_live(ENDED_FOR)
                 .build(),
             ended_users: moka::sync::Cache::builder()
                 .max_capacity(MAX_ENDED)
+                .eviction_policy(EvictionPolicy::lru())
                 .time_to_live(ENDED_FOR)
                 .build(),
         }
