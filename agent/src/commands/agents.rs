@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use agent::config::units::TimeSpan;
-use aws_lc_rs::digest::{SHA256, digest};
+use agent::http::connection_info;
 use clap::{Args, Subcommand};
 use policy_client::PolicyError;
 use policy_client::admin::AdminClient;
@@ -18,8 +18,8 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
 use super::admin::AdminOptions;
-use super::keys::{self, Rolled};
 use super::failed;
+use super::keys::{self, Rolled};
 use super::output::{SecretOutput, say};
 
 /// Agents fetch keys within this time of hearing of a rollover.
@@ -130,12 +130,7 @@ pub(crate) fn run(options: &Options) -> ExitCode {
 fn fingerprint(file: &Path) -> Result<String, String> {
     let certificate = CertificateDer::from_pem_file(file)
         .map_err(|error| format!("{}: {error}", file.display()))?;
-    let hash = digest(&SHA256, &certificate);
-    Ok(hash
-        .as_ref()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect())
+    Ok(connection_info::fingerprint(&certificate))
 }
 
 /// Makes a call whose answer may be a secret. The file for it is made before: a secret that is told once

@@ -1,18 +1,18 @@
 //! `doorward keys`: see which keys there are and who has them, and roll them over.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::{Args, Subcommand};
 use policy_client::PolicyError;
 use policy_client::admin::AdminClient;
+use policy_protocol::KeyId;
 use policy_protocol::administration::{
     AgentPresence, KeyRingReport, KeysReport, RollAnswer, RollReason, RollRequest, RollWhich,
 };
-use policy_protocol::{KeyId, Secret};
 
-use super::admin::AdminOptions;
+use super::admin::{AdminOptions, secret};
 use super::failed;
 use super::output::say;
 
@@ -68,7 +68,7 @@ pub(crate) fn run(options: &Options) -> ExitCode {
             Ok(ExitCode::SUCCESS)
         }),
         Action::Roll(how) => {
-            let next_key = match how.next_key_file.as_deref().map(read).transpose() {
+            let next_key = match how.next_key_file.as_deref().map(secret).transpose() {
                 Ok(next_key) => next_key,
                 Err(problem) => return failed(problem),
             };
@@ -95,12 +95,6 @@ pub(crate) fn run(options: &Options) -> ExitCode {
             Err(error) => failed(error),
         },
     }
-}
-
-fn read(file: &Path) -> Result<Secret<String>, String> {
-    std::fs::read_to_string(file)
-        .map(Secret::new)
-        .map_err(|error| format!("{}: {error}", file.display()))
 }
 
 /// What became of a rollover: nothing, or why it was not done.

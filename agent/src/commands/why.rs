@@ -15,8 +15,8 @@ use http::{Method, Uri};
 use policy_protocol::message::AuthorizeAnswer;
 use policy_protocol::{AuthScheme, Timestamp};
 
-use super::{bad_configuration, failed};
 use super::output::say;
+use super::{bad_configuration, failed};
 
 /// What to explain.
 #[derive(Args)]

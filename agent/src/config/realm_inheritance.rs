@@ -212,7 +212,10 @@ mod tests {
             with(AuthScheme::Certificate, None, "/safe/cert"),
         ]);
         let levels: Vec<_> = all.iter().map(|realm| realm.protection_level).collect();
-        assert_eq!(levels, [7, 15, 15, 15, 5, 40, 30, 30, 20, 20, 15, 5, 20, 40].map(Some));
+        assert_eq!(
+            levels,
+            [7, 15, 15, 15, 5, 40, 30, 30, 20, 20, 15, 5, 20, 40].map(Some)
+        );
     }
 
     #[test]

@@ -42,9 +42,10 @@ pub(super) fn validate(file: &File, files: &Files<'_>, root: &Spot<'_>) -> Optio
         &root.key("listeners"),
     );
     let trusted_proxies = some_networks(&file.trusted_proxies, &root.key("trusted_proxies"));
-    let policy_server = file.policy_server.as_ref().and_then(|server| {
-        policy_server::policy_server(server, files, &root.key("policy_server"))
-    });
+    let policy_server = file
+        .policy_server
+        .as_ref()
+        .and_then(|server| policy_server::policy_server(server, files, &root.key("policy_server")));
     let session = session::session(&file.session, &root.key("session"));
     let identity = session::identity(&file.identity, &mut headers, &root.key("identity"));
     let login = login::login(&file.login, files, &root.key("login"));

@@ -1,9 +1,11 @@
 //! What is known of a connection before its first request.
 
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use aws_lc_rs::digest::{SHA256, digest};
 use policy_protocol::{Clock, Timestamp};
 use tokio::sync::watch;
 
@@ -78,6 +80,21 @@ impl VerifiedCertificate {
     }
 }
 
+/// What a certificate (DER) is known by: SHA-256, lower-case hex.
+pub fn fingerprint(certificate: &[u8]) -> String {
+    hex(digest(&SHA256, certificate).as_ref())
+}
+
+/// Bytes in lower-case hex.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            let _infallible = write!(text, "{byte:02x}");
+            text
+        })
+}
+
 /// The authorities and lists that client certificates of a listener are verified with.
 #[derive(Debug)]
 pub struct ClientTrust {
@@ -112,7 +129,7 @@ pub struct ClientCertificate {
     pub subject: String,
     /// The issuer's distinguished name (RFC 4514).
     pub issuer: String,
-    /// SHA-256 of the DER, lower-case hex.
+    /// See [`fingerprint`].
     pub fingerprint: String,
     /// The common names in the subject.
     pub common_names: Vec<String>,

@@ -128,7 +128,11 @@ mod tests {
                 assert!(managed.is_managed(&name(&spelled)), "{spelled}");
             }
         }
-        for method in ["X-HTTP-Method", "X-HTTP-Method-Override", "X_Method.Override"] {
+        for method in [
+            "X-HTTP-Method",
+            "X-HTTP-Method-Override",
+            "X_Method.Override",
+        ] {
             assert!(managed.is_managed(&name(method)), "{method}");
         }
         for long in [

@@ -26,8 +26,8 @@ use super::worker::Context;
 use super::{client_certificate, proxy_protocol};
 use crate::config::Limits;
 use crate::http::ConnectionInfo;
-use crate::http::connection_info::VerifiedCertificate;
 use crate::http::body::InProgress;
+use crate::http::connection_info::VerifiedCertificate;
 
 /// How far hyper's buffers of one HTTP/1 connection may grow: enough to stream at full speed, and little
 /// enough to be held for every connection. hyper takes no less than 8 KiB.

@@ -107,7 +107,10 @@ fn a_new_template_and_a_lost_secret_are_changes() {
 fn path_keys(schema: &Value, above: &[String], found: &mut Vec<Vec<String>>) {
     for (name, child) in schema["properties"].as_object().into_iter().flatten() {
         let keys = [above, &[name.clone()]].concat();
-        if ["_file", "_files", "_dir"].iter().any(|end| name.ends_with(end)) {
+        if ["_file", "_files", "_dir"]
+            .iter()
+            .any(|end| name.ends_with(end))
+        {
             found.push(keys);
         } else {
             path_keys(child, &keys, found);

@@ -40,12 +40,8 @@ fn site() -> Site {
     for (file, text) in [("policy.toml", ""), ("tls.pem", pem)] {
         std::fs::write(folder.path().join(file), text).unwrap();
     }
-    let config = crate::config::load_text(
-        CONFIG,
-        "agent.toml",
-        folder.path(),
-        &Environment::default(),
-    );
+    let config =
+        crate::config::load_text(CONFIG, "agent.toml", folder.path(), &Environment::default());
     Site::build(config.unwrap_or_else(|problems| panic!("{problems}")), None).unwrap()
 }
 

@@ -1,7 +1,7 @@
 use futures_util::future::join_all;
 use policy_protocol::{
-    AgentKeySet, AuthScheme, Identity, KEY_PROPAGATION, KeyId, ManualClock, ProtectionLevel, Session,
-    SessionId, SessionSpec, Timestamp,
+    AgentKeySet, AuthScheme, Identity, KEY_PROPAGATION, KeyId, ManualClock, ProtectionLevel,
+    Session, SessionId, SessionSpec, Timestamp,
 };
 
 use super::*;
