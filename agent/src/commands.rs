@@ -9,6 +9,7 @@ pub(crate) mod demo;
 #[cfg(feature = "embedded")]
 pub(crate) mod hash_password;
 pub(crate) mod keys;
+mod output;
 #[cfg(feature = "embedded")]
 pub(crate) mod policy_server;
 pub(crate) mod ready;
