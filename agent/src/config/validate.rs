@@ -4,7 +4,7 @@
 mod files;
 mod listeners;
 mod login;
-mod names;
+pub mod names;
 mod policy_server;
 mod realms;
 mod responses;
