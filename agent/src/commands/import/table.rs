@@ -133,6 +133,9 @@ impl Settings {
         let mut first: HashMap<String, &Setting> = HashMap::new();
         let mut repeated = Vec::new();
         for setting in &self.list {
+            if setting.place == Place::Default {
+                continue;
+            }
             if lists.iter().any(|name| self.same(name, &setting.name)) && setting.index.is_none() {
                 continue;
             }

@@ -262,9 +262,8 @@ fn every_malformed_line_is_told_with_its_number_and_reason() {
 #[test]
 fn comments_cannot_be_left() {
     let hostile = "IgnoreUrl=/a\u{202e}*\nIgnoreHost=a b\n";
-    let import = import(aco(hostile));
-    assert!(!import.text.contains('\u{202e}'));
-    let import = super::tests::import(rules(
+    assert!(!import(aco(hostile)).text.contains('\u{202e}'));
+    let import = import(rules(
         "<nete:cond type=\"header\" headername=\"x\"><nete:case value=\"a&#10;[agent]&#10;\"><nete:local/></nete:case></nete:cond>",
     ));
     assert!(!import.text.contains("\n[agent]"));

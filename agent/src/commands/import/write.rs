@@ -183,11 +183,14 @@ impl Writer<'_> {
         if let Some((_, name)) = upstream.or(upstreams.first()) {
             self.key("upstream", name.as_str());
         }
+        self.key("scheme", if realm.open { "none" } else { "form" });
+        if realm.to != Target::Closed {
+            // Else the rule of a closed realm around it would be inherited.
+            self.key("rules", Vec::<String>::new());
+        }
         if realm.open {
-            self.key("scheme", "none");
             return;
         }
-        self.key("scheme", "form");
         match draft.values.get(&("realms", "authorize")) {
             Some(value) => {
                 self.from(&value.from);

@@ -126,6 +126,8 @@ pub fn origin(text: &str) -> Result<Url, &'static str> {
             .bytes()
             .all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'\\' | b'?' | b'#'));
     let url = Url::parse(text).ok().filter(|_| strict).ok_or(EXPECTED)?;
+    // That parser takes hosts which no connection can be made to, such as `{}`.
+    origin_uri(&url).ok_or(EXPECTED)?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err("must not hold a user name or password");
     }
@@ -296,6 +298,7 @@ mod tests {
             "http://a#",
             "http:\\\\a",
             " http://a",
+            "http://{a}",
             "http://",
         ] {
             assert!(origin(text).is_err(), "{text}");

@@ -68,7 +68,7 @@ fn what_kept_requests_from_applications_refuses_them() {
     };
     let redirect = "<nete:redirect>http://else.test</nete:redirect>";
     // A case that cannot be told apart closes its default, unless it went to an application as well.
-    let case = format!("<nete:case value=\"x\">{redirect}</nete:case>");
+    let case = format!("<nete:case value=\"/x%20\">{redirect}</nete:case>");
     for condition in [
         "type=\"header\" headername=\"X\"",
         "type=\"query\" criteria=\"contains\"",
@@ -82,7 +82,7 @@ fn what_kept_requests_from_applications_refuses_them() {
         assert_eq!(led_to(&closed, "any.test", "/"), "closed", "{condition}");
         let forwards = with_case(
             condition,
-            &format!("<nete:case value=\"*\">{FORWARD}</nete:case>"),
+            &format!("<nete:case value=\"/x%20\">{FORWARD}</nete:case>"),
         );
         assert_eq!(
             led_to(&forwards, "any.test", "/"),
