@@ -86,6 +86,10 @@ fn grace_period(_: &Settings, setting: &Setting, draft: &mut Draft) {
 fn request_timeout(_: &Settings, setting: &Setting, draft: &mut Draft) {
     let longest = MAX_POLICY_TIMEOUT.as_secs();
     if let Some(seconds) = number(setting, draft) {
+        if seconds > longest {
+            let reason = "policy_server.timeout is 30s at most: nobody waits longer for a page";
+            draft.leave(Kind::Missing, setting, reason);
+        }
         let seconds = seconds.clamp(1, longest);
         draft.set("policy_server", "timeout", format!("{seconds}s"), setting);
     }
@@ -168,7 +172,7 @@ fn no_session_headers(_: &Settings, setting: &Setting, draft: &mut Draft) {
 }
 
 fn no_user_headers(_: &Settings, setting: &Setting, draft: &mut Draft) {
-    omit(setting, draft, &["SM_USER", "SM_USERDN"]);
+    omit(setting, draft, &["SM_USER", "SM_USERDN", "SM_USERGROUPS"]);
 }
 
 /// Proxies are believed only if what they say is what would be read here: a header that they pass on from

@@ -54,12 +54,13 @@ pub(super) struct Malformed {
 }
 
 impl Source {
-    /// The file at `path`.
+    /// The file at `path`, which messages call by its last name.
     ///
     /// # Errors
     /// If it cannot be read, is larger than a configuration ever is, or is not UTF-8.
     pub(super) fn read(path: &Path) -> Result<Self, Malformed> {
-        let name = path.display().to_string();
+        let name = path.file_name().unwrap_or(path.as_os_str());
+        let name = name.to_string_lossy().into_owned();
         let content = content(path).map_err(|error| Malformed {
             place: name.clone(),
             what: format!("cannot be read: {error}"),
@@ -82,9 +83,10 @@ impl Source {
         })?;
         Ok(Self {
             name: name.into(),
-            text: text
-                .strip_prefix('\u{feff}')
-                .map_or(text.clone(), str::to_owned),
+            text: match text.strip_prefix('\u{feff}') {
+                Some(rest) => rest.to_owned(),
+                None => text,
+            },
         })
     }
 

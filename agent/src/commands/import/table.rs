@@ -110,18 +110,16 @@ impl Settings {
     fn fulfil(&self, fate: &Fate, setting: &Setting, draft: &mut Draft) {
         const AS_HERE: &str = "as it is here without being set";
         match *fate {
-            Fate::Taken(_) if setting.value.is_empty() => {
-                draft.leave(Kind::Nothing, setting, "has no value");
+            Fate::Secret(what) => {
+                let reason = format!("a secret is never imported: {what}");
+                draft.leave(Kind::Missing, setting, &reason);
             }
+            _ if setting.value.is_empty() => draft.leave(Kind::Nothing, setting, "has no value"),
             Fate::Taken(take) => take(self, setting, draft),
             Fate::Listed(kind, reason) => draft.leave(kind, setting, reason),
             Fate::IfOn(kind, reason) if setting.is_on() => draft.leave(kind, setting, reason),
             Fate::IfOff(kind, reason) if !setting.is_on() => draft.leave(kind, setting, reason),
             Fate::IfOn(..) | Fate::IfOff(..) => draft.leave(Kind::Nothing, setting, AS_HERE),
-            Fate::Secret(what) => {
-                let reason = format!("a secret is never imported: {what}");
-                draft.leave(Kind::Missing, setting, &reason);
-            }
         }
     }
 

@@ -103,6 +103,7 @@ impl Writer<'_> {
             "What the source does not say is marked with {PLACEHOLDER}; `doorward check` reports what is missing there."
         ));
         self.comment("What was not taken over is at the end, the most urgent first.");
+        self.line("");
     }
 
     /// The values of a section, as far as there are any.
@@ -202,7 +203,9 @@ impl Writer<'_> {
             }
         }
         // Realms inherit what they do not say, so each says what passes in it, also that nothing does.
-        let from: Vec<String> = realm.ignore_paths.values().flatten().cloned().collect();
+        let mut from: Vec<String> = realm.ignore_paths.values().flatten().cloned().collect();
+        from.sort();
+        from.dedup();
         self.from(&from);
         let paths: Vec<&str> = realm.ignore_paths.keys().map(String::as_str).collect();
         self.key("ignore_paths", paths);

@@ -18,6 +18,9 @@ struct Scope {
     host: Option<String>,
     /// With a path that begins so, as written; with any if absent.
     start: Option<String>,
+    /// Without these hosts and starts, which cases above have taken.
+    without_hosts: Vec<String>,
+    without_starts: Vec<String>,
 }
 
 impl Scope {
@@ -27,6 +30,11 @@ impl Scope {
             Some("") | None => start,
             Some(above) => above,
         }
+    }
+
+    fn may_be_on(&self, host: &String) -> bool {
+        let here = self.host.as_ref().is_none_or(|around| around == host);
+        here && !self.without_hosts.contains(host)
     }
 
     fn name(&self) -> String {
@@ -79,6 +87,7 @@ fn at(rule: Option<&Rule>, place: &Place, scope: &Scope, draft: &mut Draft) {
 
 fn by_host(condition: &Condition, place: &Place, scope: &Scope, draft: &mut Draft) {
     let mut hosts: Vec<String> = Vec::new();
+    let mut rest_scope = scope.clone();
     let mut others = Vec::new();
     for case in &condition.cases {
         let name = case
@@ -89,7 +98,7 @@ fn by_host(condition: &Condition, place: &Place, scope: &Scope, draft: &mut Draf
                 if is_port { host } else { &case.value }
             });
         match names::host(name) {
-            Ok(host) if scope.host.as_ref().is_none_or(|around| *around == host) => {
+            Ok(host) if scope.may_be_on(&host) => {
                 if hosts.contains(&host) {
                     let reason =
                         "a case for this host is above, and realms do not tell ports apart";
@@ -107,6 +116,7 @@ fn by_host(condition: &Condition, place: &Place, scope: &Scope, draft: &mut Draf
                     host: Some(host.clone()),
                     ..scope.clone()
                 };
+                rest_scope.without_hosts.push(host.clone());
                 hosts.push(host);
                 at(case.rule.as_ref(), &case.place, &inner, draft);
             }
@@ -122,7 +132,13 @@ fn by_host(condition: &Condition, place: &Place, scope: &Scope, draft: &mut Draf
         return;
     }
     let before = draft.routes.len();
-    rest(condition.default.as_deref(), place, others, scope, draft);
+    rest(
+        condition.default.as_deref(),
+        place,
+        others,
+        &rest_scope,
+        draft,
+    );
     // A longer path on any host is nearer than a shorter one on the host itself, so hosts of their own need
     // those paths too.
     let for_any: Vec<Route> = draft.routes[before..].to_vec();
@@ -155,43 +171,53 @@ fn keep_from(host: &str, for_any: &[Route], draft: &mut Draft) {
 
 fn by_path(condition: &Condition, place: &Place, scope: &Scope, draft: &mut Draft) {
     let mut others = Vec::new();
-    let mut seen: Vec<&str> = Vec::new();
+    let mut rest_scope = scope.clone();
     let around = scope.start.as_deref().unwrap_or("/");
     for case in &condition.cases {
         let value = case.value.as_str();
-        if seen.iter().any(|earlier| value.starts_with(earlier)) {
-            list_never("uri", case, draft);
-        } else if !value.starts_with(around) && !around.starts_with(value) {
+        let start = if value.len() < around.len() {
+            around
+        } else {
+            value
+        };
+        let taken = rest_scope
+            .without_starts
+            .iter()
+            .any(|earlier| start.starts_with(earlier));
+        let inner = Scope {
+            start: Some(start.to_owned()),
+            ..rest_scope.clone()
+        };
+        if taken || !value.starts_with(around) && !around.starts_with(value) {
             list_never("uri", case, draft);
         } else if let Err(why) = names::ignored_path(value) {
             others.push(list_case("uri", case, why, draft));
+        } else if !covers(scope.resource(), inner.resource()) {
+            let why = "not below the path around it in whole segments";
+            others.push(list_case("uri", case, why, draft));
         } else {
-            seen.push(value);
-            let start = if value.len() < around.len() {
-                around
-            } else {
-                value
-            };
-            let inner = Scope {
-                start: Some(start.to_owned()),
-                ..scope.clone()
-            };
-            if !covers(scope.resource(), inner.resource()) {
-                let why = "not below the path around it in whole segments";
-                others.push(list_case("uri", case, why, draft));
-                continue;
-            }
+            rest_scope.without_starts.push(value.to_owned());
             at(case.rule.as_ref(), &case.place, &inner, draft);
             if !value.ends_with('/') {
                 beyond_segments(case, draft);
             }
         }
     }
-    if seen.iter().any(|value| around.starts_with(value)) {
+    if rest_scope
+        .without_starts
+        .iter()
+        .any(|value| around.starts_with(value))
+    {
         // A case for everything that comes here leaves no rest.
         return;
     }
-    rest(condition.default.as_deref(), place, others, scope, draft);
+    rest(
+        condition.default.as_deref(),
+        place,
+        others,
+        &rest_scope,
+        draft,
+    );
 }
 
 /// `/app` there is also `/application`.
@@ -257,7 +283,7 @@ fn close(place: &Place, why: &str, scope: &Scope, draft: &mut Draft) {
         "{why}: refused here by a rule; give the realm the right `upstream` and take the rule out, or leave it"
     );
     draft.leave_at(Kind::Closed, place, &scope.name(), &reason);
-    route(Target::Closed, place, "closed", scope, draft);
+    route(Target::Closed, place, "rule", scope, draft);
 }
 
 fn route(to: Target, place: &Place, what: &str, scope: &Scope, draft: &mut Draft) {

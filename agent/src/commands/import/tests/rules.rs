@@ -1,5 +1,7 @@
 //! Proxy rules.
 
+use proptest::prelude::*;
+
 use super::*;
 
 const FORWARD: &str = "<nete:forward>http://a.test$0</nete:forward>";
@@ -201,5 +203,88 @@ fn what_is_not_such_a_file_is_told_with_line_and_reason() {
                 .is_some_and(|error| error.starts_with(expected)),
             "{text}: {errors:?}"
         );
+    }
+}
+
+/// A server, a redirect, or what decides between them.
+#[derive(Clone, Debug)]
+enum Tree {
+    To(u8),
+    Redirect,
+    Hosts(Vec<(&'static str, Tree)>, Box<Tree>),
+    Paths(Vec<(&'static str, Tree)>, Box<Tree>),
+}
+
+impl Tree {
+    fn xml(&self) -> String {
+        let cond = |how: &str, cases: &[(&str, Self)], rest: &Self| {
+            let cases = cases.iter().map(|(value, tree)| {
+                format!("<nete:case value='{value}'>{}</nete:case>", tree.xml())
+            });
+            let cases: String = cases.collect();
+            format!(
+                "<nete:cond {how}>{cases}<nete:default>{}</nete:default></nete:cond>",
+                rest.xml()
+            )
+        };
+        match self {
+            Self::To(server) => format!("<nete:forward>http://s{server}.test$0</nete:forward>"),
+            Self::Redirect => "<nete:redirect>http://else.test</nete:redirect>".to_owned(),
+            Self::Hosts(cases, rest) => cond("type='host'", cases, rest),
+            Self::Paths(cases, rest) => cond("type='uri' criteria='beginswith'", cases, rest),
+        }
+    }
+
+    /// Where a gateway sends a request: the first case that matches, else the default.
+    fn leads(&self, host: &str, path: &str) -> Option<u8> {
+        match self {
+            Self::To(server) => Some(*server),
+            Self::Redirect => None,
+            Self::Hosts(cases, rest) => {
+                let case = cases.iter().find(|(value, _)| *value == host);
+                case.map_or(&**rest, |(_, tree)| tree).leads(host, path)
+            }
+            Self::Paths(cases, rest) => {
+                let case = cases.iter().find(|(value, _)| path.starts_with(value));
+                case.map_or(&**rest, |(_, tree)| tree).leads(host, path)
+            }
+        }
+    }
+}
+
+fn tree() -> impl Strategy<Value = Tree> {
+    let leaf = prop_oneof![4 => (0..5_u8).prop_map(Tree::To), 1 => Just(Tree::Redirect)];
+    leaf.prop_recursive(3, 16, 4, |inner| {
+        let host = prop::sample::select(vec!["one.test", "two.test"]);
+        let path = prop::sample::select(vec!["/a/", "/a/b/", "/b/", "/ab/"]);
+        prop_oneof![
+            (
+                prop::collection::vec((host, inner.clone()), 0..3),
+                inner.clone()
+            )
+                .prop_map(|(cases, rest)| Tree::Hosts(cases, Box::new(rest))),
+            (prop::collection::vec((path, inner.clone()), 0..4), inner)
+                .prop_map(|(cases, rest)| Tree::Paths(cases, Box::new(rest))),
+        ]
+    })
+}
+
+proptest! {
+    /// Whatever conditions of hosts and paths are in each other, requests go where they went, or what cannot be
+    /// told apart is listed as a danger.
+    #[test]
+    fn requests_go_where_they_went(tree in tree()) {
+        let import = import(rules(&tree.xml()));
+        let listed = import.draft.count(Kind::Weaker) > 0;
+        for host in ["one.test", "two.test", "three.test"] {
+            for path in ["/", "/a/", "/a/x", "/a/b/", "/a/b/x", "/b/x", "/ab/x", "/abc", "/c"] {
+                let expected = match tree.leads(host, path) {
+                    Some(server) => format!("http://s{server}.test/"),
+                    None => "closed".to_owned(),
+                };
+                let led_to = led_to(&import, host, path);
+                prop_assert!(listed || led_to == expected, "{host} {path}: {led_to}, not {expected}\n{}", tree.xml());
+            }
+        }
     }
 }

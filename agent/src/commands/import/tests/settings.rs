@@ -25,7 +25,8 @@ fn the_values_of_an_agent_configuration_arrive() {
             "SM_SERVERSESSIONSPEC",
             "SM_SERVERSESSIONID",
             "SM_USER",
-            "SM_USERDN"
+            "SM_USERDN",
+            "SM_USERGROUPS"
         ]
     );
     let proxies: Vec<String> = config
