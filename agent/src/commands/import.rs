@@ -164,7 +164,7 @@ impl Import {
 }
 
 fn print(text: &str, output: Option<&Path>) -> Result<(), String> {
-    let written = match output {
+    match output {
         Some(path) => OpenOptions::new()
             .write(true)
             .create_new(true)
@@ -174,8 +174,7 @@ fn print(text: &str, output: Option<&Path>) -> Result<(), String> {
         None => std::io::stdout()
             .write_all(text.as_bytes())
             .map_err(|error| format!("cannot write: {error}")),
-    };
-    written
+    }
 }
 
 #[cfg(test)]

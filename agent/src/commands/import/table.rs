@@ -55,7 +55,7 @@ impl Settings {
             .iter()
             .filter(same)
             .map(|setting| setting.value.as_str());
-        values.filter(|value| !value.is_empty()).last()
+        values.rev().find(|value| !value.is_empty())
     }
 
     /// Writes down what the other agent does where nothing is said.

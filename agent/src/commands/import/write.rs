@@ -181,7 +181,7 @@ impl Writer<'_> {
         self.key("hosts", vec![realm.host.as_deref().unwrap_or("*")]);
         self.key("resource", realm.resource.as_str());
         let upstream = upstreams.iter().find(|(target, _)| *target == realm.to);
-        if let Some((_, name)) = upstream.or(upstreams.first()) {
+        if let Some((_, name)) = upstream.or_else(|| upstreams.first()) {
             self.key("upstream", name.as_str());
         }
         self.key("scheme", if realm.open { "none" } else { "form" });
