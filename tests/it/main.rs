@@ -36,6 +36,7 @@ mod rules;
 mod seal;
 mod second_factor;
 mod secrets;
+mod services_vsphere;
 mod step_up;
 mod story;
 mod streaming;
