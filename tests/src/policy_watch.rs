@@ -12,6 +12,7 @@ use policy_protocol::message::{
     AuthorizeAnswer, AuthorizeRequest, IsProtectedAnswer, IsProtectedRequest, LoginAnswer,
     LoginRequest, LogoutAnswer, LogoutRequest, ValidateAnswer, ValidateRequest,
 };
+use policy_protocol::session_service::{SessionServiceAnswer, SessionServiceRequest};
 use policy_protocol::{AgentKeySet, EventKind, EventPosition};
 use tokio::sync::watch;
 
@@ -28,6 +29,8 @@ pub enum Call {
     Authorize,
     /// Logout().
     Logout,
+    /// What session services ask.
+    SessionService,
     /// The agent keys.
     AgentKeys,
     /// The event stream.
@@ -196,6 +199,16 @@ impl PolicyCalls for Watched {
 
     fn logout(&self, request: LogoutRequest) -> BoxFuture<'_, Result<LogoutAnswer, PolicyError>> {
         Box::pin(async move { self.server(Call::Logout).await?.logout(request).await })
+    }
+
+    fn session_service(
+        &self,
+        request: SessionServiceRequest,
+    ) -> BoxFuture<'_, Result<SessionServiceAnswer, PolicyError>> {
+        Box::pin(async move {
+            let server = self.server(Call::SessionService).await?;
+            server.session_service(request).await
+        })
     }
 
     fn agent_keys(&self) -> BoxFuture<'_, Result<AgentKeySet, PolicyError>> {
