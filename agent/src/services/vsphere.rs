@@ -12,6 +12,11 @@
 mod operations;
 mod rest;
 mod rpc;
+#[cfg(feature = "saml")]
+pub mod saml;
+#[cfg(not(feature = "saml"))]
+#[path = "vsphere/without_saml.rs"]
+mod saml;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
 use serde_json::{Value, json};

@@ -2,14 +2,19 @@
 
 use policy_protocol::AuthScheme;
 
-use super::names;
+use super::files::Files;
+use super::{names, saml};
 use crate::config::file::services as file;
 use crate::config::report::Spot;
 use crate::config::services::{Am, Authaz, Services, Vsphere};
 use crate::config::{Config, PolicyServerKind};
 
 /// The services of one listener.
-pub(super) fn services(file: &file::Services, spot: &Spot<'_>) -> Option<Services> {
+pub(super) fn services(
+    file: &file::Services,
+    files: &Files<'_>,
+    spot: &Spot<'_>,
+) -> Option<Services> {
     let authaz = file
         .authaz
         .as_ref()
@@ -18,7 +23,7 @@ pub(super) fn services(file: &file::Services, spot: &Spot<'_>) -> Option<Service
     let vsphere = file
         .vsphere
         .as_ref()
-        .map(|it| vsphere(it, &spot.key("vsphere")));
+        .map(|it| vsphere(it, files, &spot.key("vsphere")));
     Some(Services {
         authaz: sound(authaz)?,
         am: sound(am)?,
@@ -68,9 +73,13 @@ fn am(file: &file::Am, spot: &Spot<'_>) -> Option<Am> {
     })
 }
 
-fn vsphere(file: &file::Vsphere, spot: &Spot<'_>) -> Option<Vsphere> {
+fn vsphere(file: &file::Vsphere, files: &Files<'_>, spot: &Spot<'_>) -> Option<Vsphere> {
+    let realm = named(file.realm.as_ref(), &spot.key("realm"));
+    let saml = file.saml.as_ref();
+    let saml = sound(saml.map(|it| saml::saml(it, files, &spot.key("saml"))));
     Some(Vsphere {
-        realm: named(file.realm.as_ref(), &spot.key("realm"))?,
+        realm: realm?,
+        saml: saml?,
     })
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use super::operations::{self, Done, Fault, Operation};
-use super::{SESSION_ID, messages, respond, single};
+use super::{SESSION_ID, messages, respond, saml, single};
 use crate::access::Visit;
 use crate::config::services::Vsphere;
 use crate::http::body::Body;
@@ -52,10 +52,10 @@ async fn perform(
     operation: Result<Operation, Fault>,
     body: Received,
 ) -> Result<Done, Fault> {
-    let _body = body?;
+    let body = body?;
     match operation? {
         Operation::Create => {
-            let credentials = presented(core.visit);
+            let credentials = presented(core, service, &body);
             operations::create(core, service, credentials).await
         }
         Operation::Get => {
@@ -67,12 +67,15 @@ async fn perform(
     }
 }
 
-/// A password. Browsers repeat one by themselves, for pages of other sites, too: those do not count.
-fn presented(visit: &Visit<'_>) -> Option<Credentials> {
-    let value = single(visit.headers, &header::AUTHORIZATION)?;
-    is_same_origin(visit)
-        .then(|| direct::basic(value.as_bytes()))
-        .flatten()
+/// A password or an assertion. Browsers repeat a password by themselves, for pages of other sites, too: those do
+/// not count.
+fn presented(core: &Core<'_>, service: &Vsphere, body: &[u8]) -> Option<Credentials> {
+    let visit = core.visit;
+    let value = single(visit.headers, &header::AUTHORIZATION)?.as_bytes();
+    match direct::basic(value) {
+        Some(password) => is_same_origin(visit).then_some(password),
+        None => saml::from_header(core, service.saml.as_ref(), value, body),
+    }
 }
 
 /// The id in the header; without one, that in the cookie. Browsers send a cookie for pages of other sites,
@@ -167,6 +170,13 @@ impl Form {
 
 /// How to log in, for programs that read it there. There is no `WWW-Authenticate`: it would make browsers ask
 /// for a password that they then repeat by themselves.
-fn challenge(_: &Vsphere) -> String {
-    "Basic realm=\"VAPI endpoint\"".to_owned()
+fn challenge(service: &Vsphere) -> String {
+    let mut challenge = "Basic realm=\"VAPI endpoint\"".to_owned();
+    if let Some(saml) = &service.saml {
+        challenge.push_str(",SIGN service=\"VAPI endpoint\"");
+        if let Some(sts) = &saml.sts_url {
+            challenge.push_str(&format!(",sts=\"{sts}\""));
+        }
+    }
+    challenge
 }

@@ -5,13 +5,14 @@
 //! `{"OPTIONAL": …}`. `ctx.appCtx` and the input, which no operation has, are not looked at.
 
 use http::{HeaderValue, Response, StatusCode};
+use policy_protocol::Secret;
 use policy_protocol::message::Credentials;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::operations::{self, Done, Fault};
 use super::rest::Received;
-use super::{SERVICE, SESSION_ID, messages, respond, single};
+use super::{SERVICE, SESSION_ID, messages, respond, saml, single};
 use crate::config::services::Vsphere;
 use crate::http::body::Body;
 use crate::login::direct;
@@ -49,23 +50,45 @@ struct Context {
     security_ctx: Option<Security>,
 }
 
+/// Who asks. Which of the fields there are depends on the scheme.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Security {
-    scheme_id: String,
+#[cfg_attr(
+    not(feature = "saml"),
+    expect(dead_code, reason = "read by SAML alone")
+)]
+pub(super) struct Security {
+    pub(super) scheme_id: String,
     user_name: Option<String>,
-    password: Option<policy_protocol::Secret<String>>,
-    session_id: Option<policy_protocol::Secret<String>>,
+    password: Option<Secret<String>>,
+    session_id: Option<Secret<String>>,
+    pub(super) saml_token: Option<Secret<String>>,
+    pub(super) signature: Option<Signature>,
+    pub(super) signature_algorithm: Option<String>,
+    pub(super) timestamp: Option<Validity>,
 }
 
-impl Security {
-    /// What somebody logs in with.
-    fn credentials(self) -> Option<Credentials> {
-        match self.scheme_id.as_str() {
-            USER_PASS => direct::credentials(&self.user_name?, self.password?.expose()),
-            _ => None,
-        }
-    }
+/// What shows that a key is held, and the assertion that names it.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(
+    not(feature = "saml"),
+    expect(dead_code, reason = "read by SAML alone")
+)]
+pub(super) struct Signature {
+    pub(super) saml_token: Secret<String>,
+    pub(super) value: String,
+}
+
+/// When a message was signed.
+#[derive(Deserialize)]
+#[cfg_attr(
+    not(feature = "saml"),
+    expect(dead_code, reason = "read by SAML alone")
+)]
+pub(super) struct Validity {
+    pub(super) created: String,
+    pub(super) expires: String,
 }
 
 /// What is no message at all.
@@ -77,11 +100,13 @@ const NO_METHOD: (i32, &str) = (-32601, "Method not found.");
 
 /// Answers a call.
 pub(super) async fn answer(core: &Core<'_>, service: &Vsphere, body: Received) -> Response<Body> {
-    let message = body.map_err(|_| NO_REQUEST).and_then(|body| parse(&body));
+    let message = body
+        .map_err(|_| NO_REQUEST)
+        .and_then(|body| Ok((parse(&body)?, body)));
     let answer = match message {
-        Ok(message) => {
-            let id = message.id.clone();
-            let outcome = perform(core, service, message.params).await;
+        Ok((message, body)) => {
+            let id = message.id;
+            let outcome = perform(core, service, message.params, &body).await;
             json!({ "jsonrpc": "2.0", "id": id, "result": result(outcome) })
         }
         Err((code, text)) => json!({
@@ -116,20 +141,39 @@ pub(super) fn parse(body: &[u8]) -> Result<Message, (i32, &'static str)> {
     Ok(message)
 }
 
-async fn perform(core: &Core<'_>, service: &Vsphere, params: Params) -> Result<Done, Fault> {
+async fn perform(
+    core: &Core<'_>,
+    service: &Vsphere,
+    params: Params,
+    body: &[u8],
+) -> Result<Done, Fault> {
     if params.service_id != SERVICE {
         return Err(Fault::NoSuchOperation);
     }
     let security = params.ctx.security_ctx;
     match params.operation_id.as_str() {
         "create" => {
-            let credentials = security.and_then(Security::credentials);
+            let credentials = security.and_then(|it| presented(core, service, &it, body));
             operations::create(core, service, credentials).await
         }
         "get" => get_or_delete(core, service, security, false).await,
         "delete" => get_or_delete(core, service, security, true).await,
         _ => Err(Fault::NoSuchOperation),
     }
+}
+
+/// A password or an assertion.
+fn presented(
+    core: &Core<'_>,
+    service: &Vsphere,
+    security: &Security,
+    body: &[u8],
+) -> Option<Credentials> {
+    if security.scheme_id == USER_PASS {
+        let password = security.password.as_ref()?.expose();
+        return direct::credentials(security.user_name.as_deref()?, password);
+    }
+    saml::from_message(core, service.saml.as_ref(), security, body)
 }
 
 /// The id is in the message; without anything there, in the header.
