@@ -37,6 +37,7 @@ mod seal;
 mod second_factor;
 mod secrets;
 mod services_vsphere;
+mod services_vsphere_saml;
 mod step_up;
 mod story;
 mod streaming;

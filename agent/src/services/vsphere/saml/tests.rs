@@ -306,6 +306,39 @@ fn whatever_is_changed_is_refused() {
     assert!(verify(&VECTOR.replace(key_info, ""), NOW).is_ok());
 }
 
+/// These change nothing that is signed: the canonical form has no comments, and knows of nothing around.
+#[test]
+fn what_no_digest_tells_is_seen() {
+    let assertion = VECTOR.split_once("?>\n").unwrap().1;
+    let comments = "the assertion has comments or the like";
+    for (xml, why) in [
+        (
+            changed("Administrator@VSPHERE", "Administrator@<!-- -->VSPHERE"),
+            comments,
+        ),
+        (changed("RE.LOCAL</", "<![CDATA[RE.LOCAL]]></"), comments),
+        (format!("{VECTOR}<?x y?>"), comments),
+        (
+            format!("<r>{assertion}</r>"),
+            "the document is no assertion",
+        ),
+        (
+            changed("<ds:KeyInfo>", "<ds:KeyInfo Id=\"_vector-1\">"),
+            "something else has the ID of the assertion",
+        ),
+        (
+            changed("</ds:KeyInfo>", "</ds:KeyInfo><ds:Object/>"),
+            "the signature is not of the profile",
+        ),
+        (
+            changed("?>\n", "?>\n<!DOCTYPE a>"),
+            "the assertion is no XML without DOCTYPE",
+        ),
+    ] {
+        assert_eq!(verify(&xml, NOW), Err(Refused(why)));
+    }
+}
+
 #[test]
 fn settings_decide_whose_assertions_count() {
     let mut other = vector_settings();
