@@ -8,6 +8,7 @@ use crate::access::grant::GrantedIdentity;
 use crate::access::{Facts, Grant};
 use crate::http::body::{Body, RequestBody};
 use crate::http::cookies;
+use crate::services;
 use crate::site::Site;
 
 /// Headers that every request gets: where it comes from, its id, and the seconds until its session ends.
@@ -32,7 +33,10 @@ pub fn prepare(
         .identity()
         .map_or(0, |identity| identity.ready.headers.len());
     headers.reserve(FORWARDING_HEADERS + identity);
-    cookies::remove(&mut headers, |name| facts.site.keeps_cookie(name));
+    services::strip(facts.conn, &mut headers);
+    cookies::remove(&mut headers, |name| {
+        facts.site.keeps_cookie(name) || services::keeps_cookie(facts.conn, name)
+    });
     if let Some(name) = facts.site.kept_header() {
         headers.remove(name);
     }

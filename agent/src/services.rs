@@ -10,12 +10,30 @@ pub mod vsphere;
 
 use std::sync::Arc;
 
-use http::Response;
+use http::{HeaderMap, Response};
 
 use self::core::Core;
 use crate::access::Visit;
+use crate::http::ConnectionInfo;
 use crate::http::body::{Body, RequestBody};
 use crate::session::Sessions;
+
+/// Whether a cookie holds a token for a service of this listener, which is none of an application's business.
+pub fn keeps_cookie(conn: &ConnectionInfo, name: &[u8]) -> bool {
+    has_vsphere(conn) && name == vsphere::SESSION_ID.as_str().as_bytes()
+}
+
+/// Takes headers out that hold a token for a service of this listener.
+pub fn strip(conn: &ConnectionInfo, headers: &mut HeaderMap) {
+    if has_vsphere(conn) {
+        headers.remove(&vsphere::SESSION_ID);
+    }
+}
+
+fn has_vsphere(conn: &ConnectionInfo) -> bool {
+    let services = conn.services.as_ref();
+    services.is_some_and(|services| services.vsphere.is_some())
+}
 
 /// The longest body of a call, in bytes: a SAML assertion is the largest thing that anybody sends.
 pub const MAX_BODY: usize = 256 * 1024;

@@ -48,6 +48,9 @@ pub struct Sessions {
     pub credential_digest: crate::login::direct::CredentialDigest,
     /// Logouts that the policy server has yet to hear of.
     pub unsent_logouts: crate::login::unsent_logouts::UnsentLogouts,
+    /// Proofs with SAML assertions that were used: over all listeners and configurations.
+    #[cfg(feature = "saml")]
+    pub saml_replays: crate::services::vsphere::saml::replay::Replays,
     /// Counters.
     pub metrics: Arc<Metrics>,
     key_fetch: key_fetch::KeyFetch,
@@ -85,6 +88,8 @@ impl Sessions {
             preserved: crate::login::preserve::PreservedRequests::default(),
             credential_digest: crate::login::direct::CredentialDigest::random(),
             unsent_logouts: crate::login::unsent_logouts::UnsentLogouts::default(),
+            #[cfg(feature = "saml")]
+            saml_replays: crate::services::vsphere::saml::replay::Replays::default(),
             policy: Arc::new(on_runtime::OnRuntime::new(
                 policy,
                 tokio::runtime::Handle::current(),

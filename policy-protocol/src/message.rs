@@ -47,6 +47,16 @@ pub enum Credentials {
         #[serde(default)]
         emails: Vec<String>,
     },
+    /// A SAML assertion that the agent has verified. It counts only from agents and issuers that the policy
+    /// server is told to believe.
+    Assertion {
+        /// Whom it is about, as it says: `user@DOMAIN`, `DOMAIN\user` or a plain name.
+        name_id: String,
+        /// Who issued it.
+        issuer: String,
+        /// When it is over, and the session with it.
+        not_on_or_after: Timestamp,
+    },
 }
 
 /// A session as its holder presents it.

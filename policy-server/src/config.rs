@@ -3,6 +3,7 @@
 //! [`mod@file`] is what an operator writes; [`PolicyServerConfig::load`] checks it and reports every
 //! problem at once.
 
+pub mod assertions;
 pub mod audit;
 pub mod directories;
 pub mod duration;
@@ -25,6 +26,7 @@ use policy_protocol::Secret;
 
 use crate::policy::PolicySet;
 
+use self::assertions::Assertions;
 use self::audit::AuditConfig;
 use self::directories::DirectoryConfig;
 use self::keys::MasterKeySource;
@@ -61,6 +63,8 @@ pub struct PolicyServerConfig {
     pub policies_file: Option<PathBuf>,
     /// How many sessions a user may have, and what may be noted about them.
     pub sessions: SessionsConfig,
+    /// Whose assertions are believed.
+    pub assertions: Assertions,
     /// Where audit records go.
     pub audit: AuditConfig,
 }

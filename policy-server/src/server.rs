@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use crate::agents::{Agents, Hash, Proof};
 use crate::answer_time::AnswerTime;
 use crate::audit::Audit;
+use crate::config::assertions::Assertions;
 use crate::config::keys::{MasterKeySource, MasterKeys};
 use crate::config::sessions::SessionsConfig;
 use crate::config::store::StoreConfig;
@@ -53,6 +54,7 @@ pub struct PolicyServer {
     pub(crate) audit: Audit,
     pub(crate) limits: Limits,
     pub(crate) sessions: SessionsConfig,
+    pub(crate) assertions: Assertions,
     pub(crate) regulation: Regulation,
     pub(crate) second_factors: Totp,
     pub(crate) answer_time: AnswerTime,
@@ -180,6 +182,7 @@ impl PolicyServer {
             audit,
             limits: config.limits,
             sessions: config.sessions,
+            assertions: config.assertions,
             regulation,
             second_factors,
             answer_time: AnswerTime::new(),

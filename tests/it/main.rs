@@ -43,6 +43,8 @@ mod second_factor;
 mod secrets;
 mod services_am;
 mod services_authaz;
+mod services_vsphere;
+mod services_vsphere_saml;
 mod step_up;
 mod story;
 mod streaming;

@@ -30,6 +30,8 @@ pub const VSPHERE_SESSION: &str = "vmware-api-session-id";
 
 /// The field's own cookie prefix, so that applications find the `SMSESSION` they know.
 pub const ZONE: &str = "SM";
+/// Clocks that are kept differ by less.
+pub const SAML_CLOCK_SKEW: Duration = Duration::from_secs(60);
 /// The classic agents' grace period: a page and its parts refresh the cookie once.
 pub const GRACE_PERIOD: Duration = Duration::from_secs(30);
 /// Room for some twenty thousand sessions of 3 KiB each, and less memory than one idle application.

@@ -1,6 +1,7 @@
 //! What `[listeners.services]` asks for, checked.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use ipnet::IpNet;
 
@@ -126,4 +127,21 @@ impl AmProperty {
 pub struct Vsphere {
     /// The realm that logins are for.
     pub realm: String,
+    /// Which assertions are taken, if any.
+    pub saml: Option<Saml>,
+}
+
+/// Which SAML assertions are taken.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Saml {
+    /// Who issues them.
+    pub issuer: String,
+    /// Certificates (DER) whose keys sign them. Never empty.
+    pub certificates: Vec<Vec<u8>>,
+    /// What they must be restricted to; without it, they must not be restricted.
+    pub audience: Option<String>,
+    /// How far the issuer's clock may be off.
+    pub clock_skew: Duration,
+    /// Where clients get them.
+    pub sts_url: Option<String>,
 }

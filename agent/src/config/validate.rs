@@ -10,6 +10,7 @@ mod policy_server;
 mod realms;
 mod responses;
 mod rules;
+mod saml;
 mod services;
 mod session;
 mod upstreams;

@@ -215,7 +215,7 @@ mod tests {
                 password,
                 ..
             } => Some((user_name, password.expose().clone())),
-            Credentials::Certificate { .. } => None,
+            Credentials::Certificate { .. } | Credentials::Assertion { .. } => None,
         }
     }
 

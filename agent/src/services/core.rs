@@ -189,6 +189,12 @@ impl<'v> Core<'v> {
         Ok(seal::open(sealed.as_bytes(), TokenType::LoginState, purpose, find).ok())
     }
 
+    /// Proofs with assertions that were used.
+    #[cfg(feature = "saml")]
+    pub fn replays(&self) -> &super::vsphere::saml::replay::Replays {
+        &self.sessions.saml_replays
+    }
+
     /// The realm of this name: configurations without it are not put in force, but realms and listeners may
     /// be of two.
     pub fn realm(&self, name: &str) -> Option<&'v Arc<Realm>> {

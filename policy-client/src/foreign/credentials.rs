@@ -21,7 +21,9 @@ pub(crate) fn name_and_password(request: &LoginRequest) -> Result<(&str, &Secret
             new_password: Some(_),
             ..
         } => Err(Reason::PASSWORD_CHANGE_FAILED),
-        Credentials::Password { .. } | Credentials::Certificate { .. } => {
+        Credentials::Password { .. }
+        | Credentials::Certificate { .. }
+        | Credentials::Assertion { .. } => {
             tracing::warn!(
                 realm = request.realm.name,
                 "this kind of policy server takes a name and a password only"

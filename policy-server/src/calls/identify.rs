@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use policy_client::PolicyError;
 use policy_protocol::message::Credentials;
-use policy_protocol::{AuthScheme, Identity, Reason, Secret};
+use policy_protocol::{AuthScheme, Identity, Reason, Secret, Timestamp};
 
 use crate::audit::AuditEvent;
 use crate::directory::{
@@ -91,10 +91,19 @@ struct Typed {
     wants_code: bool,
 }
 
+/// What an agent says that an assertion says.
+struct Asserted<'a> {
+    agent: &'a str,
+    issuer: &'a str,
+    name_id: &'a str,
+    until: Timestamp,
+}
+
 impl PolicyServer {
     /// Who do these credentials belong to? Only those that the auth scheme asks for count.
     pub(super) async fn identify(
         self: &Arc<Self>,
+        agent: &str,
         scheme: AuthScheme,
         credentials: Credentials,
         client: Option<IpAddr>,
@@ -147,11 +156,51 @@ impl PolicyServer {
                     None => Outcome::Rejected(Rejection::wrong(None, "certificate")),
                 })
             }
+            (
+                AuthScheme::Form | AuthScheme::Basic,
+                Credentials::Assertion {
+                    name_id,
+                    issuer,
+                    not_on_or_after,
+                },
+            ) => {
+                let asserted = Asserted {
+                    agent,
+                    issuer: &issuer,
+                    name_id: &name_id,
+                    until: not_on_or_after,
+                };
+                self.by_assertion(asserted).await
+            }
             _ => {
                 let rejection = Rejection::told(None, Reason::UNSUPPORTED_SCHEME);
                 Ok(Outcome::Rejected(rejection))
             }
         }
+    }
+
+    /// Nothing is guessed here, so nothing is counted: as with certificates.
+    async fn by_assertion(&self, asserted: Asserted<'_>) -> Result<Outcome, PolicyError> {
+        let Some(issuer) = self.assertions.believed(asserted.issuer, asserted.agent) else {
+            return Ok(wrong(None, "assertion of an issuer that is not believed"));
+        };
+        if asserted.until <= self.now() {
+            return Ok(wrong(None, "assertion that is over"));
+        }
+        let Some(name) = issuer.name_of(asserted.name_id) else {
+            return Ok(wrong(None, "assertion about a name of another domain"));
+        };
+        let found = self
+            .directories
+            .find_by_name(name, issuer.directory.as_deref())
+            .await;
+        Ok(match found.map_err(failure)? {
+            Some(user) if user.disabled => {
+                Outcome::Rejected(Rejection::told(Some(user), Reason::USER_DISABLED))
+            }
+            Some(user) => Outcome::Accepted(user),
+            None => wrong(None, "assertion"),
+        })
     }
 
     /// Counts the attempt, decides it, and keeps count of what came of it.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use policy_client::PolicyError;
-use policy_protocol::message::{LoginAnswer, LoginRequest};
+use policy_protocol::message::{Credentials, LoginAnswer, LoginRequest};
 use policy_protocol::{ProtectionLevel, Reason, SessionId};
 use tokio::time::Instant;
 
@@ -42,7 +42,16 @@ impl PolicyServer {
         .on(&resource, &realm.name);
         let start = Instant::now();
         let scheme = realm.auth_scheme;
-        let outcome = self.identify(scheme, credentials, client_address).await?;
+        let until = match &credentials {
+            Credentials::Assertion {
+                not_on_or_after, ..
+            } => Some(*not_on_or_after),
+            Credentials::Password { .. } | Credentials::Certificate { .. } => None,
+        };
+        let agent = &resource.agent;
+        let outcome = self
+            .identify(agent, scheme, credentials, client_address)
+            .await?;
         let user = match outcome {
             Outcome::Accepted(user) => user,
             Outcome::Challenged(user, reason) => {
@@ -96,11 +105,18 @@ impl PolicyServer {
         // Times are whole seconds: what starts in the second of a revocation is dated after it, so
         // that neither the sessions before it live on nor the one after it dies.
         let start = revoked.map_or(now, |through| now.max(through.plus(Duration::from_secs(1))));
+        // No session outlives the assertion that it began with.
+        let most = until.map_or(Duration::MAX, |until| until.since(start));
+        let max_timeout = self.limits.max(realm.max_timeout).min(most);
+        if max_timeout.is_zero() {
+            let reason = Reason::UNKNOWN_USER;
+            return Ok(LoginAnswer::No { reason });
+        }
         let spec = Spec {
             version: Spec::CURRENT_VERSION,
             start_time: start,
             last_time: start,
-            max_timeout: self.limits.max(realm.max_timeout).as_secs(),
+            max_timeout: max_timeout.as_secs(),
             idle_timeout,
             level: realm.protection_level.min(ProtectionLevel::MAX),
             id: SessionId::random().map_err(failure)?,

@@ -4,6 +4,7 @@ use schemars::{JsonSchema, Schema};
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::assertions::AssertionsSection;
 use super::audit::AuditSection;
 use super::directories::DirectorySection;
 use super::keys::KeysSection;
@@ -54,6 +55,10 @@ pub struct PolicyServerFile {
     /// How many sessions a user may have, and what may be noted about them.
     #[serde(default)]
     pub sessions: SessionsSection,
+    /// Whose SAML assertions are believed, and which agents may say that they have verified one: nobody's
+    /// unless given.
+    #[serde(default)]
+    pub assertions: Vec<AssertionsSection>,
     /// Where audit records go.
     #[serde(default)]
     pub audit: AuditSection,

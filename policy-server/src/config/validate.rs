@@ -46,12 +46,14 @@ pub(super) fn validate(
         .listen
         .as_ref()
         .is_some_and(|listen| listen.client_ca_file.is_some());
+    let directories = super::directories::validate(&mut checker, file.users_file, file.directories);
     let config = PolicyServerConfig {
         name: checker.name_of_server(file.name),
         state_dir: base.join(file.state_dir),
         master_key: super::keys::validate(&mut checker, &file.keys, &store),
         store,
-        directories: super::directories::validate(&mut checker, file.users_file, file.directories),
+        assertions: super::assertions::validate(&mut checker, file.assertions, &directories),
+        directories,
         agents: checker.agents(&file.agents, asks_for_certificates),
         admin_secret: file
             .admin

@@ -102,6 +102,26 @@ impl Directories {
         Ok(None)
     }
 
+    /// The user that somebody means who has verified that it is them: in the directory of this name, or else in
+    /// the first that has one.
+    ///
+    /// # Errors
+    /// If that cannot be told.
+    pub async fn find_by_name(
+        &self,
+        name: &str,
+        directory: Option<&str>,
+    ) -> Result<Option<Arc<User>>, DirectoryError> {
+        let is_meant =
+            |one: &&Arc<dyn Directory>| directory.is_none_or(|name| one.description().name == name);
+        for directory in self.0.iter().filter(is_meant) {
+            if let Some(user) = directory.find_by_name(name).await? {
+                return Ok(Some(user));
+            }
+        }
+        Ok(None)
+    }
+
     /// The user that an administrator means by a universal id or login name: in the directory of this
     /// name, or else in the first that has one.
     ///

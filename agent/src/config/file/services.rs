@@ -1,12 +1,13 @@
 //! `[listeners.services]`
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::config::defaults;
-use crate::config::units::Network;
+use crate::config::units::{Network, TimeSpan};
 
 /// Session services of other systems, answered by this agent beside the applications. Each is off unless its
 /// section is there.
@@ -96,4 +97,37 @@ impl Default for Am {
 pub struct Vsphere {
     /// The realm of this agent that logins are for. Its scheme must be `form` or `basic`.
     pub realm: Option<String>,
+    /// Logins with SAML assertions; off unless this section is there.
+    pub saml: Option<Saml>,
+}
+
+/// Logins with SAML assertions. The program must be built with the feature `saml`, and the policy server must be told
+/// to believe the issuer and this agent.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["issuer", "certificates_file"]))]
+pub struct Saml {
+    /// The issuer, exactly as its assertions name it.
+    pub issuer: Option<String>,
+    /// The certificates (PEM) whose keys sign assertions: RSA of 2048 bits or more, P-256 or P-384. Each stands for its
+    /// key alone; remove it here when that is no longer to be believed.
+    pub certificates_file: Option<PathBuf>,
+    /// The audience that assertions must be restricted to. Without it, one that is restricted to any is refused.
+    pub audience: Option<String>,
+    /// How far the issuer's clock may be off, at most `10m`.
+    pub clock_skew: TimeSpan,
+    /// Where clients get assertions: told in the answer to those who bring none.
+    pub sts_url: Option<String>,
+}
+
+impl Default for Saml {
+    fn default() -> Self {
+        Self {
+            issuer: None,
+            certificates_file: None,
+            audience: None,
+            clock_skew: TimeSpan(defaults::SAML_CLOCK_SKEW),
+            sts_url: None,
+        }
+    }
 }

@@ -777,3 +777,29 @@ fn an_authaz_service_that_anybody_may_call_warns() {
 fn swap_owned(to: String) -> impl FnOnce(String) -> String {
     move |text| text.replacen("redirect_to_https = 443", &to, 1)
 }
+
+/// The settings of assertions, in a program that knows them and in one that does not.
+#[test]
+fn assertions_are_told_of_their_keys() {
+    let saml = |more: &str| {
+        let service = format!("services.vsphere = {{ realm = \"app\", saml = {{ {more} }} }}");
+        keys(swap("[[listeners]]", &format!("[[listeners]]\n{service}")))
+    };
+    let key = |key: &str| format!("listeners[0].services.vsphere.saml{key}");
+    let told = saml("clock_skew = \"11m\", sts_url = \"http://sts\", audience = \"\"");
+    if cfg!(feature = "saml") {
+        let expected = [
+            "issuer",
+            "certificates_file",
+            "clock_skew",
+            "sts_url",
+            "audience",
+        ];
+        assert_eq!(told, expected.map(|name| key(&format!(".{name}"))));
+        // A file of another kind.
+        let told = saml("issuer = \"i\", certificates_file = \"tls/app.example.com.key\"");
+        assert_eq!(told, [key(".certificates_file")]);
+    } else {
+        assert_eq!(told, [key("")]);
+    }
+}

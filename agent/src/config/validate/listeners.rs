@@ -63,7 +63,7 @@ fn listener(file: &file::Listener, files: &Files<'_>, spot: &Spot<'_>) -> Option
         .tls
         .as_ref()
         .map(|settings| tls(settings, files, &spot.key("tls")));
-    let services = services::services(&file.services, &spot.key("services"));
+    let services = services::services(&file.services, files, &spot.key("services"));
     Some(Listener {
         address: file.address?.0,
         services: Arc::new(services?),

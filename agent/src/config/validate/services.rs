@@ -3,7 +3,8 @@
 use ::http::HeaderName;
 use policy_protocol::AuthScheme;
 
-use super::names;
+use super::files::Files;
+use super::{names, saml};
 use crate::access::protection::covers;
 use crate::config::file::services as file;
 use crate::config::report::Spot;
@@ -11,7 +12,11 @@ use crate::config::services::{Am, AmProperty, Authaz, Services, Vsphere};
 use crate::config::{Config, PolicyServerKind};
 
 /// The services of one listener.
-pub(super) fn services(file: &file::Services, spot: &Spot<'_>) -> Option<Services> {
+pub(super) fn services(
+    file: &file::Services,
+    files: &Files<'_>,
+    spot: &Spot<'_>,
+) -> Option<Services> {
     let authaz = file
         .authaz
         .as_ref()
@@ -20,7 +25,7 @@ pub(super) fn services(file: &file::Services, spot: &Spot<'_>) -> Option<Service
     let vsphere = file
         .vsphere
         .as_ref()
-        .map(|it| vsphere(it, &spot.key("vsphere")));
+        .map(|it| vsphere(it, files, &spot.key("vsphere")));
     Some(Services {
         authaz: sound(authaz)?,
         am: sound(am)?,
@@ -134,9 +139,13 @@ fn am(file: &file::Am, spot: &Spot<'_>) -> Option<Am> {
     .filter(|_| sound)
 }
 
-fn vsphere(file: &file::Vsphere, spot: &Spot<'_>) -> Option<Vsphere> {
+fn vsphere(file: &file::Vsphere, files: &Files<'_>, spot: &Spot<'_>) -> Option<Vsphere> {
+    let realm = named(file.realm.as_ref(), &spot.key("realm"));
+    let saml = file.saml.as_ref();
+    let saml = sound(saml.map(|it| saml::saml(it, files, &spot.key("saml"))));
     Some(Vsphere {
-        realm: named(file.realm.as_ref(), &spot.key("realm"))?,
+        realm: realm?,
+        saml: saml?,
     })
 }
 
