@@ -257,6 +257,23 @@ async fn blogin_answers_yes_or_no_and_leaves_no_session() {
     }
 }
 
+/// Who may have one session has none after a blogin.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_blogin_takes_no_place_of_a_quota() {
+    let gateway = setup().with_policy("[sessions]\nquota = 1").start().await;
+    let client = client(&gateway);
+    let path = format!("{REST}/blogin/app/app/x");
+    for _ in 0..3 {
+        let answer = post(&client, &path, &login_request("alice", PASSWORD)).await;
+        assert_eq!(text_of(&answer, "message"), "yes", "{}", answer.text());
+    }
+    token(&gateway, "/app/x").await;
+    let answer = log_in(&client, "/app/x", "alice", PASSWORD).await;
+    assert_eq!(code(&answer), "LOGIN_FAILED");
+    let excess = Reason::SET_PERSISTENT_SESSION_FAILED;
+    assert_eq!(reason(&answer), Some(excess));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_policy_server_there_is_no_answer() {
     let gateway = setup().start().await;
