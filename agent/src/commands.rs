@@ -8,7 +8,9 @@ pub(crate) mod check;
 pub(crate) mod demo;
 #[cfg(feature = "embedded")]
 pub(crate) mod hash_password;
+pub(crate) mod import;
 pub(crate) mod keys;
+mod output;
 #[cfg(feature = "embedded")]
 pub(crate) mod policy_server;
 pub(crate) mod ready;

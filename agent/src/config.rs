@@ -27,6 +27,7 @@ pub use env::Environment;
 pub use load::{load, load_text};
 pub use problem::{Problem, Problems};
 pub use realm::{Realm, Response, ResponseKind, ResponseValue, Rule};
+pub use validate::names;
 
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;

@@ -43,6 +43,8 @@ enum Command {
         /// The agent's configuration.
         file: PathBuf,
     },
+    /// Turn the configuration of another maker's agent into one for this agent, and list what has no equivalent.
+    Import(commands::import::Options),
     /// Say whether an agent or a policy server is ready, for the health check of a container.
     Ready(commands::ready::Options),
     /// Print the JSON Schema of the agent's configuration.
@@ -82,6 +84,7 @@ fn main() -> ExitCode {
         #[cfg(feature = "embedded")]
         Command::Demo(options) => commands::demo::run(&options),
         Command::Check { file } => commands::check::run(&file),
+        Command::Import(options) => commands::import::run(&options),
         Command::Ready(options) => commands::ready::run(&options),
         #[cfg(feature = "embedded")]
         Command::Schema { openapi: true, .. } => commands::schema::run(Wanted::OpenApi),

@@ -138,7 +138,7 @@ impl Site {
         })
     }
 
-    /// Whether a request neither creates nor keeps alive a session.
+    /// Whether a request does not keep a session alive. Where credentials come with each request, it may begin one.
     pub fn overlooks(&self, target: &RequestTarget) -> bool {
         self.config.session.overlook.iter().any(|rule| {
             (rule.methods.is_empty() || rule.methods.contains(target.method()))

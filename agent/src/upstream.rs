@@ -93,7 +93,10 @@ impl Upstreams {
             .all
             .get(grant.realm().upstream)
             .ok_or(Denial::Internal)?;
-        upstream.forward(request, &self.managed, worker).await
+        let session = grant.identity().map(|identity| &identity.session);
+        upstream
+            .forward(request, &self.managed, session, worker)
+            .await
     }
 }
 

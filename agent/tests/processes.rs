@@ -632,6 +632,53 @@ fn ten_mistakes_are_ten_messages_with_their_lines() {
 }
 
 #[test]
+fn an_import_says_by_its_exit_code_whether_something_protects_less() {
+    let folder = tempfile::tempdir().unwrap();
+    let (aco, am) = (
+        folder.path().join("web.aco"),
+        folder.path().join("agent.conf"),
+    );
+    let made = folder.path().join("made.toml");
+    fs::write(
+        &aco,
+        "DefaultAgentName=\"web-1\"\nsharedsecret=\"swordfish\"\n",
+    )
+    .unwrap();
+    fs::write(&am, "com.sun.identity.agents.config.sso.only = true\n").unwrap();
+    let (code, out, err) = run(doorward(&["import", "--siteminder-aco"]).arg(&aco));
+    assert_eq!(code, 3, "{err}");
+    assert!(
+        out.contains("\n# LOOK AT THESE FIRST") && out.contains("# * CSSChecking"),
+        "{out}"
+    );
+    assert!(
+        err.contains("2 settings and rules read") && !out.contains("swordfish"),
+        "{err}"
+    );
+
+    let import = || {
+        let mut command = doorward(&["import", "--openam-agent"]);
+        command.arg(&am).arg("--output").arg(&made);
+        run(&mut command)
+    };
+    let (code, out, err) = import();
+    assert_eq!((code, out.as_str()), (0, ""), "{err}");
+    let (code, _, err) = run(doorward(&["check"]).arg(&made));
+    assert_eq!(code, 64);
+    assert!(err.ends_with("\n5 problems\n"), "{err}");
+    assert_eq!(import().0, 1, "a file that is there is left alone");
+
+    fs::write(&aco, "one\ntwo=2\n\"three\n").unwrap();
+    let (code, out, err) = run(doorward(&["import", "--siteminder-aco"]).arg(&aco));
+    assert_eq!((code, out.as_str()), (64, ""));
+    assert!(
+        err.starts_with("web.aco:1: no `=`") && err.contains("web.aco:3:"),
+        "{err}"
+    );
+    assert_eq!(run(&mut doorward(&["import"])).0, 2);
+}
+
+#[test]
 fn what_is_sound_is_said_to_be_and_explained() {
     let world = World::new();
     let file = world.write_agent(EMBEDDED);

@@ -67,6 +67,21 @@ async fn wrong_credentials_do_not_and_all_answers_are_alike() {
     assert!(gateway.origin.requests().is_empty());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_learns_that_the_password_of_a_disabled_user_is_right() {
+    let gateway = Gateway::start().await;
+    let client = gateway.client(Protocol::Http1);
+    let reason = async |user: &str, password: &str| {
+        let answer = ask(&client, "/basic/", user, password).await;
+        assert_eq!(answer.status, 401, "{user}");
+        answer.json::<serde_json::Value>()["sm_auth_reason"].clone()
+    };
+    let wrong = reason("alice", "wrong").await;
+    assert!(wrong.is_number(), "{wrong}");
+    assert_eq!(reason("nobody", PASSWORD).await, wrong);
+    assert_eq!(reason("erin", PASSWORD).await, wrong);
+}
+
 /// A client that sends its credentials with every request logs in once.
 #[tokio::test(flavor = "multi_thread")]
 async fn repeated_credentials_use_the_session_cache() {

@@ -148,3 +148,27 @@ async fn a_form_of_another_site_is_not_replayed() {
             .all(|seen| seen.method != "POST")
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_client_does_not_take_the_place_of_others() {
+    let gateway = Gateway::setup()
+        .with("trusted_proxies = [\"127.0.0.0/8\"]")
+        .with("login.preserve_size = \"1MiB\"")
+        .start()
+        .await;
+    let kept = async |address: &str| {
+        let client = gateway.client(Protocol::Http1);
+        let request = client
+            .request(Method::POST, "/app/order")
+            .header("accept", "text/html")
+            .header("origin", client.base())
+            .header("x-forwarded-for", address);
+        let body = full("x".repeat(1_000_000));
+        let answer = client.send(request.body(body).unwrap()).await;
+        answer.status.is_redirection()
+    };
+    let greedy = [(); 3].map(|()| kept("198.51.100.7"));
+    let greedy = futures_util::future::join_all(greedy).await;
+    assert_eq!(greedy.iter().filter(|kept| **kept).count(), 2);
+    assert!(kept("198.51.100.8").await);
+}

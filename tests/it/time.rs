@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use harness::gateway::{Deployment, Gateway};
 use harness::policy_watch::Call;
-use harness::{Client, Protocol};
+use harness::{Client, Protocol, eventually};
 use policy_protocol::Reason;
 
 use crate::support::{holding, logged_in, refused};
@@ -119,6 +119,41 @@ async fn background_polling_does_not_keep_a_session_alive() {
         refused(&client.get("/app/poll").await),
         Reason::IDLE_SESSION
     );
+}
+
+/// The answer about the old cookie is not one about the new.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_idle_cookie_that_comes_at_the_same_moment_changes_nothing() {
+    let gateway = Gateway::setup()
+        .with(&format!("{UNVALIDATED}idle_timeout = \"10m\""))
+        .start()
+        .await;
+    let (client, old) = logged_in(&gateway, "alice", Protocol::Http1).await;
+    gateway.clock.advance(MINUTE * 9);
+    passes(&client).await;
+    let newer = client.cookie("SMSESSION").unwrap();
+    gateway.clock.advance(MINUTE * 2);
+    let other = gateway.beside("").await;
+    let [thief, user] = [&old, &newer].map(|cookie| holding(&other, cookie, Protocol::Http1));
+    gateway.policy.hold();
+    let asked = async |calls| {
+        eventually("Validate", async || {
+            (gateway.policy.count(Call::Validate) == calls).then_some(())
+        })
+        .await;
+    };
+    let calls = async {
+        asked(1).await;
+        let user = async { user.get("/app/").await };
+        let open = async {
+            asked(2).await;
+            gateway.policy.open();
+        };
+        tokio::join!(user, open).0
+    };
+    // Which answer comes first, and so what becomes of the old cookie, is open.
+    let (_, users) = tokio::join!(thief.get("/app/"), calls);
+    assert_eq!(users.status, 200);
 }
 
 /// Old cookies outlive their last access in backups and logs; the session goes on with newer ones.

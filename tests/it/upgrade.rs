@@ -121,3 +121,28 @@ async fn a_tunnel_ends_when_either_side_does() {
     })
     .await;
 }
+
+/// Otherwise who copied a cookie could go on for as long as they like.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tunnel_ends_with_its_session() {
+    let gateway = Gateway::start().await;
+    let [ended, other] = [
+        logged_in(&gateway, "alice", Protocol::Http1).await,
+        logged_in(&gateway, "alice", Protocol::Http1).await,
+    ];
+    let open = async |cookie: &str| {
+        let cookie = format!("Cookie: SMSESSION={cookie}");
+        let lines = [&HANDSHAKE[..], &[&cookie]].concat();
+        let mut raw = gateway.raw().await;
+        assert_eq!(raw.ask(get("/app/socket", &lines)).await.status, 101);
+        raw.send("echo").await;
+        assert_eq!(raw.exactly(4).await, b"echo");
+        raw
+    };
+    let mut closed = open(&ended.1).await;
+    let mut going_on = open(&other.1).await;
+    assert_eq!(ended.0.get("/doorward/logout").await.status, 200);
+    assert_eq!(closed.rest().await, b"");
+    going_on.send("echo").await;
+    assert_eq!(going_on.exactly(4).await, b"echo");
+}

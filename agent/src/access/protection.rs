@@ -207,11 +207,20 @@ pub fn covers(prefix: &str, resource: &str) -> bool {
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
+/// Whether `path` covers `resource`, or ends in a slash and has `resource` below it.
+fn is_below(path: &str, resource: &str) -> bool {
+    if path.ends_with('/') {
+        resource.starts_with(path)
+    } else {
+        covers(path, resource)
+    }
+}
+
 fn is_ignored(realm: &Realm, target: &RequestTarget) -> bool {
     realm
         .ignore_paths
         .iter()
-        .any(|prefix| covers(prefix, target.resource()))
+        .any(|path| is_below(path, target.resource()))
         || is_ignored_extension(&realm.ignore_extensions, target)
 }
 

@@ -57,19 +57,25 @@ impl AdminOptions {
     }
 }
 
+/// The secret in a file, without the line break at its end.
+pub(super) fn secret(file: &Path) -> Result<Secret<String>, String> {
+    let text = std::fs::read_to_string(file)
+        .map(Secret::new)
+        .map_err(|error| format!("{}: {error}", file.display()))?;
+    let line = text.expose().trim_end_matches(['\r', '\n']);
+    Ok(Secret::new(line.to_owned()))
+}
+
 /// A client with the secret from a file.
 pub(super) fn client(
     url: &str,
     ca_file: Option<&Path>,
     secret_file: &Path,
 ) -> Result<AdminClient, String> {
-    let secret = std::fs::read_to_string(secret_file)
-        .map(Secret::new)
-        .map_err(|error| format!("{}: {error}", secret_file.display()))?;
     let settings = AdminSettings {
         urls: vec![url.to_owned()],
         ca_file: ca_file.map(Path::to_owned),
-        admin_secret: Secret::new(secret.expose().trim_end_matches(['\r', '\n']).to_owned()),
+        admin_secret: secret(secret_file)?,
         timeout: TIMEOUT,
     };
     AdminClient::new(&settings).map_err(|error| error.to_string())

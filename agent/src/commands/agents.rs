@@ -1,13 +1,11 @@
 //! `doorward agents`: register agents at the policy servers, and give them new credentials.
 
-use std::fs::OpenOptions;
-use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use aws_lc_rs::digest::{SHA256, digest};
+use agent::config::units::TimeSpan;
+use agent::http::connection_info;
 use clap::{Args, Subcommand};
 use policy_client::PolicyError;
 use policy_client::admin::AdminClient;
@@ -20,7 +18,9 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
 use super::admin::AdminOptions;
-use super::{failed, keys};
+use super::failed;
+use super::keys::{self, Rolled};
+use super::output::{SecretOutput, say};
 
 /// Agents fetch keys within this time of hearing of a rollover.
 const FETCHING: Duration = Duration::from_secs(20);
@@ -60,8 +60,8 @@ enum Action {
         #[arg(long)]
         certificate: Option<PathBuf>,
         /// How long the old ones still hold: a number and s, m, h or d.
-        #[arg(long, default_value = "24h", value_parser = parse_duration)]
-        grace: Duration,
+        #[arg(long, default_value = "24h")]
+        grace: TimeSpan,
         /// Write the secret into this new file, which only its owner can read, instead of printing it.
         #[arg(long)]
         out: Option<PathBuf>,
@@ -76,25 +76,11 @@ enum Action {
     },
 }
 
-fn parse_duration(text: &str) -> Result<Duration, String> {
-    let wrong = || String::from("must be a number and a unit: 30s, 5m, 2h or 7d");
-    let unit = match text.chars().last() {
-        Some('s') => 1,
-        Some('m') => 60,
-        Some('h') => 3600,
-        Some('d') => 24 * 3600,
-        _ => return Err(wrong()),
-    };
-    let number: u64 = text[..text.len() - 1].parse().map_err(|_| wrong())?;
-    let seconds = number.checked_mul(unit).ok_or_else(wrong)?;
-    Ok(Duration::from_secs(seconds))
-}
-
 /// Does what was asked for.
 pub(crate) fn run(options: &Options) -> ExitCode {
     match &options.action {
         Action::List => options.admin.run(async |client| {
-            print!("{}", table(&client.agents().await?));
+            say(table(&client.agents().await?).trim_end());
             Ok(ExitCode::SUCCESS)
         }),
         Action::Add {
@@ -128,7 +114,7 @@ pub(crate) fn run(options: &Options) -> ExitCode {
             };
             let request = RotateAgentRequest {
                 certificate,
-                grace: *grace,
+                grace: grace.0,
             };
             with_secret_file(options, out.as_deref(), async |client| {
                 client.rotate_agent(name, &request).await
@@ -144,12 +130,7 @@ pub(crate) fn run(options: &Options) -> ExitCode {
 fn fingerprint(file: &Path) -> Result<String, String> {
     let certificate = CertificateDer::from_pem_file(file)
         .map_err(|error| format!("{}: {error}", file.display()))?;
-    let hash = digest(&SHA256, &certificate);
-    Ok(hash
-        .as_ref()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect())
+    Ok(connection_info::fingerprint(&certificate))
 }
 
 /// Makes a call whose answer may be a secret. The file for it is made before: a secret that is told once
@@ -159,48 +140,35 @@ fn with_secret_file(
     out: Option<&Path>,
     call: impl AsyncFnOnce(&AdminClient) -> Result<AgentAnswer, PolicyError>,
 ) -> ExitCode {
-    let mut file = None;
-    if let Some(out) = out {
-        let opened = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(out);
-        match opened {
-            Ok(opened) => file = Some(opened),
-            Err(error) => return failed(format_args!("{}: {error}", out.display())),
-        }
-    }
-    let mut written = false;
-    let code = options.admin.run(async |client| match call(client).await? {
+    let output = match SecretOutput::open(out) {
+        Ok(output) => output,
+        Err(problem) => return failed(problem),
+    };
+    options.admin.run(async |client| match call(client).await? {
         AgentAnswer::No { problem } => Ok(failed(format_args!("nothing was changed: {problem}"))),
         AgentAnswer::Yes { secret: None } => {
-            println!("done");
+            say("done");
             Ok(ExitCode::SUCCESS)
         }
         AgentAnswer::Yes {
             secret: Some(secret),
         } => {
-            if let Some(file) = &mut file {
-                let line = Secret::new(format!("{}\n", secret.expose()));
-                if let Err(error) = file.write_all(line.expose().as_bytes()) {
-                    return Ok(failed(format_args!(
-                        "the secret was made but not written: {error}. Rotate to get another one"
-                    )));
-                }
-                written = true;
-                println!("the secret is in the file; it is told only once");
-            } else {
+            let is_file = output.is_file();
+            if !is_file {
                 eprintln!("The agent's secret, which is told only once:");
-                println!("{}", secret.expose());
+            }
+            let line = Secret::new(format!("{}\n", secret.expose()));
+            if let Err(error) = output.write(&line) {
+                return Ok(failed(format_args!(
+                    "the secret was made but not written: {error}. Rotate to get another one"
+                )));
+            }
+            if is_file {
+                say("the secret is in the file; it is told only once");
             }
             Ok(ExitCode::SUCCESS)
         }
-    });
-    if let (Some(out), false) = (out, written) {
-        _ = std::fs::remove_file(out);
-    }
-    code
+    })
 }
 
 async fn remove(client: &AdminClient, name: &str, roll: bool) -> Result<ExitCode, PolicyError> {
@@ -215,13 +183,13 @@ async fn remove(client: &AdminClient, name: &str, roll: bool) -> Result<ExitCode
         ));
     }
     client.remove_agent(name).await?;
-    println!("removed");
+    say("removed");
     if !roll {
-        println!(
+        say(format_args!(
             "It still knows the current and the next agent key. To seal with keys that it does not know, \
              roll over twice: doorward keys roll, again when all agents have the next key, or at once \
              with --force. What it can open already it can open until those keys are dropped."
-        );
+        ));
         return Ok(ExitCode::SUCCESS);
     }
     let request = RollRequest {
@@ -229,8 +197,23 @@ async fn remove(client: &AdminClient, name: &str, roll: bool) -> Result<ExitCode
         next_key: None,
         force: false,
     };
-    keys::roll(client, &request, FETCHING).await?;
-    keys::roll(client, &request, FETCHING).await
+    let rolled = twice(async || keys::roll(client, &request, FETCHING).await).await?;
+    Ok(keys::told(rolled.map_err(|problem| {
+        format!(
+            "{problem}\nThe agent is removed, but still knows keys that cookies are sealed with. Roll over again: \
+             doorward keys roll, as often as is missing from two"
+        )
+    })))
+}
+
+/// Rolls over twice: the next key, which a removed agent knows, must not be what the second one makes current.
+async fn twice(
+    mut roll: impl AsyncFnMut() -> Result<Rolled, PolicyError>,
+) -> Result<Rolled, PolicyError> {
+    match roll().await? {
+        Ok(()) => roll().await,
+        refused => Ok(refused),
+    }
 }
 
 /// One line for each agent.
@@ -308,12 +291,22 @@ mod tests {
         assert!(line("b ").contains("in the file    secret  "));
     }
 
-    #[test]
-    fn a_grace_is_a_number_and_a_unit() {
-        assert_eq!(parse_duration("24h"), Ok(Duration::from_secs(86_400)));
-        assert_eq!(parse_duration("0s"), Ok(Duration::ZERO));
-        for text in ["", "h", "5", "-5m", "5é", "99999999999999999999d"] {
-            assert!(parse_duration(text).is_err(), "{text}");
+    #[tokio::test]
+    async fn a_rollover_that_was_not_done_is_a_failure_whichever_it_was() {
+        let refused = || Err(String::from("an agent lacks the next key"));
+        for (outcomes, made, sound) in [
+            ([Ok(()), Ok(())], 2, true),
+            ([refused(), Ok(())], 1, false),
+            ([Ok(()), refused()], 2, false),
+        ] {
+            let mut outcomes = outcomes.into_iter();
+            let mut calls = 0;
+            let rolled = twice(async || {
+                calls += 1;
+                Ok(outcomes.next().unwrap())
+            });
+            assert_eq!(rolled.await.unwrap().is_ok(), sound);
+            assert_eq!(calls, made);
         }
     }
 }

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use agent::config::{self, Config, Environment};
 
 use super::bad_configuration;
+use super::output::say;
 
 /// Checks the agent's configuration at `path`, with this process's environment over it, and that of an
 /// embedded policy server. Problems go to standard error, a summary to standard output.
@@ -13,7 +14,7 @@ pub(crate) fn run(path: &Path) -> ExitCode {
     match config::load(path, &Environment::from_process()) {
         Ok(config) => match check_embedded(&config) {
             Ok(()) => {
-                println!("{}", summary(path, &config));
+                say(summary(path, &config));
                 ExitCode::SUCCESS
             }
             Err(problems) => bad_configuration(problems),

@@ -4,16 +4,33 @@ use std::io::{BufRead as _, IsTerminal as _, stderr, stdin};
 use std::process::ExitCode;
 
 use policy_protocol::Secret;
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 
 use super::failed;
+use super::output::say;
+
+/// Does something while the terminal, if there is one, does not show what is typed.
+fn without_echo<T>(act: impl FnOnce() -> T) -> T {
+    let terminal = tcgetattr(stdin()).ok();
+    let set = |settings: &Termios| _ = tcsetattr(stdin(), OptionalActions::Flush, settings);
+    if let Some(terminal) = &terminal {
+        let mut silent = terminal.clone();
+        silent.local_modes.remove(LocalModes::ECHO);
+        silent.local_modes.insert(LocalModes::ECHONL);
+        set(&silent);
+    }
+    let done = act();
+    terminal.iter().for_each(set);
+    done
+}
 
 /// Reads one line from standard input and prints its Argon2id hash.
 pub(crate) fn run() -> ExitCode {
     if stdin().is_terminal() && stderr().is_terminal() {
-        eprint!("Password (it will be visible): ");
+        eprint!("Password: ");
     }
     let mut line = String::new();
-    if let Err(error) = stdin().lock().read_line(&mut line) {
+    if let Err(error) = without_echo(|| stdin().lock().read_line(&mut line)) {
         return failed(format_args!("cannot read the password: {error}"));
     }
     let password = Secret::new(line);
@@ -23,7 +40,7 @@ pub(crate) fn run() -> ExitCode {
     }
     match policy_server::hash_password(password) {
         Ok(hash) => {
-            println!("{hash}");
+            say(&hash);
             ExitCode::SUCCESS
         }
         Err(error) => failed(error),

@@ -1,19 +1,20 @@
 //! `doorward keys`: see which keys there are and who has them, and roll them over.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::{Args, Subcommand};
 use policy_client::PolicyError;
 use policy_client::admin::AdminClient;
+use policy_protocol::KeyId;
 use policy_protocol::administration::{
     AgentPresence, KeyRingReport, KeysReport, RollAnswer, RollReason, RollRequest, RollWhich,
 };
-use policy_protocol::{KeyId, Secret};
 
-use super::admin::AdminOptions;
+use super::admin::{AdminOptions, secret};
 use super::failed;
+use super::output::say;
 
 /// Pause before agents that lacked the next key are looked at again.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -59,15 +60,15 @@ struct RollOptions {
 pub(crate) fn run(options: &Options) -> ExitCode {
     match &options.action {
         Action::List => options.admin.run(async |client| {
-            print!("{}", list(&client.keys().await?));
+            say(list(&client.keys().await?).trim_end());
             Ok(ExitCode::SUCCESS)
         }),
         Action::Status => options.admin.run(async |client| {
-            print!("{}", status(&client.keys().await?));
+            say(status(&client.keys().await?).trim_end());
             Ok(ExitCode::SUCCESS)
         }),
         Action::Roll(how) => {
-            let next_key = match how.next_key_file.as_deref().map(read).transpose() {
+            let next_key = match how.next_key_file.as_deref().map(secret).transpose() {
                 Ok(next_key) => next_key,
                 Err(problem) => return failed(problem),
             };
@@ -83,12 +84,12 @@ pub(crate) fn run(options: &Options) -> ExitCode {
             };
             options
                 .admin
-                .run(async |client| roll(client, &request, Duration::ZERO).await)
+                .run(async |client| Ok(told(roll(client, &request, Duration::ZERO).await?)))
         }
         #[cfg(feature = "embedded")]
         Action::GenerateMaster => match policy_server::generate_master_key() {
             Ok(key) => {
-                println!("{}", key.expose());
+                say(key.expose());
                 ExitCode::SUCCESS
             }
             Err(error) => failed(error),
@@ -96,18 +97,20 @@ pub(crate) fn run(options: &Options) -> ExitCode {
     }
 }
 
-fn read(file: &Path) -> Result<Secret<String>, String> {
-    std::fs::read_to_string(file)
-        .map(Secret::new)
-        .map_err(|error| format!("{}: {error}", file.display()))
+/// What became of a rollover: nothing, or why it was not done.
+pub(super) type Rolled = Result<(), String>;
+
+/// Says what became of a rollover, as far as that is not said yet.
+pub(super) fn told(rolled: Rolled) -> ExitCode {
+    rolled.map_or_else(failed, |()| ExitCode::SUCCESS)
 }
 
-/// Rolls keys over, or says who was in the way for so long.
+/// Rolls keys over, and says so; or finds out who was in the way for so long.
 pub(super) async fn roll(
     client: &AdminClient,
     request: &RollRequest,
     patience: Duration,
-) -> Result<ExitCode, PolicyError> {
+) -> Result<Rolled, PolicyError> {
     let begun = Instant::now();
     let answer = loop {
         match client.roll_keys(request).await? {
@@ -119,8 +122,8 @@ pub(super) async fn roll(
     };
     match answer {
         RollAnswer::Yes { version } => {
-            println!("keys rolled over; this is version {version}");
-            Ok(ExitCode::SUCCESS)
+            say(format_args!("keys rolled over; this is version {version}"));
+            Ok(Ok(()))
         }
         RollAnswer::No { problem, agents } => {
             let agents: Vec<_> = agents
@@ -132,7 +135,7 @@ pub(super) async fn roll(
             } else {
                 "\nThey fetch keys within seconds of a rollover and every few minutes; --force does not wait."
             };
-            Ok(failed(format_args!(
+            Ok(Err(format!(
                 "nothing was changed: {problem}{}{advice}",
                 agents.concat()
             )))

@@ -16,6 +16,7 @@ use serde::Serialize;
 use self::list::{List, ListError};
 use super::admin::AdminOptions;
 use super::failed;
+use super::output::say;
 
 /// Where the policy server is, and what to do there.
 #[derive(Args)]
@@ -116,17 +117,17 @@ async fn act(client: &AdminClient, action: &Action) -> Result<ExitCode, PolicyEr
         }
         Action::Revoke { id: Some(id), .. } => {
             client.revoke_session(*id).await?;
-            println!("ended");
+            say("ended");
         }
         Action::Revoke {
             user: Some(user), ..
         } => {
             client.revoke_user(user).await?;
-            println!("all sessions of the user ended");
+            say("all sessions of the user ended");
         }
         Action::Revoke { .. } => {
             client.revoke_all().await?;
-            println!("all sessions of all users ended");
+            say("all sessions of all users ended");
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -139,7 +140,7 @@ const NOT_NOTED: &str = "the policy server refused: it takes the names of [sessi
 fn print(value: &impl Serialize) -> ExitCode {
     match serde_json::to_string_pretty(value) {
         Ok(text) => {
-            println!("{text}");
+            say(&text);
             ExitCode::SUCCESS
         }
         Err(error) => failed(error),

@@ -1,16 +1,18 @@
 //! `doorward users`: see how a user's logins stand, end a lockout, give and take a second factor.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use policy_client::PolicyError;
 use policy_client::admin::AdminClient;
 use policy_protocol::user_administration::{Enrolment, UserStatus};
-use policy_protocol::{Clock as _, SystemClock, Timestamp};
+use policy_protocol::{Clock as _, Secret, SystemClock, Timestamp};
 use qrcodegen::{QrCode, QrCodeEcc};
 
 use super::admin::AdminOptions;
 use super::failed;
+use super::output::{SecretOutput, say};
 
 /// Light modules around a QR code, by its standard.
 const QUIET_ZONE: i32 = 4;
@@ -47,6 +49,10 @@ enum SecondFactor {
         /// Show no QR code.
         #[arg(long)]
         no_qr: bool,
+        /// Write all of it, but the QR code, into this new file, which only its owner can read, instead of
+        /// printing it.
+        #[arg(long)]
+        out: Option<PathBuf>,
     },
     /// Take it away: the user cannot log in where a code is asked for until a new one is enrolled.
     Remove(User),
@@ -71,30 +77,31 @@ async fn act(client: &AdminClient, action: &Action) -> Result<ExitCode, PolicyEr
     match action {
         Action::Status(User { name }) => {
             let status = client.user_status(name).await?;
-            println!("user           {}", known_as(&status));
-            println!("failed logins  {}", status.failed_logins);
-            println!("lockout        {}", lockout(&status));
-            println!("second factor  {}", second_factor(&status));
+            say(format_args!("user           {}", known_as(&status)));
+            say(format_args!("failed logins  {}", status.failed_logins));
+            say(format_args!("lockout        {}", lockout(&status)));
+            say(format_args!("second factor  {}", second_factor(&status)));
         }
         Action::Unlock(User { name }) => {
             client.unlock_user(name).await?;
-            println!("failed logins forgotten");
+            say("failed logins forgotten");
         }
         Action::SecondFactor(SecondFactor::Status(User { name })) => {
             let status = client.user_status(name).await?;
-            println!("{}", second_factor(&status));
+            say(second_factor(&status));
         }
         Action::SecondFactor(SecondFactor::Remove(User { name })) => {
             if client.user_status(name).await?.second_factor.is_none() {
                 return Ok(failed("this user has no second factor"));
             }
             client.remove_second_factor(name).await?;
-            println!("second factor taken away");
+            say("second factor taken away");
         }
         Action::SecondFactor(SecondFactor::Enrol {
             user,
             issuer,
             no_qr,
+            out,
         }) => {
             let status = client.user_status(&user.name).await?;
             if status.universal_id.is_none() {
@@ -103,8 +110,17 @@ async fn act(client: &AdminClient, action: &Action) -> Result<ExitCode, PolicyEr
             if status.second_factor.is_some() {
                 return Ok(failed("this user has a second factor: remove it first"));
             }
+            let output = match SecretOutput::open(out.as_deref()) {
+                Ok(output) => output,
+                Err(problem) => return Ok(failed(problem)),
+            };
             let enrolment = client.enrol_second_factor(&user.name, issuer).await?;
-            print_enrolment(&enrolment, !no_qr);
+            let with_qr = !no_qr && !output.is_file();
+            if let Err(error) = output.write(&told(&enrolment, with_qr)) {
+                return Ok(failed(format_args!(
+                    "the second factor was made but not written: {error}. Remove it, and enrol anew"
+                )));
+            }
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -138,18 +154,19 @@ fn second_factor(status: &UserStatus) -> String {
 }
 
 /// The only time that anybody sees it.
-fn print_enrolment(enrolment: &Enrolment, with_qr: bool) {
+fn told(enrolment: &Enrolment, with_qr: bool) -> Secret<String> {
+    let mut lines = Vec::new();
     if with_qr {
         // A code that does not fit is no loss: the address and the secret are there too.
         let code = QrCode::encode_text(enrolment.uri.expose(), QrCodeEcc::Low);
-        print!("{}", code.map(|code| drawing(&code)).unwrap_or_default());
+        lines.extend(code.map(|code| drawing(&code)));
     }
-    println!("address  {}", enrolment.uri.expose());
-    println!("secret   {}", enrolment.secret.expose());
-    println!("recovery codes, each of which works once:");
-    for code in &enrolment.recovery_codes {
-        println!("  {}", code.expose());
-    }
+    lines.push(format!("address  {}\n", enrolment.uri.expose()));
+    lines.push(format!("secret   {}\n", enrolment.secret.expose()));
+    lines.push(String::from("recovery codes, each of which works once:\n"));
+    let codes = enrolment.recovery_codes.iter();
+    lines.extend(codes.map(|code| format!("  {}\n", code.expose())));
+    Secret::new(lines.concat())
 }
 
 /// A QR code for a terminal: two modules, one above the other, in each character. Dark on light whatever

@@ -15,6 +15,7 @@ use http::{Method, Uri};
 use policy_protocol::message::AuthorizeAnswer;
 use policy_protocol::{AuthScheme, Timestamp};
 
+use super::output::say;
 use super::{bad_configuration, failed};
 
 /// What to explain.
@@ -83,7 +84,7 @@ pub(crate) fn run(options: &Options) -> ExitCode {
     };
     match explain(options, &config, host) {
         Ok(lines) => {
-            println!("{}", lines.join("\n"));
+            say(lines.join("\n"));
             ExitCode::SUCCESS
         }
         Err(sentence) => failed(sentence),

@@ -88,7 +88,8 @@ pub const VALIDATION_PERIOD: Duration = Duration::from_mins(5);
 
 /// About 40 KiB each with TLS: 400 MiB when every one is in use, which a small container can bear.
 pub const CONNECTIONS: usize = 10_000;
-/// As many as connections: only HTTP/2 can ask for more, and then waiting is fairer than memory.
+/// As many as connections: only HTTP/2 can ask for more, and then waiting is fairer than memory. A login form or a
+/// request that is to be kept takes up to 64 KiB more while it is received, for 30 s at most.
 pub const REQUESTS: usize = 10_000;
 /// Four cookies of the greatest size and as much again for everything else.
 pub const HEAD_BYTES: u64 = 32 << 10;

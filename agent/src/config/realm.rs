@@ -37,7 +37,7 @@ pub struct Realm {
     pub authorize: bool,
     /// What to tell the application or the browser besides the identity headers.
     pub responses: Vec<Response>,
-    /// Resource prefixes that pass without a session.
+    /// Resource prefixes that pass without a session; one with a slash at its end only what is below it.
     pub ignore_paths: Vec<String>,
     /// File extensions (with their dot) that pass without a session.
     pub ignore_extensions: Vec<String>,

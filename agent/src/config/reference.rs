@@ -102,11 +102,14 @@ fn kind(schema: &Value) -> String {
     if schema["items"].is_object() {
         return format!("array of {}", plural(&schema["items"]));
     }
+    if schema["additionalProperties"].is_object() {
+        return format!("table of {}", plural(&schema["additionalProperties"]));
+    }
     let choices: Vec<String> = choices(schema)
         .map(|(choice, _)| format!("`\"{choice}\"`"))
         .collect();
     if choices.is_empty() {
-        describe(schema).replace("a table", "table of arrays")
+        describe(schema).to_owned()
     } else {
         choices.join(", ")
     }

@@ -5,7 +5,7 @@ mod files;
 mod foreign;
 mod listeners;
 mod login;
-mod names;
+pub mod names;
 mod policy_server;
 mod realms;
 mod responses;

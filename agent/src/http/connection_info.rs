@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use policy_protocol::{Clock, Timestamp};
+use aws_lc_rs::digest::{SHA256, digest};
+use policy_protocol::{Clock, Timestamp, hex};
 use tokio::sync::watch;
 
 use super::client_origin::Forwarding;
@@ -78,6 +79,11 @@ impl VerifiedCertificate {
     }
 }
 
+/// What a certificate (DER) is known by: SHA-256, lower-case hex.
+pub fn fingerprint(certificate: &[u8]) -> String {
+    hex::encode(digest(&SHA256, certificate))
+}
+
 /// The authorities and lists that client certificates of a listener are verified with.
 #[derive(Debug)]
 pub struct ClientTrust {
@@ -112,7 +118,7 @@ pub struct ClientCertificate {
     pub subject: String,
     /// The issuer's distinguished name (RFC 4514).
     pub issuer: String,
-    /// SHA-256 of the DER, lower-case hex.
+    /// See [`fingerprint`].
     pub fingerprint: String,
     /// The common names in the subject.
     pub common_names: Vec<String>,

@@ -11,7 +11,7 @@ use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use http::header;
 use policy_protocol::message::Credentials;
-use policy_protocol::{AuthScheme, Secret};
+use policy_protocol::{AuthScheme, Reason, Secret};
 use zeroize::Zeroizing;
 
 use super::NotLoggedIn;
@@ -153,6 +153,10 @@ async fn log_in(
     let outcome = sessions.logins.run(key.clone(), || async move {
         match call.run(&sessions_of_call).await {
             Ok(Ok(session)) => Ok(session),
+            // As on the page: nobody learns that the password of a disabled account was right.
+            Ok(Err(NotLoggedIn::Refused(Reason::USER_DISABLED))) => {
+                Err(Unfit::Refused(Reason::UNKNOWN_USER))
+            }
             // There is no page here to change a password on.
             Ok(Err(NotLoggedIn::Refused(reason) | NotLoggedIn::NewPassword(reason))) => {
                 Err(Unfit::Refused(reason))

@@ -4,6 +4,9 @@
 //! Only requests from pages of the same origin wait. Others would let a foreign site have a request sent
 //! with the user's session, which the cookie's SameSite is there to prevent.
 
+mod shares;
+
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +15,7 @@ use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Limited};
 use tokio::time::timeout;
 
+use self::shares::{Share, Shares};
 use super::state::{browser_nonce, new_nonce};
 use super::targets::MAX_TARGET_LENGTH;
 use super::{Portal, page};
@@ -23,6 +27,8 @@ use crate::session::cache::BoundedMap;
 
 /// Memory for all waiting requests, in bytes.
 const MAX_BYTES: u64 = 16 * 1024 * 1024;
+/// And for those of one client, so that nobody pushes out what others sent: two of the largest size.
+const MAX_CLIENT_BYTES: u64 = 2 * 1024 * 1024 + 8192;
 /// How long a request waits: time to find a password, not time for lunch.
 const WAITS_FOR: Duration = Duration::from_secs(600);
 
@@ -39,31 +45,53 @@ struct Waiting {
     target: RequestTarget,
     content_type: Option<HeaderValue>,
     body: Bytes,
+    /// Its part of what its client may have kept.
+    share: Share,
 }
 
-impl Waiting {
-    /// Its memory in bytes, with a generous allowance for what has a fixed size.
-    fn weight(&self) -> usize {
-        1024 + self.target.path_and_query().as_str().len() + MAX_CONTENT_TYPE + self.body.len()
-    }
+/// The memory of a waiting request in bytes, with a generous allowance for what has a fixed size.
+fn weight(target: &RequestTarget, body: &Bytes) -> u64 {
+    (1024 + target.path_and_query().as_str().len() + MAX_CONTENT_TYPE + body.len()) as u64
 }
 
 /// All requests that wait, by a random id.
 #[derive(Debug)]
-pub struct PreservedRequests(BoundedMap<String, Arc<Waiting>>);
+pub struct PreservedRequests {
+    waiting: BoundedMap<String, Arc<Waiting>>,
+    shares: Shares,
+}
 
 impl Default for PreservedRequests {
     fn default() -> Self {
-        Self(BoundedMap::new(MAX_BYTES, |_, waiting: &Arc<Waiting>| {
-            u32::try_from(waiting.weight()).unwrap_or(u32::MAX)
-        }))
+        let weigh = |_: &String, waiting: &Arc<Waiting>| {
+            u32::try_from(waiting.share.bytes()).unwrap_or(u32::MAX)
+        };
+        Self {
+            waiting: BoundedMap::new(MAX_BYTES, weigh),
+            shares: Shares::new(MAX_CLIENT_BYTES),
+        }
     }
 }
 
 impl PreservedRequests {
+    /// Room for so much more from a client.
+    fn share(&self, client: IpAddr, bytes: u64) -> Option<Share> {
+        let share = || self.shares.take(client, bytes);
+        share().or_else(|| {
+            self.waiting.tidy();
+            share()
+        })
+    }
+
+    fn take(&self, id: &String) -> Option<Arc<Waiting>> {
+        self.waiting
+            .take(id)
+            .inspect(|waiting| waiting.share.give_back())
+    }
+
     /// What the request of this id is for, if it waits.
     pub fn target(&self, id: &str) -> Option<RequestTarget> {
-        Some(self.0.get(&id.to_owned())?.target.clone())
+        Some(self.waiting.get(&id.to_owned())?.target.clone())
     }
 }
 
@@ -122,15 +150,19 @@ pub(super) async fn keep(
         None
     };
     let id = new_nonce()?;
+    let target = visit.target.detached();
+    let bytes = weight(&target, &body);
+    let share = sessions.preserved.share(visit.origin.address, bytes)?;
     let waiting = Waiting {
         nonce,
-        target: visit.target.detached(),
+        target,
         content_type: content_type.and_then(|value| HeaderValue::from_bytes(value.as_bytes()).ok()),
         body: Bytes::copy_from_slice(&body),
+        share,
     };
     sessions
         .preserved
-        .0
+        .waiting
         .insert(id.clone(), Arc::new(waiting), WAITS_FOR);
     Some((id, cookie))
 }
@@ -148,11 +180,11 @@ pub fn resume(sessions: &Sessions, visit: &Visit<'_>) -> Result<Portal, Denial> 
     let nonce = browser_nonce(visit.headers, &visit.site.cookies);
     let same_origin = super::form::is_same_origin(visit);
     let is_theirs = same_origin
-        && sessions.preserved.0.get(&id).is_some_and(|waiting| {
+        && sessions.preserved.waiting.get(&id).is_some_and(|waiting| {
             Some(waiting.nonce.as_str()) == nonce
                 && waiting.target.authority() == visit.target.authority()
         });
-    match is_theirs.then(|| sessions.preserved.0.take(&id)).flatten() {
+    match is_theirs.then(|| sessions.preserved.take(&id)).flatten() {
         Some(waiting) => Ok(Portal::Resumed(Resumed(waiting))),
         None => Ok(Portal::Answered(already_sent(visit))),
     }

@@ -1,6 +1,5 @@
 //! What is told of a client's certificate.
 
-use aws_lc_rs::digest::{SHA256, digest};
 use policy_protocol::{Timestamp, hex};
 use rustls::pki_types::CertificateDer;
 use x509_parser::asn1_rs::ToDer;
@@ -8,6 +7,7 @@ use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{AttributeTypeAndValue, FromDer, X509Certificate, X509Name};
 
 use crate::http::ClientCertificate;
+use crate::http::connection_info::fingerprint;
 
 /// Names of attribute types (RFC 4514, section 3); others are written as their numbers.
 const TYPES: [(&str, &str); 9] = [
@@ -28,7 +28,7 @@ pub(super) fn read(certificate: &CertificateDer<'_>) -> Option<ClientCertificate
     Some(ClientCertificate {
         subject: distinguished_name(parsed.subject()),
         issuer: distinguished_name(parsed.issuer()),
-        fingerprint: hex::encode(digest(&SHA256, certificate)),
+        fingerprint: fingerprint(certificate),
         common_names: parsed
             .subject()
             .iter_common_name()
@@ -120,11 +120,7 @@ mod tests {
         let read = read(certificate.der()).unwrap();
         assert_eq!(read.subject, r#"CN=\#a\0ab\+ü,O=Door\, \"Ward\"\ ,C=NL"#);
         assert_eq!(read.issuer, read.subject);
-        assert_eq!(
-            read.fingerprint,
-            hex::encode(digest(&SHA256, certificate.der()))
-        );
-        assert_eq!(read.fingerprint.len(), 64);
+        assert_eq!(read.fingerprint, fingerprint(certificate.der()));
         let ends = params.not_after.unix_timestamp();
         assert_eq!(read.not_after, Timestamp(u64::try_from(ends).unwrap()));
     }

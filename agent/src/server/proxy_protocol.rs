@@ -8,6 +8,8 @@ use proxy_header::{ParseConfig, ProxyHeader};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 
+use crate::http::client_origin::is_listed;
+
 /// What a version 2 header begins with.
 const SIGNATURE: [u8; 12] = *b"\r\n\r\n\0\r\nQUIT\n";
 
@@ -22,8 +24,7 @@ const V1_LONGEST: usize = 107;
 
 /// Whether a peer must send a header, and is believed. Nobody else is (R3).
 pub(super) fn is_required(peer: IpAddr, networks: &[IpNet]) -> bool {
-    let peer = peer.to_canonical();
-    networks.iter().any(|network| network.contains(&peer))
+    is_listed(networks, peer.to_canonical())
 }
 
 /// Reads a header, and not a byte more. Returns the client's address, unless the load balancer speaks

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use moka::Expiry;
+use moka::policy::EvictionPolicy;
 use policy_protocol::{Reason, Session, SessionId, Timestamp};
 
 pub use super::cached_session::{CachedSession, RealmHeaders};
@@ -20,7 +21,7 @@ const DEAD_FOR: Duration = Duration::from_secs(60);
 /// How long the end of a session is remembered by id, for answers that are still under way when it is
 /// announced. Longer than any call may take.
 pub(super) const ENDED_FOR: Duration = Duration::from_secs(60);
-/// Ended sessions remembered by id at most.
+/// Ended sessions remembered by id at most; the oldest give way.
 const MAX_ENDED: u64 = 1_000_000;
 /// A text that nobody presented for this long is forgotten; coming back costs opening one cookie.
 const UNUSED_FOR: Duration = Duration::from_secs(3600);
@@ -102,10 +103,12 @@ impl SessionCache {
             registry: Mutex::default(),
             ended: moka::sync::Cache::builder()
                 .max_capacity(MAX_ENDED)
+                .eviction_policy(EvictionPolicy::lru())
                 .time_to_live(ENDED_FOR)
                 .build(),
             ended_users: moka::sync::Cache::builder()
                 .max_capacity(MAX_ENDED)
+                .eviction_policy(EvictionPolicy::lru())
                 .time_to_live(ENDED_FOR)
                 .build(),
         }
@@ -302,6 +305,8 @@ where
     pub fn new(capacity: u64, weigh: fn(&K, &V) -> u32) -> Self {
         let entries = moka::sync::Cache::builder()
             .max_capacity(capacity)
+            // By age alone: what is read often, or by whom, must not decide what new entries push out.
+            .eviction_policy(EvictionPolicy::lru())
             .weigher(move |key, (value, _): &(V, Duration)| weigh(key, value))
             .expire_after(OwnLifetime)
             .build_with_hasher(foldhash::fast::RandomState::default());
@@ -324,6 +329,11 @@ where
             .entry(key)
             .or_insert((value, lifetime))
             .is_fresh()
+    }
+
+    /// Lets go at once of what is over.
+    pub fn tidy(&self) {
+        self.entries.run_pending_tasks();
     }
 
     /// Takes a value out; of several who ask at once, one gets it.

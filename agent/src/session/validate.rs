@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use policy_protocol::message::{ValidateAnswer, ValidateRequest};
-use policy_protocol::{Reason, SessionId, SessionSpec};
+use policy_protocol::{Reason, SessionId, SessionSpec, Timestamp};
 
 use super::Sessions;
 use super::cache::CachedSession;
@@ -22,9 +22,20 @@ pub enum NotValidated {
 /// What waits for one call of Validate() gets.
 pub type Validated = Result<Arc<CachedSession>, NotValidated>;
 
-/// What an answer depends on: requests that differ here must not share one (R5). The last part is the
-/// generation of trust, so that nobody after a gap is let in by a call from before it.
-pub(super) type FlightKey = (SessionId, SessionSpec, Option<IpAddr>, u64);
+/// What an answer, and what becomes of the session, depends on: requests that differ here must not share a call
+/// (R5).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct FlightKey {
+    session_id: SessionId,
+    session_spec: SessionSpec,
+    client_address: Option<IpAddr>,
+    /// An older cookie may be idle where a newer one of the same spec is not.
+    last_access: Timestamp,
+    /// A use counts, and what is overlooked does not.
+    overlooked: bool,
+    /// Of trust: nobody after a gap is let in by a call from before it.
+    generation: u64,
+}
 
 impl Sessions {
     /// Asks the policy server whether a session is alive, or joins a call that does.
@@ -33,12 +44,14 @@ impl Sessions {
     /// See [`NotValidated`].
     pub async fn validate(self: &Arc<Self>, request: ValidateRequest) -> Validated {
         let ticket = &request.session;
-        let key = (
-            ticket.session_id,
-            ticket.session_spec.clone(),
-            request.client_address,
-            self.trust.generation(),
-        );
+        let key = FlightKey {
+            session_id: ticket.session_id,
+            session_spec: ticket.session_spec.clone(),
+            client_address: request.client_address,
+            last_access: request.last_access,
+            overlooked: request.overlooked,
+            generation: self.trust.generation(),
+        };
         let sessions = Arc::clone(self);
         let answer = self
             .validations

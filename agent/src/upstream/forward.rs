@@ -20,6 +20,7 @@ use super::upgrade::WebSocket;
 use crate::access::Denial;
 use crate::http::body::{Body, InProgress, Progress, RequestBody};
 use crate::http::headers::ManagedHeaders;
+use crate::session::cache::CachedSession;
 
 /// Why an attempt came to nothing.
 enum Failure {
@@ -36,6 +37,7 @@ impl Upstream {
         &self,
         mut request: Request<RequestBody>,
         managed: &Arc<ManagedHeaders>,
+        session: Option<&Arc<CachedSession>>,
         worker: usize,
     ) -> Result<Response<Body>, Denial> {
         if request.method() == Method::CONNECT {
@@ -48,7 +50,7 @@ impl Upstream {
         let websocket = if http2 {
             None
         } else {
-            WebSocket::take(&mut request)
+            WebSocket::take(&mut request, session)
         };
         strip_request(request.headers_mut(), managed, http2);
         if websocket.is_some() {

@@ -39,7 +39,7 @@ async fn forward(
     upstream: &Upstream,
     request: Request<RequestBody>,
 ) -> Result<Response<Body>, Denial> {
-    upstream.forward(request, &Arc::default(), 0).await
+    upstream.forward(request, &Arc::default(), None, 0).await
 }
 
 fn request(

@@ -16,21 +16,30 @@ use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, copy_bidirectional};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::hop_by_hop::{has_token, strip_response};
 use crate::http::body::{InProgress, RequestBody};
+use crate::session::cache::CachedSession;
+
+/// How often a tunnel looks whether its session has ended.
+const SESSION_POLL: Duration = Duration::from_secs(1);
 
 /// A client that wants to switch.
 pub(super) struct WebSocket {
     client: OnUpgrade,
+    /// Whose it is, if it needed a session.
+    session: Option<Arc<CachedSession>>,
     /// Keeps the connection counted while the tunnel is open, so that draining waits for it.
     connection: Option<Arc<InProgress>>,
 }
 
 impl WebSocket {
     /// Takes the client's side out of a request that asks for a WebSocket (RFC 6455, section 4.1).
-    pub(super) fn take(request: &mut Request<RequestBody>) -> Option<Self> {
+    pub(super) fn take(
+        request: &mut Request<RequestBody>,
+        session: Option<&Arc<CachedSession>>,
+    ) -> Option<Self> {
         let wanted = request.method() == Method::GET
             && request.version() == Version::HTTP_11
             && is_websocket(request.headers())
@@ -38,6 +47,7 @@ impl WebSocket {
             && request.body().is_end_stream();
         wanted.then(|| Self {
             connection: request.extensions_mut().remove(),
+            session: session.cloned(),
             client: hyper::upgrade::on(request),
         })
     }
@@ -63,7 +73,11 @@ impl WebSocket {
         tokio::spawn(async move {
             let _counted = (self.connection, in_progress);
             if let (Ok(client), Ok(upstream)) = tokio::join!(self.client, upstream) {
-                tunnel(TokioIo::new(client), TokioIo::new(upstream), idle_timeout).await;
+                let (client, upstream) = (TokioIo::new(client), TokioIo::new(upstream));
+                tokio::select! {
+                    () = tunnel(client, upstream, idle_timeout) => {}
+                    () = ended(self.session.as_deref()) => {}
+                }
             }
         });
         let mut headers = std::mem::take(response.headers_mut());
@@ -77,6 +91,17 @@ fn is_websocket(headers: &HeaderMap) -> bool {
     let mut values = headers.get_all(UPGRADE).iter();
     let only = values.next().filter(|_| values.next().is_none());
     only.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"))
+}
+
+/// Waits until the session has ended, by a logout or otherwise; for ever without one. A tunnel is not one
+/// request: it could be used for as long as somebody likes.
+async fn ended(session: Option<&CachedSession>) {
+    let Some(session) = session else {
+        return std::future::pending().await;
+    };
+    while session.check_alive().is_ok() {
+        sleep(SESSION_POLL).await;
+    }
 }
 
 /// Copies both ways until both sides have ended, one fails, or nothing moves for the idle timeout.
@@ -170,7 +195,7 @@ mod tests {
                 .headers_mut()
                 .append(name, HeaderValue::from_static(value));
         }
-        WebSocket::take(&mut request).is_some()
+        WebSocket::take(&mut request, None).is_some()
     }
 
     #[test]

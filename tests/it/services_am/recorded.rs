@@ -4,7 +4,7 @@ use harness::gateway::PASSWORD;
 use harness::{RawClient, RawResponse};
 use serde_json::Value;
 
-use super::{Am, has_members};
+use super::{Am, SERVICE, has_members, setup};
 
 const NODE_AGENT: &str = include_str!("recorded_clients/openam-agent-5.0.1-requests.log");
 const JAVASCRIPT_SDK: &str = include_str!("recorded_clients/javascript-sdk-4.9.1-requests.log");
@@ -63,10 +63,21 @@ impl Exchange {
     }
 }
 
+/// A gateway with the service on a second listener without TLS, as it was where the requests were recorded: they name
+/// hosts that no certificate is for.
+async fn start() -> Am {
+    let plain = SERVICE.replace(
+        "tls.certificates = [{ cert_file = \"server.crt\", key_file = \"server.key\" }]",
+        "",
+    );
+    let (_, plain) = plain.split_once("[[listeners]]").unwrap();
+    Am::of(setup().with(&format!("{SERVICE}\n[[listeners]]{plain}"))).await
+}
+
 /// Replays a recording on one connection; returns each request line with its answer.
 async fn replay(am: &Am, log: &str) -> Vec<(String, RawResponse)> {
     let (mut token, mut auth_id) = (String::new(), String::new());
-    let mut raw: RawClient = am.gateway.raw().await;
+    let mut raw = RawClient::connect_plain(am.gateway.addresses()[1]).await;
     let mut answers = Vec::new();
     for exchange in exchanges(log) {
         let replace = |text: &str| {
@@ -112,7 +123,7 @@ fn find<'a>(answers: &'a [(String, RawResponse)], part: &str) -> &'a RawResponse
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_node_agent_gets_what_it_needs() {
-    let am = Am::start().await;
+    let am = start().await;
     let answers = replay(&am, NODE_AGENT).await;
     assert_eq!(
         find(&answers, "_action=validate").text(),
@@ -132,7 +143,7 @@ async fn the_node_agent_gets_what_it_needs() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_javascript_sdk_logs_in_by_callbacks() {
-    let am = Am::start().await;
+    let am = start().await;
     // Its last request brings the cookie that browsers, but not this recording, have kept.
     let exchanges = exchanges(JAVASCRIPT_SDK);
     assert_eq!(exchanges.len(), 3);
@@ -170,7 +181,7 @@ fn with_cookie(log: &str, request: usize) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn frodo_logs_in_and_asks_with_the_token_in_the_body() {
-    let am = Am::start().await;
+    let am = start().await;
     let answers = replay(&am, FRODO).await;
     let info = find(&answers, "getSessionInfo");
     assert_eq!(info.header("content-api-version"), Some("resource=4.0"));

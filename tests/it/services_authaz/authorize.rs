@@ -134,6 +134,25 @@ async fn why_a_session_does_not_do_is_told() {
     assert_eq!(refused("/app/x", &busy).await, Reason::EXPIRED_SESSION);
 }
 
+/// The seal says which zone a token is of, so nothing is said of the others.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_of_a_trusted_zone_is_as_good() {
+    let other = "[session]\nzone = \"Z1\"\n[[realms]]\nname = \"app\"\nidle_timeout = \"10m\"";
+    let gateway = setup().with(other).start().await;
+    let trusting = gateway
+        .beside("[session]\nzone = \"SM\"\ntrusted_zones = [\"Z1\"]")
+        .await;
+    let token = token(&gateway, "/app/x").await;
+    let client = client(&trusting);
+    let answer = authorize(&client, "/app/x", &token).await;
+    assert_eq!(code(&answer), "AUTHORIZED", "{}", answer.text());
+    assert_eq!(attribute(&answer, "SMSSOZONE").as_deref(), Some("SM"));
+    gateway.clock.advance(10 * MINUTE);
+    let answer = authorize(&client, "/app/x", &token).await;
+    assert_eq!(reason(&answer), Some(Reason::IDLE_SESSION));
+    assert_eq!(code(&log_out(&client, &token).await), "LOGOUT_SUCCESS");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn rules_decide_and_every_method_must_be_allowed() {
     let rules = "[[realms]]\nname = \"app\"\nrules = [\

@@ -149,6 +149,19 @@ fn ignored_paths_are_whole_segments_and_never_the_query() {
 }
 
 #[test]
+fn an_ignored_path_with_a_slash_at_its_end_is_what_is_below() {
+    let mut app = realm("app", "*", "/", AuthScheme::Form);
+    app.ignore_paths = vec![String::from("/public/")];
+    let table = table(vec![app]);
+    for path in ["/public/", "/public/a", "/public/a/b"] {
+        assert_eq!(found(&table, "app.test", path), "open app", "{path}");
+    }
+    for path in ["/public", "/public;x", "/publicity", "/x/public/"] {
+        assert_eq!(found(&table, "app.test", path), "app", "{path}");
+    }
+}
+
+#[test]
 fn a_method_outside_the_list_does_not_pass() {
     let mut app = realm("app", "*", "/", AuthScheme::None);
     app.methods = vec![Method::POST];

@@ -51,7 +51,8 @@ pub struct Realm {
     pub methods: Option<Vec<MethodName>>,
     /// Ask the policy server's Authorize() as well as the rules. Classic name: EnableAuthorization.
     pub authorize: Option<bool>,
-    /// Paths in this realm that pass without a session, in whole segments. Classic name: IgnoreUrl.
+    /// Paths in this realm that pass without a session, in whole segments: `/public` and all below it, or with a
+    /// slash at the end, as in `/public/`, only what is below. Classic name: IgnoreUrl.
     pub ignore_paths: Option<Vec<String>>,
     /// File extensions that pass without a session, such as `.css`. They count only in the last segment of a
     /// path that has no other dot before it. Empty by default. Classic name: IgnoreExt.

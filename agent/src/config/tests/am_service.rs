@@ -21,6 +21,7 @@ fn every_mistake_is_told_of_its_key() {
         ("realm = \"none\"", ".realm"),
         ("realm = \"all\", path = \"/\"", ".path"),
         ("realm = \"all\", path = \"am\"", ".path"),
+        ("realm = \"all\", path = \"/doorward\"", ".path"),
         (
             "realm = \"all\", realms = { alpha = \"all\" }",
             ".realms.alpha",

@@ -54,6 +54,7 @@ fn every_mistake_in_a_realm_is_told_of_its_key() {
             "rules[0]",
         ),
         ("ignore_paths = [\"/a/..\"]", "ignore_paths[0]"),
+        ("ignore_paths = [\"/a//\"]", "ignore_paths[0]"),
         ("ignore_extensions = [\"css\"]", "ignore_extensions[0]"),
         ("ignore_extensions = [\".tar.gz\"]", "ignore_extensions[0]"),
         ("rules = [{ name = \"r\" }]", "rules[0]"),

@@ -10,11 +10,14 @@ use crate::access::identity::known_names as identity_headers;
 use crate::config::report::Spot;
 use crate::http::headers::{self, MAX_MANAGED_NAME};
 
+/// The longest zone: with it a cookie's name stays far below every browser's limit.
+pub(super) const MAX_ZONE_CHARS: usize = 32;
+
 /// A host name or address in lower case, without a port.
 ///
 /// # Errors
 /// What is wrong with it.
-pub(super) fn host(text: &str) -> Result<String, &'static str> {
+pub fn host(text: &str) -> Result<String, &'static str> {
     let host = text.to_ascii_lowercase();
     if let Some(inner) = host.strip_prefix('[') {
         let address = inner
@@ -47,7 +50,7 @@ pub(super) fn host(text: &str) -> Result<String, &'static str> {
 ///
 /// # Errors
 /// What is wrong with it.
-pub(super) fn resource(text: &str) -> Result<String, &'static str> {
+pub fn resource(text: &str) -> Result<String, &'static str> {
     let segments = match text.strip_prefix('/') {
         Some("") => return Ok(text.to_owned()),
         Some(segments) => segments,
@@ -80,14 +83,46 @@ pub(super) fn resource(text: &str) -> Result<String, &'static str> {
     Ok(text.to_owned())
 }
 
+/// A path that passes without a session: a resource, or, with a slash at its end, what is below one.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn ignored_path(text: &str) -> Result<&str, &'static str> {
+    let resource = match text.strip_suffix('/') {
+        Some("") | None => text,
+        Some(above) => above,
+    };
+    self::resource(resource).map(|_| resource)
+}
+
+/// A domain that cookies can be set for, without the leading dot of old, which means nothing today.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn cookie_domain(text: &str) -> Result<String, &'static str> {
+    host(text.strip_prefix('.').unwrap_or(text))
+        .ok()
+        .filter(|domain| {
+            domain.contains('.') && !domain.ends_with(|last: char| last.is_ascii_digit())
+        })
+        .ok_or("not a domain that cookies can be set for")
+}
+
+/// Whether `text` may be an SSO zone.
+pub fn is_zone(text: &str) -> bool {
+    is_token(text) && text.len() <= MAX_ZONE_CHARS
+}
+
 /// An http or https origin: scheme, host and port, and nothing else.
 ///
 /// # Errors
 /// What is wrong with it.
-pub(super) fn origin(text: &str) -> Result<Url, &'static str> {
+pub fn origin(text: &str) -> Result<Url, &'static str> {
     const EXPECTED: &str =
         "not an origin: write scheme, host and port, such as https://app.example.com:8443";
     let url = address(text, EXPECTED)?;
+    // The parser takes hosts which no connection can be made to, such as `{}`.
+    origin_uri(&url).ok_or(EXPECTED)?;
     if url.path() != "/" {
         Err("must not have a path")
     } else {
@@ -134,7 +169,7 @@ pub(super) fn is_loopback(url: &Url) -> bool {
 }
 
 /// Whether `text` is a token of RFC 9110, as cookie names are.
-pub(super) fn is_token(text: &str) -> bool {
+pub fn is_token(text: &str) -> bool {
     let special = b"!#$%&'*+-.^_`|~";
     !text.is_empty()
         && text
@@ -168,6 +203,29 @@ fn fold(name: &str) -> String {
         .collect()
 }
 
+/// A header that may be added to requests.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn header(text: &str) -> Result<HeaderName, String> {
+    let name = text
+        .parse::<HeaderName>()
+        .map_err(|_| "not a header name".to_owned())?;
+    if name.as_str().len() > MAX_MANAGED_NAME {
+        return Err(format!("longer than {MAX_MANAGED_NAME} characters"));
+    }
+    let folded = fold(name.as_str());
+    if identity_headers().any(|identity| fold(identity) == folded) {
+        return Err("an identity header has this name".to_owned());
+    }
+    if RESERVED.contains(&folded.as_str()) || folded.starts_with("x-forwarded-") {
+        return Err(
+            "this header belongs to the connection between agent and application".to_owned(),
+        );
+    }
+    Ok(name)
+}
+
 /// The headers that this configuration adds to requests.
 #[derive(Default)]
 pub(super) struct HeaderNames {
@@ -178,23 +236,8 @@ pub(super) struct HeaderNames {
 impl HeaderNames {
     /// A header that may be added to requests.
     pub(super) fn add(&mut self, text: &str, spot: &Spot<'_>) -> Option<HeaderName> {
-        let Ok(name) = text.parse::<HeaderName>() else {
-            spot.problem("not a header name");
-            return None;
-        };
-        if name.as_str().len() > MAX_MANAGED_NAME {
-            spot.problem(format!("longer than {MAX_MANAGED_NAME} characters"));
-            return None;
-        }
+        let name = header(text).map_err(|what| spot.problem(what)).ok()?;
         let folded = fold(name.as_str());
-        if identity_headers().any(|identity| fold(identity) == folded) {
-            spot.problem("an identity header has this name");
-            return None;
-        }
-        if RESERVED.contains(&folded.as_str()) || folded.starts_with("x-forwarded-") {
-            spot.problem("this header belongs to the connection between agent and application");
-            return None;
-        }
         let first = self.seen.entry(folded).or_insert_with(|| name.clone());
         if *first != name {
             spot.problem_with_hint(
@@ -270,6 +313,7 @@ mod tests {
             "http://a#",
             "http:\\\\a",
             " http://a",
+            "http://{a}",
             "http://",
         ] {
             assert!(origin(text).is_err(), "{text}");

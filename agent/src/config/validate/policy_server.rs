@@ -1,5 +1,6 @@
 //! Checks `[policy_server]`.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use policy_client::{Balance, ClientCertificate, ServerList};
@@ -187,16 +188,18 @@ pub(super) fn client_certificate(
     spot: &Spot<'_>,
 ) -> Option<Option<ClientCertificate>> {
     let (cert, key) = (spot.key("client_cert_file"), spot.key("client_key_file"));
-    match (&file.client_cert_file, &file.client_key_file) {
+    let pem = |path: &Option<PathBuf>, label, spot| {
+        let path = path.as_ref();
+        path.map(|path| files.pem(path, label, spot))
+    };
+    let cert_file = pem(&file.client_cert_file, "CERTIFICATE", &cert);
+    let key_file = pem(&file.client_key_file, "PRIVATE KEY", &key);
+    match (cert_file, key_file) {
         (None, None) => Some(None),
-        (Some(cert_file), Some(key_file)) => {
-            let cert_file = files.pem(cert_file, "CERTIFICATE", &cert);
-            let key_file = files.pem(key_file, "PRIVATE KEY", &key);
-            Some(Some(ClientCertificate {
-                cert_file: cert_file?,
-                key_file: key_file?,
-            }))
-        }
+        (Some(cert_file), Some(key_file)) => Some(Some(ClientCertificate {
+            cert_file: cert_file?,
+            key_file: key_file?,
+        })),
         (None, Some(_)) => {
             cert.problem("missing: client_key_file is its key");
             None

@@ -313,8 +313,8 @@ impl Check<'_> {
         let mut sound = true;
         for (index, path) in paths.iter().enumerate() {
             let spot = self.spot.key("ignore_paths").index(index);
-            match names::resource(path) {
-                Ok(path) if resource.is_some_and(|resource| !covers(resource, &path)) => {
+            match names::ignored_path(path) {
+                Ok(path) if resource.is_some_and(|resource| !covers(resource, path)) => {
                     spot.problem("not in this realm");
                 }
                 Ok(_) => continue,

@@ -4,6 +4,7 @@ use ::http::HeaderName;
 use policy_protocol::AuthScheme;
 
 use super::names;
+use crate::access::protection::covers;
 use crate::config::file::services as file;
 use crate::config::report::Spot;
 use crate::config::services::{Am, AmProperty, Authaz, Services, Vsphere};
@@ -208,6 +209,11 @@ pub(super) fn check_against(config: &Config, root: &Spot<'_>) -> bool {
         let mut named = Vec::new();
         if let Some(am) = &services.am {
             let spot = spot.key("am");
+            if covers(&am.path, &config.login.path) {
+                spot.key("path")
+                    .problem("the login pages are below this path");
+                sound = false;
+            }
             named.push((&am.realm, spot.key("realm")));
             let others = am.realms.iter();
             named.extend(others.map(|(path, realm)| (realm, spot.key("realms").key(path))));

@@ -2,16 +2,13 @@
 
 use http::HeaderName;
 
-use super::names::{self, HeaderNames};
+use super::names::{self, HeaderNames, MAX_ZONE_CHARS};
 use super::{positive, unique, whole_seconds};
 use crate::access::identity::known_names as identity_headers;
 use crate::config::file::session as file;
 use crate::config::report::Spot;
 use crate::config::spelling;
 use crate::config::{AssertionSettings, IdentitySettings, OverlookRule, SameSite, SessionSettings};
-
-/// The longest zone: with it a cookie's name stays far below every browser's limit.
-const MAX_ZONE_CHARS: usize = 32;
 
 /// Cookies and the session cache.
 pub(super) fn session(file: &file::Session, spot: &Spot<'_>) -> Option<SessionSettings> {
@@ -64,7 +61,7 @@ fn zones(file: &file::Session, spot: &Spot<'_>) -> Option<()> {
         .collect();
     let mut sound = unique(all.iter().cloned(), "the zone");
     for (zone, spot) in all {
-        if !names::is_token(zone) || zone.len() > MAX_ZONE_CHARS {
+        if !names::is_zone(zone) {
             spot.problem_with_hint(
                 format!(
                     "not a zone: at most {MAX_ZONE_CHARS} characters that cookie names may have"
@@ -78,20 +75,13 @@ fn zones(file: &file::Session, spot: &Spot<'_>) -> Option<()> {
 }
 
 fn cookie_domain(text: &str, spot: &Spot<'_>) -> Option<String> {
-    // The leading dot of old means nothing today.
-    let domain = names::host(text.strip_prefix('.').unwrap_or(text));
-    match domain {
-        Ok(domain)
-            if domain.contains('.') && !domain.ends_with(|last: char| last.is_ascii_digit()) =>
-        {
+    match names::cookie_domain(text) {
+        Ok(domain) => {
             spot.warn("every host of the domain receives the session cookie, and can replace it");
             Some(domain)
         }
-        _ => {
-            spot.problem_with_hint(
-                "not a domain that cookies can be set for",
-                "such as \"example.com\"",
-            );
+        Err(what) => {
+            spot.problem_with_hint(what, "such as \"example.com\"");
             None
         }
     }

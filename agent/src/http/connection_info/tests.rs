@@ -19,6 +19,12 @@ fn verified() -> VerifiedCertificate {
 }
 
 #[test]
+fn a_fingerprint_is_a_digest_in_hex() {
+    let of_nothing = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    assert_eq!(fingerprint(b""), of_nothing);
+}
+
+#[test]
 fn a_certificate_counts_to_its_end_and_as_long_as_nothing_else_is_trusted() {
     let verified = verified();
     assert!(verified.is_valid(NOT_AFTER));

@@ -179,7 +179,9 @@ const fn is_allowed(character: char) -> bool {
 pub(super) fn write(out: &mut String, name: &str, text: &str) {
     let writable = |it: char| if is_allowed(it) { it } else { '\u{fffd}' };
     let text: String = text.chars().map(writable).collect();
-    out.extend(["<", name, ">", &escape(text), "</", name, ">"]);
+    // A bare one would be read as a line feed.
+    let text = escape(text).replace('\r', "&#13;");
+    out.extend(["<", name, ">", &text, "</", name, ">"]);
 }
 
 #[cfg(test)]

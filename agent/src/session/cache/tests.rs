@@ -216,3 +216,37 @@ fn of_several_who_take_a_value_one_gets_it() {
     });
     assert_eq!(taken, 1);
 }
+
+#[test]
+fn a_key_is_claimed_once_until_it_is_given_back_or_its_time_is_over() {
+    let map = BoundedMap::new(10, |_, ()| 1);
+    let claimed = std::thread::scope(|scope| {
+        let claim = || map.claim(1, (), Duration::from_secs(60));
+        let threads = [(); 8].map(|()| scope.spawn(claim));
+        threads.map(|thread| usize::from(thread.join().unwrap()))
+    });
+    assert_eq!(claimed.iter().sum::<usize>(), 1);
+    assert_eq!(map.take(&1), Some(()));
+    assert!(map.claim(1, (), Duration::from_secs(60)));
+    assert!(!map.claim(1, (), Duration::from_secs(60)));
+    assert!(map.claim(2, (), Duration::ZERO) && map.claim(2, (), Duration::ZERO));
+}
+
+/// Whoever reads their own entries again and again must not have them outlive all others.
+#[test]
+fn what_is_new_is_kept_however_often_others_are_read() {
+    let map = BoundedMap::new(10, |_, _| 1);
+    for key in 0..10 {
+        map.insert(key, (), Duration::from_secs(60));
+    }
+    for _ in 0..100 {
+        for key in 0..10 {
+            assert!(map.get(&key).is_some());
+        }
+        map.tidy();
+    }
+    map.insert(10, (), Duration::from_secs(60));
+    map.tidy();
+    assert!(map.get(&10).is_some());
+    assert_eq!((0..=10).filter(|key| map.get(key).is_some()).count(), 10);
+}

@@ -18,22 +18,16 @@ pub(super) async fn answer(
     target: Option<Live>,
 ) -> Result<Json, Refusal> {
     let now = ask.core.visit.now;
-    let figure = |of: fn(&Live) -> u64| match &target {
-        Some(live) => Json::from(of(live)),
-        None => Json::from(NONE),
+    let figure = |of: &dyn Fn(&Live) -> u64| {
+        let known = target.as_ref().map(of);
+        known.map_or_else(|| Json::from(NONE), Json::from)
     };
     Ok(match action {
         Action::IsActive => object! { "active": is_active(ask, target).await? },
-        Action::TimeLeft => {
-            let left = target.as_ref().map(|live| time_left(live, now));
-            object! { "maxtime": left.map_or(Json::from(NONE), Json::from) }
-        }
-        Action::Idle => {
-            let idle = target.as_ref().map(|live| idle(live, now));
-            object! { "idletime": idle.map_or(Json::from(NONE), Json::from) }
-        }
-        Action::MaxIdle => object! { "maxidletime": figure(max_idle) },
-        Action::MaxSessionTime => object! { "maxsessiontime": figure(max_session) },
+        Action::TimeLeft => object! { "maxtime": figure(&|live| time_left(live, now)) },
+        Action::Idle => object! { "idletime": figure(&|live| idle(live, now)) },
+        Action::MaxIdle => object! { "maxidletime": figure(&max_idle) },
+        Action::MaxSessionTime => object! { "maxsessiontime": figure(&max_session) },
         _ => return property(ask, action, &target.ok_or_else(no_session)?).await,
     })
 }

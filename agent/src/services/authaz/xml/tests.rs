@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 
 fn read(text: &str) -> Result<Element, Malformed> {
@@ -15,8 +17,7 @@ fn names_texts_and_namespaces_are_read() {
         "\u{feff}<?xml version=\"1.0\" encoding='utf-8'?>\n<!-- a -->\n<a xmlns='urn:a' xmlns:b=\"urn:b\"> \
          <b:c>x<!-- y -->z</b:c><d xmlns=''/> </a>\n",
     )
-    .ok()
-    .expect("sound");
+    .unwrap_or_else(|Malformed| panic!("sound"));
     assert_eq!(
         (root.name.as_str(), root.namespace.as_deref()),
         ("a", Some("urn:a"))
@@ -144,7 +145,15 @@ fn bounds_hold() {
 
 #[test]
 fn what_is_written_is_read_as_it_was() {
-    for value in ["", "a", "<a>&amp;</a>", "]]>", "\"'", "zażółć \u{1f600}"] {
+    for value in [
+        "",
+        "a",
+        "<a>&amp;</a>",
+        "]]>",
+        "\"'",
+        "1\r\n2\r3",
+        "zażółć \u{1f600}",
+    ] {
         let mut out = String::new();
         write(&mut out, "a", value);
         assert_eq!(text(&out).as_deref(), Some(value));
@@ -152,4 +161,26 @@ fn what_is_written_is_read_as_it_was() {
     let mut out = String::new();
     write(&mut out, "a", "x\0y\u{b}z\u{ffff}");
     assert_eq!(text(&out).as_deref(), Some("x\u{fffd}y\u{fffd}z\u{fffd}"));
+}
+
+proptest! {
+    #[test]
+    fn any_text_survives_being_written(value in any::<String>()) {
+        let mut out = String::new();
+        write(&mut out, "a", &value);
+        let expected: String = value.chars().map(|it| if is_allowed(it) { it } else { '\u{fffd}' }).collect();
+        prop_assert_eq!(text(&out), Some(expected));
+    }
+
+    #[test]
+    fn nothing_that_is_sent_makes_it_panic(
+        document in "(<[a-c/!?]{0,2}[ a-c:='\"]{0,6}>?|&[#a-z0-9]{0,4};?|]]>|<!\\[CDATA\\[|--|[a\u{e9}\0]){0,12}"
+    ) {
+        let _ = read(&document);
+    }
+
+    #[test]
+    fn no_bytes_make_it_panic(document in prop::collection::vec(any::<u8>(), 0..64)) {
+        let _ = Element::read(&document);
+    }
 }
