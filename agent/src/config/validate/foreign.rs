@@ -279,10 +279,12 @@ fn account(
     files: &Files<'_>,
     spot: &Spot<'_>,
 ) -> Option<Option<(String, Secret<String>)>> {
-    match (user, file) {
+    let password = file.as_ref();
+    let password = password.map(|file| files.password(file, &spot.key(file_key)));
+    match (user, password) {
         (None, None) => Some(None),
-        (Some(user), Some(file)) => {
-            let password = files.password(file, &spot.key(file_key))?;
+        (Some(user), Some(password)) => {
+            let password = password?;
             if user.is_empty() || user.contains(char::is_control) || user.contains(':') {
                 spot.key(user_key).problem("not a user name");
                 return None;
