@@ -134,6 +134,12 @@ SETUP
 curl -sS -m 600 "${setup[@]}" "$plain_url/config/configurator" > setup.log || fail "the setup does not end"
 grep -q 'Configuration complete' setup.log || { sed 's/<[^>]*>/ /g' setup.log | head -20 >&2; fail "the setup"; }
 
+# Notifications are there only after a start with a configuration.
+say "starting anew"
+sh tomcat/bin/catalina.sh stop 20 -force > /dev/null 2>&1
+sh tomcat/bin/catalina.sh start > /dev/null || fail "Tomcat does not start"
+until_answer "$url/json/serverinfo/*"
+
 say "making an agent and a policy"
 rest() { curl -sS -m 30 --cacert am.crt -H 'Content-Type: application/json' "$@"; }
 admin=$(rest -H 'Accept-API-Version: resource=2.0' -H 'X-OpenAM-Username: amadmin' -H 'X-OpenAM-Password: passw0rd' \
