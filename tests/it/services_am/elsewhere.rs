@@ -109,6 +109,7 @@ async fn a_page_of_another_site_changes_nothing_by_the_users_cookie() {
         "updateSessionProperties",
         "setProperty",
         "deleteProperty",
+        "isActive&refresh=true",
         "logoutByHandle",
         "logoutByUser",
     ] {
@@ -160,6 +161,14 @@ async fn an_outage_is_neither_a_refusal_nor_a_dead_session() {
         .get("/openam/json/sessions?_queryId=all", &[(TOKEN, &token)])
         .await;
     assert_eq!(list.status, 503);
+    // But what was to be over is over.
+    am.gateway.policy.open();
+    assert!(!am.is_alive(&token).await);
+    refused(
+        &holding(&am.gateway, &token, Protocol::Http1)
+            .get("/app/")
+            .await,
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
