@@ -231,7 +231,9 @@ async fn end_anyway(ask: &Ask<'_>, sent: Option<Token<'_>>, named: Option<&str>)
     if sent.is_none() && !proves_itself(ask, Action::Logout) {
         return;
     }
-    let text = named.map(str::as_bytes).or(sent.map(|token| token.text));
+    let text = named
+        .map(str::as_bytes)
+        .or_else(|| sent.map(|token| token.text));
     if let Some(text) = text
         && let Ok(Ok(shown)) = ask.core.open(text).await
     {
