@@ -109,6 +109,7 @@ async fn a_page_of_another_site_changes_nothing_by_the_users_cookie() {
         "updateSessionProperties",
         "setProperty",
         "deleteProperty",
+        "isActive&refresh=true",
         "logoutByHandle",
         "logoutByUser",
     ] {
@@ -137,6 +138,10 @@ async fn an_outage_is_neither_a_refusal_nor_a_dead_session() {
     am.gateway
         .policy
         .cut(policy_client::PolicyError::NoConnection);
+    let list = am
+        .get("/openam/json/sessions?_queryId=all", &[(TOKEN, &token)])
+        .await;
+    assert_eq!(list.status, 503);
     let body = json!({ "tokenId": token });
     for action in [
         "validate",
@@ -144,8 +149,8 @@ async fn an_outage_is_neither_a_refusal_nor_a_dead_session() {
         "refresh",
         "isActive",
         "getSessionProperties",
-        "logout",
         "logoutByUser",
+        "logout",
     ] {
         let answer = am.act("3.1", action, Some(&token), &body).await;
         let start = r#"{"code":503,"reason":"Service Unavailable","message":""#;
@@ -156,10 +161,14 @@ async fn an_outage_is_neither_a_refusal_nor_a_dead_session() {
         );
         assert_eq!(answer.status, 503);
     }
-    let list = am
-        .get("/openam/json/sessions?_queryId=all", &[(TOKEN, &token)])
-        .await;
-    assert_eq!(list.status, 503);
+    // But what was to be over is over.
+    am.gateway.policy.open();
+    assert!(!am.is_alive(&token).await);
+    refused(
+        &holding(&am.gateway, &token, Protocol::Http1)
+            .get("/app/")
+            .await,
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

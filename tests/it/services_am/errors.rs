@@ -8,6 +8,16 @@ use super::{Am, TOKEN, is_exactly};
 const NOT_SUPPORTED: &str =
     r#"{"code":501,"reason":"Not Implemented","message":"Operation is not supported."}"#;
 
+/// A request (method, target, headers, body), and the answer's status and body.
+type Row<'a> = (
+    Method,
+    &'a str,
+    &'a [(&'a str, &'a str)],
+    &'a str,
+    u16,
+    &'a str,
+);
+
 #[tokio::test(flavor = "multi_thread")]
 async fn each_error_has_its_shape() {
     let am = Am::start().await;
@@ -15,7 +25,7 @@ async fn each_error_has_its_shape() {
     let sessions = "/openam/json/sessions";
     let json = ("content-type", "application/json");
     let old = ("accept-api-version", "protocol=1.0,resource=3.1");
-    let table: &[(Method, &str, &[(&str, &str)], &str, u16, &str)] = &[
+    let table: &[Row<'_>] = &[
         (
             Method::GET,
             "/openam/json/none",

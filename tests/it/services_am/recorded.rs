@@ -214,8 +214,13 @@ async fn frodo_logs_in_and_asks_with_the_token_in_the_body() {
     let json: Value = serde_json::from_str(&version.text()).unwrap();
     let tag = format!("\"{}\"", json["_rev"].as_str().unwrap());
     assert_eq!(version.header("etag"), Some(tag.as_str()));
-    let numbers = json["version"].as_str().unwrap().split('.');
-    assert!(numbers.map(|number| number.parse::<u32>().unwrap()).count() == 3);
+    let numbers: Result<Vec<u32>, _> = json["version"]
+        .as_str()
+        .unwrap()
+        .split('.')
+        .map(str::parse)
+        .collect();
+    assert_eq!(numbers.unwrap().len(), 3);
     has_members(
         &find(&answers, "serverinfo/*").text(),
         &[

@@ -58,16 +58,24 @@ pub(super) async fn answer(ask: &Ask<'_>, path_token: Option<&str>) -> Result<Re
     let name = ask.action()?;
     let action = Action::named(name).ok_or_else(|| Refusal::no_action(name))?;
     let named = named_token(ask, path_token)?;
+    let sent = caller::token(ask.headers(), ask.service);
     match action {
         Action::LogoutByHandle => return v2::logout_by_handle(ask).await.map(Reply::from),
         Action::LogoutByUser => return v3::logout_by_user(ask).await.map(Reply::from),
-        Action::Validate => return validate(ask, named).await.map(Reply::from),
+        Action::Validate => return validate(ask, sent, named).await.map(Reply::from),
         _ => {}
     }
-    let parties = parties(ask, named, action).await?;
-    if let (true, Some(token)) = (action.changes(), &parties.token) {
+    let refreshes = action == Action::IsActive && ask.query.is_true("refresh")?;
+    if let (true, Some(token)) = (action.changes() || refreshes, &sent) {
         token.must_be_meant(ask)?;
     }
+    let parties = match parties(ask, sent, named, action).await {
+        Err(refusal) if action == Action::Logout && refusal.status.is_server_error() => {
+            end_anyway(ask, sent, named).await;
+            return Err(refusal);
+        }
+        parties => parties?,
+    };
     let allowed = parties.by_administrator()
         || action.may_anybody()
         || action.may_self() && parties.by_self();
@@ -109,7 +117,8 @@ fn named_token<'a>(
 }
 
 async fn parties<'a>(
-    ask: &'a Ask<'_>,
+    ask: &Ask<'_>,
+    sent: Option<Token<'a>>,
     named: Option<&str>,
     action: Action,
 ) -> Result<Parties<'a>, Refusal> {
@@ -117,11 +126,11 @@ async fn parties<'a>(
         Some(text) => Some(Live::of(ask.core, text.as_bytes()).await?.ok()),
         None => None,
     };
-    let Some(token) = caller::token(ask.headers(), ask.service) else {
-        // A token proves itself. Before version 3 a logout wanted another proof.
-        let proves_itself = action != Action::Logout || ask.version.0 >= 3;
+    let Some(token) = sent else {
         return match target {
-            Some(target) if proves_itself && (target.is_some() || action != Action::Logout) => {
+            Some(target)
+                if proves_itself(ask, action) && (target.is_some() || action != Action::Logout) =>
+            {
                 Ok(Parties {
                     target,
                     caller: None,
@@ -148,9 +157,17 @@ async fn parties<'a>(
     })
 }
 
+/// A token that comes alone proves itself. Before version 3 a logout wanted another proof.
+fn proves_itself(ask: &Ask<'_>, action: Action) -> bool {
+    action != Action::Logout || ask.version.0 >= 3
+}
+
 /// `validate` needs no session but the one that it is about. It counts as a use, unless the client says no.
-async fn validate(ask: &Ask<'_>, named: Option<&str>) -> Result<Json, Refusal> {
-    let sent = caller::token(ask.headers(), ask.service);
+async fn validate(
+    ask: &Ask<'_>,
+    sent: Option<Token<'_>>,
+    named: Option<&str>,
+) -> Result<Json, Refusal> {
     let text = match (named, &sent) {
         (Some(text), _) => text.as_bytes(),
         (None, Some(token)) => token.text,
@@ -206,6 +223,23 @@ async fn logout(ask: &Ask<'_>, parties: Parties<'_>) -> Result<Reply, Refusal> {
             .collect(),
         ..reply
     })
+}
+
+/// Ends a session that nothing can be asked about now: it is over here at once, and elsewhere when the policy server
+/// can be told.
+async fn end_anyway(ask: &Ask<'_>, sent: Option<Token<'_>>, named: Option<&str>) {
+    if sent.is_none() && !proves_itself(ask, Action::Logout) {
+        return;
+    }
+    let text = named
+        .map(str::as_bytes)
+        .or_else(|| sent.map(|token| token.text));
+    if let Some(text) = text
+        && let Ok(Ok(shown)) = ask.core.open(text).await
+    {
+        // That the policy server was not told is what the call is answered with anyway.
+        let _ = ask.core.end(shown).await;
+    }
 }
 
 /// What is said of a session that is over.
