@@ -70,7 +70,7 @@ unzip -q "$cache/tomcat-$tomcat_version.zip" && mv apache-tomcat-$tomcat_version
 rm -rf tomcat/webapps/* && mkdir -p tomcat/webapps/openam config
 (cd tomcat/webapps/openam && unzip -q "$cache/openam-server-$version.war") || fail "the WAR"
 keytool -genkeypair -alias am -keyalg EC -groupname secp256r1 -dname "CN=$host" -ext "san=dns:$host" -validity 2 \
-    -ext bc:c=ca:true -storetype PKCS12 -keystore am.p12 -storepass changeit 2> keytool.log || fail "keytool"
+    -storetype PKCS12 -keystore am.p12 -storepass changeit 2> keytool.log || fail "keytool"
 keytool -exportcert -rfc -alias am -keystore am.p12 -storepass changeit > am.crt 2>> keytool.log || fail "keytool"
 cat > tomcat/conf/server.xml << XML
 <Server port="-1"><Service name="Catalina">

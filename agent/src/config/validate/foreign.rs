@@ -296,7 +296,9 @@ fn account(
                 .problem(format!("missing: the password of {user_key}"));
             None
         }
-        (None, Some(_)) => {
+        (None, Some(file)) => {
+            // Read all the same: its change may be what makes the configuration sound.
+            _ = files.password(file, &spot.key(file_key));
             spot.key(user_key)
                 .problem(format!("missing: {file_key} is its password"));
             None
