@@ -242,26 +242,22 @@ impl<'v> Core<'v> {
     /// # Errors
     /// If there are no agent keys.
     pub async fn open(&self, token: &[u8]) -> Answer<Shown> {
-        let claims = match self.unseal(token).await? {
-            Ok(claims) => claims,
-            Err(reason) => return Ok(Err(reason)),
-        };
-        if let Err(reason) = claims.check_times(self.visit.now) {
-            return Ok(Err(reason));
-        }
+        Ok(self.unseal(token).await?.and_then(|it| self.check(it)))
+    }
+
+    fn check(&self, claims: SessionClaims) -> Result<Shown, Reason> {
+        claims.check_times(self.visit.now)?;
         let bound_to = self.visit.bound_address();
         if bound_to.is_some() && bound_to != claims.client_ip() {
-            return Ok(Err(Reason::INVALID_SESSION_IP));
+            return Err(Reason::INVALID_SESSION_IP);
         }
         let known = self.sessions.cache.find(claims.session_id);
         let mut shown = Shown::from(claims);
         if let Some(session) = known {
-            if let Err(reason) = session.check_alive() {
-                return Ok(Err(reason));
-            }
+            session.check_alive()?;
             shown.last_access = shown.last_access.max(session.last_access());
         }
-        Ok(Ok(shown))
+        Ok(shown)
     }
 
     /// Opens a token to end its session: dead or alive, as here is not everywhere.
@@ -453,11 +449,8 @@ impl<'v> Core<'v> {
         });
         for zone in named.map_or(&zones[..], |index| &zones[index..=index]) {
             let cookie = [zone.cookie_name().as_bytes(), b"=", token].concat();
-            headers.extend(
-                HeaderValue::from_bytes(&cookie)
-                    .ok()
-                    .map(|value| (header::COOKIE, value)),
-            );
+            let cookie = HeaderValue::from_bytes(&cookie).ok();
+            headers.extend(cookie.map(|value| (header::COOKIE, value)));
         }
         headers
     }
