@@ -106,7 +106,7 @@ fn a_new_template_and_a_lost_secret_are_changes() {
 /// Every setting whose name says that it holds paths, as the names that lead to it.
 fn path_keys(schema: &Value, above: &[String], found: &mut Vec<Vec<String>>) {
     for (name, child) in schema["properties"].as_object().into_iter().flatten() {
-        let keys = [above, &[name.clone()]].concat();
+        let keys = [above, std::slice::from_ref(name)].concat();
         if ["_file", "_files", "_dir"]
             .iter()
             .any(|end| name.ends_with(end))
