@@ -170,7 +170,10 @@ impl<'m> Record<'m> {
                 client: self.client,
                 method: parts.method.as_str(),
                 host: host.unwrap_or_default(),
-                path: self.logged_path.as_deref().unwrap_or(parts.uri.path()),
+                path: self
+                    .logged_path
+                    .as_deref()
+                    .unwrap_or_else(|| parts.uri.path()),
                 version: parts.version,
                 status: response.status().as_u16(),
                 user: state
