@@ -30,9 +30,9 @@ pub(super) fn check(
 ) -> Result<(), Refused> {
     let parts = elements(doc, signature)?;
     // Whatever key the message brings is not looked at.
-    let (info, value) = match parts.as_slice() {
-        &[info, value] => (info, value),
-        &[info, value, key] if is(doc, key, DS, "KeyInfo") => (info, value),
+    let (info, value) = match *parts.as_slice() {
+        [info, value] => (info, value),
+        [info, value, key] if is(doc, key, DS, "KeyInfo") => (info, value),
         _ => return Err(Refused("the signature is not of the profile")),
     };
     if !is(doc, info, DS, "SignedInfo") || !is(doc, value, DS, "SignatureValue") {
