@@ -29,7 +29,7 @@ struct Dialect {
 
 const AUTHAZ: Dialect = Dialect {
     service: "services.authaz = { apps = { app = \"app.test\" } }",
-    back_end: "kind = \"authaz\"\napp_id = \"app\"\ncookie_name = \"GWSESSION\"",
+    back_end: "kind = \"authaz\"\napp_id = \"app\"\ncookie_name = \"GWSESSION\"\nforeign_level = 5",
     path: "",
     cookie: "GWSESSION",
     asks: Call::Validate,
@@ -49,6 +49,8 @@ const VSPHERE: Dialect = Dialect {
     asks: Call::Validate,
 };
 
+const REALM: &str = "[[realms]]\nname = \"app\"\nvalidation_period = \"5m\"";
+
 struct Pair {
     front: Gateway,
     rear: Gateway,
@@ -59,6 +61,7 @@ impl Pair {
     async fn start(dialect: Dialect, more: &str) -> Self {
         let rear = Gateway::setup()
             .deployment(Deployment::Embedded)
+            .with(REALM)
             .with(&format!(
                 "[[listeners]]\naddress = \"127.0.0.1:0\"\n\
                  tls.certificates = [{{ cert_file = \"server.crt\", key_file = \"server.key\" }}]\n{}",
@@ -74,7 +77,7 @@ impl Pair {
             dialect.path
         );
         let front = Gateway::setup()
-            .with("[[realms]]\nname = \"app\"\nvalidation_period = \"5m\"")
+            .with(REALM)
             .with_other_system(&format!("[policy_server]\n{back_end}"))
             .start()
             .await;
@@ -184,6 +187,8 @@ async fn away(dialect: Dialect) {
     client.login("/app/", "alice", PASSWORD).await;
     pair.rear.policy_server.stop().await;
     assert_eq!(client.get("/app/").await.status, 200, "in the cache");
+    // The rear one has a cache of its own.
+    pair.rear.clock.advance(Duration::from_mins(5));
     pair.front.clock.advance(Duration::from_mins(5));
     assert_eq!(
         client.get("/app/").await.status,

@@ -122,7 +122,7 @@ async fn respond_to(
         let message = format!("Invalid realm, {}", error::repeated(&realm_name));
         return Err(Refusal::bad_request(message));
     };
-    let method = method(core.visit)?;
+    let method = core.visit.target.method().clone();
     let body = if method == Method::GET {
         Sent::NOTHING
     } else {
@@ -169,18 +169,6 @@ const fn served(endpoint: &Endpoint) -> &'static [Version] {
         Endpoint::Policies => &[Version(1, 0), Version(2, 1)],
         Endpoint::SessionService | Endpoint::Unknown(_) => &[Version(1, 0)],
     }
-}
-
-/// The method, or the one that a POST says it stands for.
-fn method(visit: &Visit<'_>) -> Result<Method, Refusal> {
-    let method = visit.target.method();
-    let Some(wanted) = visit.headers.get("x-http-method-override") else {
-        return Ok(method.clone());
-    };
-    if method != Method::POST {
-        return Ok(method.clone());
-    }
-    Method::from_bytes(wanted.as_bytes()).map_err(|_| Refusal::method())
 }
 
 /// The body: nothing, or JSON.

@@ -113,7 +113,7 @@ const BODIES: [&str; 22] = [
     "{\"username\":\"nobody\"}",
     "{\"a\":1,\"a\":2}",
 ];
-const HEADERS: [(&str, &[&str]); 8] = [
+const HEADERS: [(&str, &[&str]); 7] = [
     (
         "accept-api-version",
         &[
@@ -146,10 +146,6 @@ const HEADERS: [(&str, &[&str]); 8] = [
     ),
     ("x-openam-username", &["alice", "=?UTF-8?B?/w==?=", "=?x"]),
     ("x-openam-password", &["x", "=?UTF-8?Q?=?="]),
-    (
-        "x-http-method-override",
-        &["GET", "PATCH", "get it", "TRACE"],
-    ),
     ("authorization", &["Bearer TOKEN", "Bearer", "Basic eDp5"]),
 ];
 const METHODS: [&str; 9] = [

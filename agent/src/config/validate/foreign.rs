@@ -296,9 +296,7 @@ fn account(
                 .problem(format!("missing: the password of {user_key}"));
             None
         }
-        (None, Some(file)) => {
-            // Read all the same: its change may be what makes the configuration sound.
-            _ = files.password(file, &spot.key(file_key));
+        (None, Some(_)) => {
             spot.key(user_key)
                 .problem(format!("missing: {file_key} is its password"));
             None

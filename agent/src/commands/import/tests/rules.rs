@@ -211,8 +211,8 @@ fn what_is_not_such_a_file_is_told_with_line_and_reason() {
 enum Tree {
     To(u8),
     Redirect,
-    Hosts(Vec<(&'static str, Tree)>, Box<Tree>),
-    Paths(Vec<(&'static str, Tree)>, Box<Tree>),
+    Hosts(Vec<(&'static str, Self)>, Box<Self>),
+    Paths(Vec<(&'static str, Self)>, Box<Self>),
 }
 
 impl Tree {
