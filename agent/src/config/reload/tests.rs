@@ -158,6 +158,9 @@ fn every_file_and_folder_that_can_be_named_is_watched() {
     assert!(all.len() > 10 && kinds.len() > 1, "{all:?} {kinds:?}");
     for keys in all {
         let path = keys.join(".");
+        if !cfg!(feature = "saml") && path.contains(".saml.") {
+            continue; // refused as a whole
+        }
         let watched = kinds.iter().any(|kind| {
             let config: toml::Table = CONFIG.parse().unwrap();
             let mut config = serde_json::to_value(config).unwrap();
