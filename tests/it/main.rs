@@ -51,4 +51,5 @@ mod streaming;
 mod support;
 mod time;
 mod upgrade;
+mod vcsim_interop;
 mod vsphere_back_end;
