@@ -1,28 +1,27 @@
 //! What the dialects have in common: logging in, and opening, asking about, using and ending a session by its
 //! token. Everything that lets somebody in goes the same ways as at the gateway.
 
+mod decide;
+mod one_time;
+
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderValue, header};
 use policy_client::PolicyError;
 use policy_protocol::message::{Credentials, SessionTicket, ValidateRequest};
 use policy_protocol::session_service::{
     SessionOperation, SessionServiceAnswer, SessionServiceRequest,
 };
 use policy_protocol::sessions::SessionDetails;
-use policy_protocol::{Reason, Timestamp, TokenType, seal};
+use policy_protocol::{Reason, Timestamp};
 
-use crate::access::authenticate::{authenticate, by_cookies};
-use crate::access::authorize::authorize;
-use crate::access::protection::Protection;
-use crate::access::{Denial, Grant, Visit, realm_context};
+pub use self::decide::Verdict;
+use crate::access::{Visit, realm_context};
 use crate::config::Realm;
 use crate::http::target::RequestTarget;
 use crate::login::{LoginCall, NotLoggedIn, logout};
 use crate::session::Sessions;
 use crate::session::cache::CachedSession;
 use crate::session::cookie::{INVALID, LOGGED_OFF, SessionClaims, names_unknown_key};
-use crate::session::reissue::value_of;
 use crate::session::validate::NotValidated;
 use crate::telemetry::metrics::{PolicyAnswer, PolicyCall};
 
@@ -101,25 +100,6 @@ pub struct Described {
     pub administrator: bool,
 }
 
-/// What the gateway would say to a request.
-#[derive(Debug)]
-pub enum Verdict {
-    /// It would pass without a session.
-    NotProtected,
-    /// It would pass as this user's.
-    Granted {
-        /// The session.
-        session: Arc<CachedSession>,
-        /// What application and browser would be told.
-        grant: Box<Grant>,
-        /// A newer token, if one is due.
-        renewed: Option<String>,
-    },
-    /// It would not pass: [`Denial::Challenge`], `Forbidden`, `Elsewhere`, `NotFound`, `MethodNotAllowed` or
-    /// `BadRequest`.
-    Denied(Denial),
-}
-
 /// One call of a service.
 #[derive(Debug)]
 pub struct Core<'v> {
@@ -143,56 +123,6 @@ impl<'v> Core<'v> {
             sessions: self.sessions,
             visit,
         }
-    }
-
-    /// Marks a one-time text as used, for as long as it could be shown again. Of several calls with the same
-    /// text, one is told yes.
-    pub fn claim(&self, text: &str, lifetime: std::time::Duration) -> bool {
-        self.sessions.used_once.claim(text.to_owned(), (), lifetime)
-    }
-
-    /// Takes a claim back: what it was made for did not come to pass.
-    pub fn unclaim(&self, text: &str) {
-        self.sessions.used_once.take(&text.to_owned());
-    }
-
-    /// Seals a text of at most some hundred bytes for `purpose`, so that it can be told to be ours.
-    ///
-    /// # Errors
-    /// If there are no agent keys.
-    pub async fn seal_text(&self, purpose: &str, text: &[u8]) -> Result<String, Unavailable> {
-        let keys = self.sessions.sealing_keys().await;
-        let keys = keys.map_err(|_| Unavailable)?;
-        let sealed = keys
-            .ring
-            .current()
-            .seal(TokenType::LoginState, purpose, text);
-        sealed.map_err(|_| Unavailable)
-    }
-
-    /// Opens what [`Core::seal_text`] made, perhaps at another agent.
-    ///
-    /// # Errors
-    /// If there are no agent keys.
-    pub async fn open_text(
-        &self,
-        purpose: &str,
-        sealed: &str,
-    ) -> Result<Option<Vec<u8>>, Unavailable> {
-        let mut keys = self.sessions.keys.load().map_err(|_| Unavailable)?;
-        let named = seal::key_id(sealed.as_bytes(), TokenType::LoginState);
-        if named.is_some_and(|id| keys.ring.find(id).is_none()) {
-            let newest = self.sessions.newest_keys().await;
-            keys = newest.map_err(|_| Unavailable)?;
-        }
-        let find = |id| keys.ring.find(id);
-        Ok(seal::open(sealed.as_bytes(), TokenType::LoginState, purpose, find).ok())
-    }
-
-    /// Proofs with assertions that were used.
-    #[cfg(feature = "saml")]
-    pub fn replays(&self) -> &super::vsphere::saml::replay::Replays {
-        &self.sessions.saml_replays
     }
 
     /// The realm of this name: configurations without it are not put in force, but realms and listeners may
@@ -370,56 +300,6 @@ impl<'v> Core<'v> {
         self.sessions.cache.end(id, Reason::REVOKED_SESSION);
     }
 
-    /// Whether the call itself may pass into a realm: a session cookie of the caller's, or other credentials. The
-    /// `Set-Cookie` that is due with the answer.
-    ///
-    /// # Errors
-    /// Why it may not.
-    pub async fn admit(&self, realm: &Arc<Realm>) -> Result<Option<HeaderValue>, Denial> {
-        let admitted = authenticate(self.sessions, self.visit, realm).await?;
-        authorize(self.sessions, self.visit, realm, &admitted).await?;
-        Ok(admitted.set_cookie)
-    }
-
-    /// What the gateway would say to a request for `target` with this token, which counts as a use of it.
-    ///
-    /// # Errors
-    /// If the policy server would have to be asked and gives no answer.
-    pub async fn decide(
-        &self,
-        token: &[u8],
-        target: &RequestTarget,
-    ) -> Result<Verdict, Unavailable> {
-        let facts = crate::access::Facts {
-            target,
-            from_script: true,
-            ..self.visit.facts().clone()
-        };
-        let headers = self.as_cookies(token);
-        let visit = facts.with(&headers);
-        let outcome = async {
-            let realm = match visit.site.realms.find(target)? {
-                Protection::Open(_) => return Ok(Verdict::NotProtected),
-                Protection::Protected(realm) => realm,
-            };
-            // The certificate of the connection is the caller's, not the user's.
-            let admitted = by_cookies(self.sessions, &visit, &realm).await;
-            let admitted = admitted.map_err(|unfit| unfit.denial(&realm))?;
-            let grant = authorize(self.sessions, &visit, &realm, &admitted).await?;
-            let renewed = admitted.set_cookie.as_ref();
-            Ok(Verdict::Granted {
-                session: admitted.session,
-                grant: Box::new(grant),
-                renewed: renewed.and_then(value_of).map(str::to_owned),
-            })
-        };
-        match outcome.await {
-            Ok(verdict) => Ok(verdict),
-            Err(Denial::PolicyUnavailable | Denial::Internal) => Err(Unavailable),
-            Err(denial) => Ok(Verdict::Denied(denial)),
-        }
-    }
-
     /// The token of a session as of now.
     ///
     /// # Errors
@@ -434,25 +314,6 @@ impl<'v> Core<'v> {
             tracing::error!("a session does not fit into a token: the user's entry is too large");
             Unavailable
         })
-    }
-
-    /// The headers of a request that has nothing but the session cookie, in the zone that its seal names; in every
-    /// zone, if the seal cannot be opened yet.
-    fn as_cookies(&self, token: &[u8]) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        let zones = &self.visit.site.zones;
-        let keys = self.sessions.keys.load().ok();
-        let named = keys.and_then(|keys| {
-            zones
-                .iter()
-                .position(|zone| SessionClaims::open(token, &keys.ring, &zone.name).is_ok())
-        });
-        for zone in named.map_or(&zones[..], |index| &zones[index..=index]) {
-            let cookie = [zone.cookie_name().as_bytes(), b"=", token].concat();
-            let cookie = HeaderValue::from_bytes(&cookie).ok();
-            headers.extend(cookie.map(|value| (header::COOKIE, value)));
-        }
-        headers
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::Instant;
 use http::Method;
 
 use super::*;
+use crate::access::Denial;
 use crate::access::Facts;
 use crate::config::env::Environment;
 use crate::http::ConnectionInfo;
@@ -12,6 +13,7 @@ use crate::http::connection_info::{ClientCertificate, ClientTrust, VerifiedCerti
 use crate::http::transaction::TransactionId;
 use crate::session::scripted_policy::ScriptedPolicy;
 use crate::site::Site;
+use http::HeaderMap;
 
 const NOW: Timestamp = Timestamp(1_000_000);
 
