@@ -1,4 +1,7 @@
-//! HTTPS to policy servers, and to other systems' services. The only file that knows the HTTP client.
+//! HTTPS to policy servers, and to other systems' services. The only module that knows the HTTP client.
+
+mod address;
+mod reply;
 
 use std::fmt::Display;
 use std::sync::Arc;
@@ -11,14 +14,13 @@ use futures_util::{Stream, StreamExt};
 use policy_protocol::Secret;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, Url};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use crate::limits::{
-    CONNECT_TIMEOUT, KEEP_ALIVE, MAX_ANSWER, MAX_FOREIGN_ANSWER, MAX_PROBLEM, POOL_IDLE,
-    PROBE_TIMEOUT,
-};
+use self::address::{address, base, below};
+use self::reply::{chain, decode, failure, read, says_not_processed, success};
+use crate::limits::{CONNECT_TIMEOUT, KEEP_ALIVE, MAX_FOREIGN_ANSWER, POOL_IDLE, PROBE_TIMEOUT};
 use crate::retry::{Call, Caller, Failure, Repeat};
 use crate::servers::{Blame, Servers};
 use crate::settings::{ClientError, Dialect, TransportSettings};
@@ -382,98 +384,6 @@ fn headers(settings: &TransportSettings) -> Result<HeaderMap, ClientError> {
     Ok(headers)
 }
 
-fn base(url: &str) -> Result<Url, ClientError> {
-    let refused = |problem: String| ClientError::Url {
-        url: url.to_owned(),
-        problem,
-    };
-    let base = Url::parse(url).map_err(|error| refused(error.to_string()))?;
-    if base.scheme() != "https" || base.host().is_none() {
-        return Err(refused(String::from("must be an https address")));
-    }
-    if !base.username().is_empty() || base.password().is_some() || base.query().is_some() {
-        return Err(refused(String::from(
-            "must hold neither user, password nor query",
-        )));
-    }
-    Ok(base)
-}
-
-/// `base` + `policy/v1` + `path`, every segment escaped.
-fn address(base: &Url, path: &[&str], query: &[(&str, &str)]) -> Url {
-    let mut url = below(base, &["policy", "v1"], path);
-    if !query.is_empty() {
-        url.query_pairs_mut().extend_pairs(query);
-    }
-    url
-}
-
-fn below(base: &Url, prefix: &[&str], path: &[&str]) -> Url {
-    let mut url = base.clone();
-    url.path_segments_mut()
-        .expect("an https address has segments")
-        .pop_if_empty()
-        .extend(prefix)
-        .extend(path);
-    url
-}
-
 fn setup(error: impl Display) -> ClientError {
     ClientError::Setup(error.to_string())
-}
-
-/// Refusals end here: no other server would decide otherwise.
-fn success(response: Response) -> Result<Response, Failure> {
-    let status = response.status();
-    if status.is_success() {
-        return Ok(response);
-    }
-    tracing::warn!(server = %response.url().authority(), status = status.as_u16(), "call refused");
-    Err(Failure::Refused(PolicyError::Failure))
-}
-
-async fn decode<A: DeserializeOwned>(response: Response) -> Result<A, Failure> {
-    let body = Secret::new(read(response, MAX_ANSWER).await?);
-    serde_json::from_slice(body.expose()).map_err(|_| Failure::Refused(PolicyError::Protocol))
-}
-
-/// Whether a server that is unavailable says for certain that it did nothing (RFC 9457).
-async fn says_not_processed(response: Response) -> bool {
-    #[derive(Deserialize)]
-    struct Problem {
-        r#type: String,
-    }
-    let body = read(response, MAX_PROBLEM).await.unwrap_or_default();
-    let problem: Option<Problem> = serde_json::from_slice(&body).ok();
-    problem.is_some_and(|problem| problem.r#type.rsplit([':', '/']).next() == Some("not-processed"))
-}
-
-async fn read(mut response: Response, most: usize) -> Result<Vec<u8>, Failure> {
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| failure(&error))? {
-        if body.len() + chunk.len() > most {
-            return Err(Failure::Refused(PolicyError::Protocol));
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
-}
-
-fn failure(error: &reqwest::Error) -> Failure {
-    if error.is_connect() {
-        Failure::NotConnected
-    } else if error.is_timeout() {
-        Failure::TimedOut
-    } else {
-        Failure::Broken
-    }
-}
-
-/// An error with its causes, without the address it was for.
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(": ")
 }
