@@ -51,7 +51,7 @@ impl Core<'_> {
 
     /// Proofs with assertions that were used.
     #[cfg(feature = "saml")]
-    pub fn replays(&self) -> &super::vsphere::saml::replay::Replays {
+    pub fn replays(&self) -> &crate::services::vsphere::saml::replay::Replays {
         &self.sessions.saml_replays
     }
 }
