@@ -3,9 +3,9 @@
 //! | here | there |
 //! |---|---|
 //! | session spec | their token, as it is |
-//! | session id | a digest of the token, or of the name that the session has there: [`session_id`] |
-//! | agent keys | none: the agent's own, from a file: [`key_file`] |
-//! | events | none: a stream that only says that it is alive: [`quiet_events`] |
+//! | session id | a digest of the token, or of the name that the session has there: `session_id` |
+//! | agent keys | none: the agent's own, from a file: `key_file` |
+//! | events | none: a stream that only says that it is alive: `quiet_events` |
 
 mod credentials;
 mod key_file;

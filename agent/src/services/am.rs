@@ -1,7 +1,7 @@
 //! Sessions as by the REST API of AM: one file for each thing of it.
 //!
-//! [`paths`] finds out what is asked and [`version`] in which version of the API; [`ask`] is a call with all that;
-//! [`caller`] says by whose session it is made. Every refusal is a [`Refusal`](error::Refusal).
+//! `paths` finds out what is asked and `version` in which version of the API; `ask` is a call with all that;
+//! `caller` says by whose session it is made. Every refusal is a `Refusal`.
 
 mod ask;
 mod authenticate;

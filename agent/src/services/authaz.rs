@@ -2,9 +2,9 @@
 //!
 //! | below the service's path | is |
 //! |---|---|
-//! | `AuthRestService/login/{appId}/{resource}`, `blogin`, `logout`, `authz` | an operation: [`rest`] |
+//! | `AuthRestService/login/{appId}/{resource}`, `blogin`, `logout`, `authz` | an operation: `rest` |
 //! | `login/{appId}/{resource}`, `blogin`, `logout`, `authz` | the same, shorter |
-//! | `auth` | all operations: [`soap`] |
+//! | `auth` | all operations: `soap` |
 
 mod caller;
 mod fields;

@@ -2,11 +2,11 @@
 //!
 //! | form | request | module |
 //! |---|---|---|
-//! | old REST | `/rest/com/vmware/cis/session`, `?~action=get` | [`rest`] |
-//! | new REST | `/api/session` | [`rest`] |
-//! | JSON-RPC | `POST /api` with `vapi-service: com.vmware.cis.session` | [`rpc`] |
+//! | old REST | `/rest/com/vmware/cis/session`, `?~action=get` | `rest` |
+//! | new REST | `/api/session` | `rest` |
+//! | JSON-RPC | `POST /api` with `vapi-service: com.vmware.cis.session` | `rpc` |
 //!
-//! What they do is in [`operations`], whatever the form. `POST /api` without that header is left to applications:
+//! What they do is in `operations`, whatever the form. `POST /api` without that header is left to applications:
 //! the path alone tells nothing.
 
 mod operations;

@@ -1,8 +1,8 @@
 //! SAML assertions as credentials: bearer, or with a proof that the client holds a key.
 //!
-//! [`AssertionVerifier`] is the seam; [`assertion`] and [`signature`] are the verifier there is. What a client sent is
+//! `AssertionVerifier` is the seam; `assertion` and `signature` are the verifier there is. What a client sent is
 //! read once, by one parser, and only nodes below the one that the signature covers are looked at.
-//! [`proof`] and [`message`] are the two ways to show a key, [`replay`] keeps them from being shown twice.
+//! `proof` and `message` are the two ways to show a key, `replay` keeps them from being shown twice.
 
 mod assertion;
 pub mod key;
