@@ -269,6 +269,7 @@ impl<'v> Core<'v> {
         let request = SessionServiceRequest {
             session: shown.ticket.clone(),
             resource: self.visit.resource_context(),
+            last_access: shown.last_access,
             operation,
             from: self.visit.origin.address,
             client_address: self.visit.bound_address(),

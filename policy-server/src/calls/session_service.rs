@@ -21,7 +21,11 @@ impl PolicyServer {
         request: SessionServiceRequest,
     ) -> Result<SessionServiceAnswer, PolicyError> {
         let shown = self
-            .session_by_ticket(&request.session, request.client_address)
+            .session_by_ticket(
+                &request.session,
+                request.client_address,
+                request.last_access,
+            )
             .await?;
         let details = match shown {
             Ok(details) => details,
