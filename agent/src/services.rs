@@ -28,6 +28,19 @@ pub fn token_names(listeners: &[Listener]) -> Vec<String> {
         .collect()
 }
 
+/// What the log shows of a path below an AM service of any listener that may have a token in it, before anything else is known
+/// of the request.
+pub fn without_token(listeners: &[Listener], path: &str) -> Option<String> {
+    let mut services = listeners
+        .iter()
+        .filter_map(|listener| listener.services.am.as_ref());
+    services.find_map(|am| {
+        let below = path.strip_prefix(am.path.as_str())?;
+        let (before, after) = below.split_once("/sessions/")?;
+        (!after.is_empty()).then(|| format!("{}{before}/sessions/-", am.path))
+    })
+}
+
 /// The longest body of a call, in bytes: a SAML assertion is the largest thing that anybody sends.
 pub const MAX_BODY: usize = 256 * 1024;
 
