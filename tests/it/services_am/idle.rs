@@ -45,7 +45,7 @@ async fn only_calls_that_are_meant_to_keep_a_session_alive() {
         am.gateway.clock.advance(MINUTE * 2);
         assert_eq!(am.is_alive(&token).await, keeps, "{version} {action}");
         // Nor did it live on at the gateway.
-        let client = crate::support::holding(&am.gateway, &token, harness::Protocol::Http1);
+        let client = holding(&am.gateway, &token, Protocol::Http1);
         let status = client.get("/app/").await.status.as_u16();
         assert_eq!(status, if keeps { 200 } else { 302 }, "{version} {action}");
     }
@@ -84,7 +84,7 @@ async fn what_the_gateway_knows_of_a_session_is_known_here() {
     let am = Am::start().await;
     let token = am.login("bob").await;
     am.gateway.clock.advance(MINUTE);
-    let client = crate::support::holding(&am.gateway, &token, harness::Protocol::Http1);
+    let client = holding(&am.gateway, &token, Protocol::Http1);
     assert_eq!(client.get("/app/").await.status, 200);
     let used = am.gateway.clock.now().to_string();
     assert_eq!(am.info(&token).await["latestAccessTime"], used.as_str());
