@@ -65,7 +65,7 @@ async fn the_same_token_lives_as_long_as_its_session_at_every_agent() {
     am.gateway.clock.advance(MINUTE * 8);
     let beside = am.gateway.beside("").await;
     let other = Am {
-        client: beside.client(harness::Protocol::Http1),
+        client: beside.client(Protocol::Http1),
         gateway: beside,
     };
     let info = other.info(&token).await;
