@@ -8,7 +8,6 @@ use crate::access::grant::GrantedIdentity;
 use crate::access::{Facts, Grant};
 use crate::http::body::{Body, RequestBody};
 use crate::http::cookies;
-use crate::services;
 use crate::site::Site;
 
 /// Headers that every request gets: where it comes from, its id, and the seconds until its session ends.
@@ -33,11 +32,8 @@ pub fn prepare(
         .identity()
         .map_or(0, |identity| identity.ready.headers.len());
     headers.reserve(FORWARDING_HEADERS + identity);
-    services::strip(facts.conn, &mut headers);
-    cookies::remove(&mut headers, |name| {
-        facts.site.keeps_cookie(name) || services::keeps_cookie(facts.conn, name)
-    });
-    if let Some(name) = facts.site.kept_header() {
+    cookies::remove(&mut headers, |name| facts.site.keeps_cookie(name));
+    for name in facts.site.kept_headers() {
         headers.remove(name);
     }
     drop_password(facts, &mut headers);

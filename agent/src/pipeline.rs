@@ -79,6 +79,7 @@ impl Pipeline {
         let site = self.site.load_full();
         let (mut parts, body) = request.into_parts();
         let mut record = Record::new(&self.sessions, conn, &parts);
+        record.hide_tokens(&site, &parts);
         let response = match self
             .handle(&site, conn, &mut parts, body, &mut record)
             .await

@@ -15,7 +15,7 @@ use crate::http::client_origin::ClientOrigin;
 use crate::http::target::RequestTarget;
 use crate::http::transaction::TransactionId;
 use crate::login::is_script;
-use crate::services::Answered;
+use crate::services::{self, Answered};
 use crate::session::Sessions;
 use crate::session::cache::CachedSession;
 use crate::site::Site;
@@ -66,6 +66,11 @@ impl<'m> Record<'m> {
             session: None,
             logged_path: None,
         }
+    }
+
+    /// Shows nothing of a path in the log that may have a token in it, whatever becomes of the request.
+    pub fn hide_tokens(&mut self, site: &Site, parts: &Parts) {
+        self.logged_path = services::without_token(&site.config.listeners, parts.uri.path());
     }
 
     /// What is known once target and origin are read.
@@ -143,7 +148,7 @@ impl<'m> Record<'m> {
 
     /// A session service answered.
     pub fn served(&mut self, answered: Answered) -> Response<Body> {
-        self.logged_path = answered.logged_path;
+        self.logged_path = answered.logged_path.or_else(|| self.logged_path.take());
         self.answered(Outcome::Served, answered.response)
     }
 

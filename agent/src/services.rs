@@ -10,29 +10,35 @@ pub mod vsphere;
 
 use std::sync::Arc;
 
-use http::{HeaderMap, Response};
+use http::Response;
 
 use self::core::Core;
 use crate::access::Visit;
-use crate::http::ConnectionInfo;
+use crate::config::Listener;
 use crate::http::body::{Body, RequestBody};
 use crate::session::Sessions;
 
-/// Whether a cookie holds a token for a service of this listener, which is none of an application's business.
-pub fn keeps_cookie(conn: &ConnectionInfo, name: &[u8]) -> bool {
-    has_vsphere(conn) && name == vsphere::SESSION_ID.as_str().as_bytes()
+/// The names of the cookies and headers that hold tokens for the services of any listener: browsers send cookies to every
+/// port of a host.
+pub fn token_names(listeners: &[Listener]) -> Vec<String> {
+    let services = || listeners.iter().map(|listener| &listener.services);
+    let am = services().filter_map(|services| Some(services.am.as_ref()?.cookie_name.clone()));
+    let has_vsphere = services().any(|services| services.vsphere.is_some());
+    am.chain(has_vsphere.then(|| vsphere::SESSION_ID.as_str().to_owned()))
+        .collect()
 }
 
-/// Takes headers out that hold a token for a service of this listener.
-pub fn strip(conn: &ConnectionInfo, headers: &mut HeaderMap) {
-    if has_vsphere(conn) {
-        headers.remove(&vsphere::SESSION_ID);
-    }
-}
-
-fn has_vsphere(conn: &ConnectionInfo) -> bool {
-    let services = conn.services.as_ref();
-    services.is_some_and(|services| services.vsphere.is_some())
+/// What the log shows of a path below an AM service of any listener that may have a token in it, before anything else is known
+/// of the request.
+pub fn without_token(listeners: &[Listener], path: &str) -> Option<String> {
+    let mut services = listeners
+        .iter()
+        .filter_map(|listener| listener.services.am.as_ref());
+    services.find_map(|am| {
+        let below = path.strip_prefix(am.path.as_str())?;
+        let (before, after) = below.split_once("/sessions/")?;
+        (!after.is_empty()).then(|| format!("{}{before}/sessions/-", am.path))
+    })
 }
 
 /// The longest body of a call, in bytes: a SAML assertion is the largest thing that anybody sends.

@@ -25,7 +25,7 @@ use policy_protocol::{Clock, Timestamp};
 use self::single_flight::SingleFlight;
 use crate::telemetry::metrics::Metrics;
 
-/// One-time texts remembered at most, some hundred bytes each. To push one out takes as many logins.
+/// One-time texts remembered at most, some hundred bytes each. To push one out takes as many forms that were filled in, by whomever.
 const MAX_USED_ONCE: u64 = 100_000;
 
 /// Everything that is known about sessions, for the life of the process.

@@ -15,6 +15,7 @@ use crate::http::headers::ManagedHeaders;
 use crate::http::target::RequestTarget;
 use crate::login::pages::{self, PageError, Pages};
 use crate::login::targets::AllowedTargets;
+use crate::services;
 use crate::session::cache::BoundedMap;
 use crate::session::reissue::CookieJar;
 use crate::upstream::{UpstreamError, Upstreams};
@@ -39,6 +40,8 @@ pub struct Site {
     pub zones: Vec<Zone>,
     /// Cookies of session services that hold tokens.
     service_cookies: Vec<String>,
+    /// Headers that do.
+    service_headers: Vec<HeaderName>,
     /// Decisions of the policy server.
     pub decisions: BoundedMap<DecisionKey, KeptDecision>,
     /// Login and error pages.
@@ -118,17 +121,18 @@ impl Site {
             config.workers.get(),
             previous,
         )?;
+        let service_cookies = services::token_names(&config.listeners);
         Ok(Self {
             realms: RealmTable::new(&config.realms),
             managed,
             identity,
             cookies: CookieJar::new(&config.session),
             zones: zones.map(|zone| Zone::new(zone)).collect(),
-            service_cookies: config
-                .listeners
+            service_headers: service_cookies
                 .iter()
-                .filter_map(|listener| Some(listener.services.am.as_ref()?.cookie_name.clone()))
+                .filter_map(|name| name.parse().ok())
                 .collect(),
+            service_cookies,
             decisions: BoundedMap::new(MAX_DECISION_BYTES, authorize::weight),
             pages: Pages::load(&config.login.pages, &config.login.path)?,
             content_security_policy: pages::content_security_policy(&config.login.allowed_targets)?,
@@ -166,12 +170,14 @@ impl Site {
             && (!self.config.session.pass_cookie || name == self.cookies.login_name().as_bytes())
     }
 
-    /// The header with a session of another system, if it is kept from applications.
-    pub fn kept_header(&self) -> Option<&HeaderName> {
+    /// The headers that are kept from applications: with tokens for services, and with a session of another system,
+    /// unless they are to see session cookies.
+    pub fn kept_headers(&self) -> impl Iterator<Item = &HeaderName> {
         let foreign = self
             .foreign()
-            .filter(|_| !self.config.session.pass_cookie)?;
-        foreign.header_name.as_ref()
+            .filter(|_| !self.config.session.pass_cookie)
+            .and_then(|foreign| foreign.header_name.as_ref());
+        self.service_headers.iter().chain(foreign)
     }
 
     /// What brings sessions that were begun in another system.
@@ -191,3 +197,6 @@ impl Site {
         with(AuthScheme::Form).or_else(|| with(AuthScheme::Totp))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::SessionId;
 use crate::message::SessionTicket;
 use crate::sessions::{PropertyChanges, SessionDetails, SessionList, SessionQuery};
-use crate::{Reason, ResourceContext};
+use crate::{Reason, ResourceContext, Timestamp};
 
 /// A question or a wish, and the session by whose right it is asked.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -19,6 +19,9 @@ pub struct SessionServiceRequest {
     pub session: SessionTicket,
     /// Where it was asked, for records.
     pub resource: ResourceContext,
+    /// When the session was last used, as far as the agent knows: its own cache answers most requests. Not a new use.
+    #[serde(default)]
+    pub last_access: Timestamp,
     /// What is to be done.
     pub operation: SessionOperation,
     /// Where the user is, for records.

@@ -57,7 +57,8 @@ impl PolicyServer {
     }
 
     /// The session of a ticket, if it is alive, without using it; else why it is not. Its user is as the
-    /// directory knows them now. `client_address` is where it is shown, if it must be bound to that.
+    /// directory knows them now. `client_address` is where it is shown, if it must be bound to that; `last_access` when it
+    /// was last used, as far as whoever asks knows: the latest of that, the spec and the store counts.
     ///
     /// # Errors
     /// If the store or the directory failed.
@@ -65,12 +66,9 @@ impl PolicyServer {
         &self,
         ticket: &SessionTicket,
         client_address: Option<IpAddr>,
+        last_access: Timestamp,
     ) -> Result<Result<SessionDetails, Reason>, PolicyError> {
-        // No use is claimed: what the spec and the store say counts.
-        let alive = match self
-            .check(ticket, client_address, Timestamp::default())
-            .await
-        {
+        let alive = match self.check(ticket, client_address, last_access).await {
             Ok(alive) => alive,
             Err(NotAlive::Unknown(error)) => return Err(error),
             Err(NotAlive::No { reason, .. }) => return Ok(Err(reason)),

@@ -493,6 +493,36 @@ async fn whoever_may_not_come_in_learns_nothing() {
     }
 }
 
+/// The gateway's cache knows of uses that the policy server has not heard of.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_alive_at_the_gateway_ends_here() {
+    let timed = format!(
+        "{OFFERED}[[realms]]\nname = \"app\"\nidle_timeout = \"10m\"\nvalidation_period = \"8m\""
+    );
+    for knows_of_the_use in [true, false] {
+        let gateway = Gateway::setup().with(&timed).start().await;
+        let id = create(&gateway, "alice").await;
+        let browser = holding(&gateway, &id, Protocol::Http1);
+        gateway.clock.advance(MINUTE * 7);
+        assert_eq!(browser.get("/app/").await.status, 200);
+        gateway.clock.advance(MINUTE * 4);
+        let beside = gateway.beside("").await;
+        let (asked, expected) = if knows_of_the_use {
+            (&gateway, 204)
+        } else {
+            // Told dead, and over all the same.
+            (&beside, 401)
+        };
+        let client = asked.client(Protocol::Http1);
+        let shown = [("vmware-api-session-id", id.as_str())];
+        let deleted = ask(&client, Method::DELETE, NEW, &shown).await;
+        assert_eq!(deleted.status, expected, "{}", deleted.text());
+        assert!(
+            challenge_reason(&holding(&gateway, &id, Protocol::Http1).get("/app/").await).is_some()
+        );
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_policy_server_every_form_says_so() {
     for deployment in Deployment::BOTH {
@@ -527,6 +557,9 @@ async fn without_a_policy_server_every_form_says_so() {
             let expected = json!({ "error_type": "SERVICE_UNAVAILABLE", "messages": message });
             assert_eq!(answer.json::<Value>(), expected);
         }
+        // But what was to end has ended here.
+        let browser = holding(&gateway, &id, Protocol::Http1);
+        assert_ne!(browser.get("/app/").await.status, 200);
         let mut raw = gateway.raw().await;
         let answer = sdk_rpc(&mut raw, "create", user_pass("alice", PASSWORD), "0").await;
         let fault = &answer["error"]["ERROR"]["com.vmware.vapi.std.errors.service_unavailable"];

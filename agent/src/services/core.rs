@@ -163,8 +163,14 @@ impl<'v> Core<'v> {
                 }));
             }
         };
-        let token = self.token(&session)?;
-        Ok(Ok(Begun { token, session }))
+        match self.token(&session) {
+            Ok(token) => Ok(Ok(Begun { token, session })),
+            Err(unavailable) => {
+                // Nobody could use it, and it would count as one of the user's.
+                let _ = logout::end(self.sessions, self.visit, session.ticket()).await;
+                Err(unavailable)
+            }
+        }
     }
 
     /// Opens a token.
@@ -269,6 +275,7 @@ impl<'v> Core<'v> {
         let request = SessionServiceRequest {
             session: shown.ticket.clone(),
             resource: self.visit.resource_context(),
+            last_access: shown.last_access,
             operation,
             from: self.visit.origin.address,
             client_address: self.visit.bound_address(),
@@ -285,6 +292,14 @@ impl<'v> Core<'v> {
         let calls = &self.sessions.metrics.policy_calls;
         calls.count(PolicyCall::SessionService, counted);
         Ok(answer?)
+    }
+
+    /// Ends a session that has just begun, for whoever wanted to try a password only.
+    ///
+    /// # Errors
+    /// As for [`Core::end`].
+    pub async fn end_begun(&self, begun: &Begun) -> Result<(), Unavailable> {
+        Ok(logout::end(self.sessions, self.visit, begun.session.ticket()).await?)
     }
 
     /// Ends a session everywhere. It is over here even if that fails, and the policy server is told later.

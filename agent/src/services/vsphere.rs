@@ -41,6 +41,9 @@ const OLD_PATH: &str = "/rest/com/vmware/cis/session";
 const NEW_PATH: &str = "/api/session";
 const RPC_PATH: &str = "/api";
 
+/// All of them.
+pub const PATHS: &[&str] = &[OLD_PATH, NEW_PATH, RPC_PATH];
+
 /// What is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Call {

@@ -74,6 +74,20 @@ impl CookieJar {
         self.set_cookie(&self.login_name, value, None)
     }
 
+    /// A cookie of a service, with the attributes of the session cookie.
+    pub fn named(&self, name: &str, value: String) -> Option<HeaderValue> {
+        self.set_cookie(name, value, self.domain.clone())
+    }
+
+    /// As browsers are told: `Lax`, `Strict` or `None`.
+    pub const fn same_site(&self) -> &'static str {
+        match self.same_site {
+            SameSite::Lax => "Lax",
+            SameSite::Strict => "Strict",
+            SameSite::None => "None",
+        }
+    }
+
     fn set_cookie(&self, name: &str, value: String, domain: Option<String>) -> Option<HeaderValue> {
         let mut cookie = Cookie::build((name, value))
             .path("/")

@@ -21,7 +21,11 @@ impl PolicyServer {
         request: SessionServiceRequest,
     ) -> Result<SessionServiceAnswer, PolicyError> {
         let shown = self
-            .session_by_ticket(&request.session, request.client_address)
+            .session_by_ticket(
+                &request.session,
+                request.client_address,
+                request.last_access,
+            )
             .await?;
         let details = match shown {
             Ok(details) => details,
@@ -70,31 +74,40 @@ impl PolicyServer {
                 answer(list.map(|list| SessionServiceAnswer::Sessions { list }))
             }
             SessionOperation::End { session_id } => {
-                if administrator {
-                    // It ends first: a full disk must not keep a session alive.
+                // It ends first: a full disk must not keep a session alive. What failed is recorded, too: some of it
+                // may have been done.
+                let ended = if administrator {
                     let until = self.longest_session_from(self.now());
-                    self.end_session(session_id, until).await?;
-                }
+                    self.end_session(session_id, until).await
+                } else {
+                    Ok(())
+                };
                 act("revoke", Some(session_id), "")
                     .write(&self.audit)
                     .await?;
-                Ok(done(administrator))
+                ended.map(|()| done(administrator))
             }
             SessionOperation::EndUser { user } => {
-                if administrator {
-                    self.end_user(&user).await?;
-                }
+                let ended = if administrator {
+                    self.end_user(&user).await
+                } else {
+                    Ok(())
+                };
                 act("revoke-user", None, &user).write(&self.audit).await?;
-                Ok(done(administrator))
+                ended.map(|()| done(administrator))
             }
         }
     }
 
     fn administers(&self, identity: &Identity) -> bool {
+        let directory = &self.sessions.administrators_directory;
         let administrators = &self.sessions.administrators;
-        administrators
-            .iter()
-            .any(|group| identity.groups.contains(group))
+        directory
+            .as_ref()
+            .is_none_or(|name| *name == identity.directory.name)
+            && administrators
+                .iter()
+                .any(|group| identity.groups.contains(group))
     }
 
     /// Ends the sessions of everybody who goes by this name: of the user whom a directory knows by it, and of

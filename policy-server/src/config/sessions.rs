@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::directories::DirectoryConfig;
 use super::validate::Checker;
 use crate::store::{OnExcess, Quota};
 
@@ -31,6 +32,9 @@ pub struct SessionsSection {
     #[serde(default)]
     #[schemars(with = "Vec<String>")]
     pub administrators: Vec<Spanned<String>>,
+    /// The directory that these groups are in. Needed where there are several: any of them may have a group of that name.
+    #[schemars(with = "Option<String>")]
+    pub administrators_directory: Option<Spanned<String>>,
 }
 
 /// What happens at a login beyond the quota.
@@ -55,10 +59,16 @@ pub struct SessionsConfig {
     pub properties: BTreeSet<String>,
     /// Groups whose members may administer the sessions of others.
     pub administrators: Vec<String>,
+    /// The name of the directory that these groups are in, if there may be another.
+    pub administrators_directory: Option<String>,
 }
 
 /// Checks the section.
-pub(super) fn validate(checker: &mut Checker<'_>, section: &SessionsSection) -> SessionsConfig {
+pub(super) fn validate(
+    checker: &mut Checker<'_>,
+    section: &SessionsSection,
+    directories: &[DirectoryConfig],
+) -> SessionsConfig {
     if let Some(quota) = section.quota.as_ref().filter(|quota| *quota.get_ref() == 0) {
         checker.report(quota, "sessions.quota", "must be at least 1");
     }
@@ -78,6 +88,22 @@ pub(super) fn validate(checker: &mut Checker<'_>, section: &SessionsSection) -> 
             checker.report(group, "sessions.administrators", "must not be empty");
         }
     }
+    let directory = section.administrators_directory.as_ref();
+    if let Some(name) = directory
+        && !directories.iter().any(|one| one.name == *name.get_ref())
+    {
+        checker.report(
+            name,
+            "sessions.administrators_directory",
+            "no directory has this name",
+        );
+    }
+    if let (Some(group), None) = (section.administrators.first(), directory)
+        && directories.len() > 1
+    {
+        let rule = "there are several directories: name theirs, as administrators_directory";
+        checker.report(group, "sessions.administrators", rule);
+    }
     let on_excess = match section.on_excess {
         OnExcessValue::Refuse => OnExcess::Refuse,
         OnExcessValue::EndOldest => OnExcess::EndOldest,
@@ -95,5 +121,6 @@ pub(super) fn validate(checker: &mut Checker<'_>, section: &SessionsSection) -> 
             .iter()
             .map(|group| group.get_ref().clone())
             .collect(),
+        administrators_directory: directory.map(|name| name.get_ref().clone()),
     }
 }

@@ -259,3 +259,25 @@ fn regulation_has_bounds() {
     assert!(config.regulation.networks.is_empty());
     assert_eq!(config.regulation.max_failures, 10);
 }
+
+/// Of several directories any may have a group of that name.
+#[test]
+fn administrators_are_in_a_directory_that_is_named_if_there_are_several() {
+    let with = |directories: &str, sessions: &str| {
+        let text = format!("state_dir = \"state\"\n{directories}[sessions]\n{sessions}");
+        let problems = parse(&text).err();
+        let keys = problems.iter().flat_map(Problems::iter);
+        keys.map(|problem| problem.key.clone()).collect::<Vec<_>>()
+    };
+    let directory = |name: &str| {
+        format!("[[directories]]\nkind = \"file\"\nname = \"{name}\"\nfile = \"{name}.toml\"\n")
+    };
+    let two = directory("corp") + &directory("customers");
+    let group = "administrators = [\"admins\"]";
+    let named = |name| format!("{group}\nadministrators_directory = \"{name}\"");
+    assert!(with(&directory("corp"), group).is_empty());
+    assert_eq!(with(&two, group), ["sessions.administrators"]);
+    assert!(with(&two, &named("corp")).is_empty());
+    let unknown = ["sessions.administrators_directory"];
+    assert_eq!(with(&two, &named("other")), unknown);
+}

@@ -47,6 +47,7 @@ pub(super) fn validate(
         .as_ref()
         .is_some_and(|listen| listen.client_ca_file.is_some());
     let directories = super::directories::validate(&mut checker, file.users_file, file.directories);
+    let sessions = super::sessions::validate(&mut checker, &file.sessions, &directories);
     let config = PolicyServerConfig {
         name: checker.name_of_server(file.name),
         state_dir: base.join(file.state_dir),
@@ -68,7 +69,7 @@ pub(super) fn validate(
             MIN_ROLLOVER..=Duration::MAX,
         ),
         policies_file: file.policies_file.map(|file| base.join(file)),
-        sessions: super::sessions::validate(&mut checker, &file.sessions),
+        sessions,
         audit: super::audit::validate(&mut checker, file.audit),
     };
     Problems::check(checker.problems, config)

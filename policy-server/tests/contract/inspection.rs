@@ -150,7 +150,11 @@ async fn limits_say_when_and_why_a_session_ends() {
     assert_eq!(limits().await, first);
     let asked = world
         .server
-        .session_by_ticket(&ticket(&session), None)
+        .session_by_ticket(
+            &ticket(&session),
+            None,
+            policy_protocol::Timestamp::default(),
+        )
         .await
         .unwrap()
         .unwrap();
@@ -174,7 +178,11 @@ async fn limits_say_when_and_why_a_session_ends() {
     world.clock.advance(25 * MINUTE);
     let asked = world
         .server
-        .session_by_ticket(&ticket(&session), None)
+        .session_by_ticket(
+            &ticket(&session),
+            None,
+            policy_protocol::Timestamp::default(),
+        )
         .await
         .unwrap();
     assert_eq!(asked, Err(Reason::EXPIRED_SESSION));

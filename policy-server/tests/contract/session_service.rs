@@ -8,16 +8,26 @@ use policy_protocol::session_service::{
     SessionOperation, SessionServiceAnswer, SessionServiceRequest,
 };
 use policy_protocol::sessions::SessionQuery;
-use policy_protocol::{Reason, Session};
+use policy_protocol::{Reason, Session, Timestamp};
 
 use crate::harness::{World, alive, assert_dead, realm, resource, ticket};
 
 const SECTION: &str = "administrators = [\"admins\"]\nproperties = [\"theme\"]";
 
 async fn ask(world: &World, by: &Session, operation: SessionOperation) -> SessionServiceAnswer {
+    ask_used_at(world, by, Timestamp::default(), operation).await
+}
+
+async fn ask_used_at(
+    world: &World,
+    by: &Session,
+    last_access: Timestamp,
+    operation: SessionOperation,
+) -> SessionServiceAnswer {
     let request = SessionServiceRequest {
         session: ticket(by),
         resource: resource("/json/sessions"),
+        last_access,
         operation,
         from: IpAddr::V4(Ipv4Addr::LOCALHOST),
         client_address: None,
@@ -53,6 +63,29 @@ async fn asking_about_a_session_does_not_use_it() {
     }
     assert_eq!(
         ask(&world, &session, SessionOperation::Describe).await,
+        SessionServiceAnswer::No {
+            reason: Reason::IDLE_SESSION
+        }
+    );
+}
+
+/// What an agent's cache answers is a use that only the agent knows of.
+#[tokio::test]
+async fn a_use_that_the_agent_alone_knows_of_counts() {
+    let world = World::remote().await.with_sessions(SECTION).await;
+    let session = world.login("bob", &realm()).await;
+    world.clock.advance(Duration::from_secs(20 * 60));
+    let used = world.now();
+    world.clock.advance(Duration::from_secs(15 * 60));
+    let described = ask_used_at(&world, &session, used, SessionOperation::Describe).await;
+    let SessionServiceAnswer::Session { details, .. } = described else {
+        panic!("{described:?}")
+    };
+    assert_eq!(details.session.last_access, used);
+    // It was no use by itself.
+    world.clock.advance(Duration::from_secs(16 * 60));
+    assert_eq!(
+        ask_used_at(&world, &session, used, SessionOperation::Describe).await,
         SessionServiceAnswer::No {
             reason: Reason::IDLE_SESSION
         }

@@ -41,7 +41,7 @@ async fn credentials_in_headers_make_a_session_and_a_cookie() {
     assert_eq!(json["realm"], "/");
     assert_eq!(
         answer.set_cookie(TOKEN),
-        Some(format!("{TOKEN}={token}; Path=/; Secure; HttpOnly; SameSite=Lax").as_str())
+        Some(format!("{TOKEN}={token}; HttpOnly; SameSite=Lax; Secure; Path=/").as_str())
     );
     assert!(am.is_alive(token).await);
     // In words that are no ASCII, too; and wherever the realm is named.
@@ -186,6 +186,9 @@ async fn a_form_can_be_answered_once_within_a_quarter_of_an_hour_and_in_its_real
                 .starts_with("Failed to parse JWT, ")
         );
     }
+    // Nor does a form that was not filled in.
+    let empty = format!(r#"{{"authId":"{auth_id}","callbacks":[]}}"#);
+    assert_eq!(am.post(AUTHENTICATE, &JSON, &empty).await.status, 400);
     // None of this used it up.
     assert_eq!(
         am.post(AUTHENTICATE, &JSON, &with(&auth_id)).await.status,

@@ -38,7 +38,8 @@ async fn a_token_is_the_gateways_session_and_dead_there_after_logout() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_cookie_may_be_the_gateways() {
     let config = super::SERVICE.replace("path = ", "cookie_name = \"SMSESSION\"\npath = ");
-    let am = Am::of(setup().with(&config)).await;
+    let strict = "[session]\nsame_site = \"strict\"";
+    let am = Am::of(setup().with(&config).with(strict)).await;
     let answer = am
         .try_login(
             "/openam/json/authenticate",
@@ -46,6 +47,9 @@ async fn the_cookie_may_be_the_gateways() {
             harness::gateway::PASSWORD,
         )
         .await;
+    // No weaker than the gateway's own.
+    let written = answer.set_cookie("SMSESSION").unwrap();
+    assert!(written.contains("SameSite=Strict"), "{written}");
     let cookie = answer
         .set_cookie("SMSESSION")
         .unwrap()
@@ -56,6 +60,7 @@ async fn the_cookie_may_be_the_gateways() {
     assert_eq!(client.get("/app/").await.status, 200);
     let info = am.get("/openam/json/serverinfo/*", &[]).await;
     assert_eq!(info.json::<Value>()["cookieName"], "SMSESSION");
+    assert_eq!(info.json::<Value>()["cookieSameSite"], "Strict");
     let cookie = format!("SMSESSION={cookie}");
     let id = am
         .post(
@@ -188,6 +193,10 @@ async fn a_token_in_the_path_is_in_no_record() {
             ),
         ] {
             am.call(Method::POST, &target, &[], "").await;
+            // Refused before any service sees it.
+            let many = [("x-more", "1"); 600];
+            let refused = am.call(Method::POST, &target, &many, "").await;
+            assert!(refused.status.is_client_error(), "{}", refused.status);
         }
         let records =
             std::fs::read_to_string(am.gateway.folder.path().join("audit.jsonl")).unwrap();

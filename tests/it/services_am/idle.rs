@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use harness::Protocol;
 use policy_protocol::Clock as _;
 use serde_json::{Value, json};
 
 use super::{Am, TOKEN, setup};
+use crate::support::{holding, refused};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -43,7 +45,7 @@ async fn only_calls_that_are_meant_to_keep_a_session_alive() {
         am.gateway.clock.advance(MINUTE * 2);
         assert_eq!(am.is_alive(&token).await, keeps, "{version} {action}");
         // Nor did it live on at the gateway.
-        let client = crate::support::holding(&am.gateway, &token, harness::Protocol::Http1);
+        let client = holding(&am.gateway, &token, Protocol::Http1);
         let status = client.get("/app/").await.status.as_u16();
         assert_eq!(status, if keeps { 200 } else { 302 }, "{version} {action}");
     }
@@ -63,7 +65,7 @@ async fn the_same_token_lives_as_long_as_its_session_at_every_agent() {
     am.gateway.clock.advance(MINUTE * 8);
     let beside = am.gateway.beside("").await;
     let other = Am {
-        client: beside.client(harness::Protocol::Http1),
+        client: beside.client(Protocol::Http1),
         gateway: beside,
     };
     let info = other.info(&token).await;
@@ -82,8 +84,30 @@ async fn what_the_gateway_knows_of_a_session_is_known_here() {
     let am = Am::start().await;
     let token = am.login("bob").await;
     am.gateway.clock.advance(MINUTE);
-    let client = crate::support::holding(&am.gateway, &token, harness::Protocol::Http1);
+    let client = holding(&am.gateway, &token, Protocol::Http1);
     assert_eq!(client.get("/app/").await.status, 200);
     let used = am.gateway.clock.now().to_string();
     assert_eq!(am.info(&token).await["latestAccessTime"], used.as_str());
+}
+
+/// The gateway's cache knows of uses that the policy server has not heard of.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_alive_at_the_gateway_is_alive_here_and_ends_here() {
+    let timed = "[[realms]]\nname = \"app\"\nidle_timeout = \"10m\"\nvalidation_period = \"8m\"";
+    for version in ["2.1", "3.1"] {
+        let am = Am::of(setup().with(timed)).await;
+        let token = am.login("alice").await;
+        let browser = holding(&am.gateway, &token, Protocol::Http1);
+        am.gateway.clock.advance(Duration::from_secs(7 * 60));
+        assert_eq!(browser.get("/app/").await.status, 200);
+        am.gateway.clock.advance(Duration::from_secs(4 * 60));
+        assert!(am.is_alive(&token).await);
+        let answer = am.act(version, "logout", Some(&token), &Value::Null).await;
+        assert_eq!(answer.text(), r#"{"result":"Successfully logged out"}"#);
+        refused(
+            &holding(&am.gateway, &token, Protocol::Http1)
+                .get("/app/")
+                .await,
+        );
+    }
 }

@@ -755,6 +755,21 @@ fn every_mistake_in_the_authaz_service_is_told_of_its_key() {
 }
 
 #[test]
+fn no_service_hides_another_or_the_login_pages() {
+    let with = |services: &str| keys(swap_owned(format!("redirect_to_https = 443\n{services}")));
+    let apps = "apps = { a = \"b.example\" }, require_session = \"all\"";
+    let authaz = |path: &str| format!("services.authaz = {{ {apps}, path = \"{path}\" }}\n");
+    let am = |path: &str| format!("services.am = {{ realm = \"all\", path = \"{path}\" }}\n");
+    let vsphere = "services.vsphere = { realm = \"all\" }\n";
+    let [of_authaz, of_am] = ["authaz", "am"].map(|it| format!("listeners[0].services.{it}.path"));
+    assert_eq!(with(&authaz("/doorward")), [of_authaz.clone()]);
+    assert_eq!(with(&am("/doorward")), [of_am.clone()]);
+    assert_eq!(with(&(am("/api") + vsphere)), [of_am.clone()]);
+    assert_eq!(with(&(am("/x") + &authaz("/x/y"))), [of_am]);
+    assert_eq!(with(&(authaz("/rest/com") + vsphere)), [of_authaz]);
+}
+
+#[test]
 fn an_authaz_service_that_anybody_may_call_warns() {
     let with = |settings: &str| {
         warnings(swap_owned(format!(

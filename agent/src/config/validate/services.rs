@@ -10,6 +10,7 @@ use crate::config::file::services as file;
 use crate::config::report::Spot;
 use crate::config::services::{Am, AmProperty, Authaz, Services, Vsphere};
 use crate::config::{Config, PolicyServerKind};
+use crate::services::vsphere;
 
 /// The services of one listener.
 pub(super) fn services(
@@ -195,6 +196,38 @@ fn check_authaz(config: &Config, authaz: &Authaz, spot: &Spot<'_>) -> bool {
     sound
 }
 
+/// Everything below a service's path is its own: no other may be there, nor the login pages.
+fn check_paths(config: &Config, services: &Services, spot: &Spot<'_>) -> bool {
+    let authaz = services
+        .authaz
+        .as_ref()
+        .map(|it| ("authaz", it.path.as_str()));
+    let am = services.am.as_ref().map(|it| ("am", it.path.as_str()));
+    let vsphere = services.vsphere.as_ref();
+    let mut sound = true;
+    for (name, path) in authaz.into_iter().chain(am) {
+        let mut report = |what| {
+            spot.key(name).key("path").problem(what);
+            sound = false;
+        };
+        if covers(path, &config.login.path) {
+            report("the login pages are below this path");
+        }
+        let others = authaz.into_iter().chain(am);
+        let others = others
+            .filter(|(other, _)| *other != name)
+            .map(|(_, path)| path);
+        let fixed = vsphere.map(|_| vsphere::PATHS).unwrap_or_default();
+        if others
+            .chain(fixed.iter().copied())
+            .any(|other| covers(path, other))
+        {
+            report("the path of another service is below this path");
+        }
+    }
+    sound
+}
+
 /// What can be told only when all is known: a service needs a realm that takes passwords, and a policy server
 /// that knows of its sessions.
 pub(super) fn check_against(config: &Config, root: &Spot<'_>) -> bool {
@@ -212,17 +245,13 @@ pub(super) fn check_against(config: &Config, root: &Spot<'_>) -> bool {
             spot.problem("session services need a policy server of kind embedded or native");
             sound = false;
         }
+        sound &= check_paths(config, services, &spot);
         if let Some(authaz) = &services.authaz {
             sound &= check_authaz(config, authaz, &spot.key("authaz"));
         }
         let mut named = Vec::new();
         if let Some(am) = &services.am {
             let spot = spot.key("am");
-            if covers(&am.path, &config.login.path) {
-                spot.key("path")
-                    .problem("the login pages are below this path");
-                sound = false;
-            }
             named.push((&am.realm, spot.key("realm")));
             let others = am.realms.iter();
             named.extend(others.map(|(path, realm)| (realm, spot.key("realms").key(path))));

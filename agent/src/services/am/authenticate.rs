@@ -44,12 +44,13 @@ pub(super) async fn answer(ask: &Ask<'_>) -> Result<Reply, Refusal> {
 
 async fn from_callbacks(ask: &Ask<'_>) -> Result<Reply, Refusal> {
     let text = ask.body.text("authId").unwrap_or_default();
-    let redeemed = auth_id::redeem(ask, text).await?;
+    // First, so that only forms that were filled in are used up.
     let Some((user_name, password)) = callbacks::read(&ask.body) else {
         return Err(Refusal::bad_request(
             "The callbacks are not the ones that were sent",
         ));
     };
+    let redeemed = auth_id::redeem(ask, text).await?;
     let outcome = log_in(ask, credentials(user_name, password)).await;
     if let Err(refusal) = &outcome
         && refusal.status.is_server_error()
@@ -70,9 +71,7 @@ async fn log_in(ask: &Ask<'_>, credentials: Option<Credentials>) -> Result<Reply
         .await?;
     let begun = begun.map_err(|_| failed())?;
     if ask.query.is_true("noSession")? {
-        if let Ok(shown) = core.open(begun.token.as_bytes()).await? {
-            core.end(shown).await?;
-        }
+        core.end_begun(&begun).await?;
         let reply = object! {
             "message": "Authentication Successful",
             "successUrl": SUCCESS_URL,
@@ -124,14 +123,14 @@ fn success(ask: &Ask<'_>, token: &str) -> Json {
 
 /// The service's cookie; with `over`, one that the browser forgets at once.
 pub(super) fn cookie(ask: &Ask<'_>, value: &str, over: bool) -> Option<HeaderValue> {
-    let mut text = format!("{}={value}; Path=/", ask.service.cookie_name);
-    if let Some(domain) = &ask.core.visit.site.config.session.cookie_domain {
-        text.push_str("; Domain=");
-        text.push_str(domain);
+    let jar = &ask.core.visit.site.cookies;
+    let cookie = jar.named(&ask.service.cookie_name, value.to_owned())?;
+    if !over {
+        return Some(cookie);
     }
-    if over {
-        text.push_str("; Expires=Thu, 01 Jan 1970 00:00:10 GMT; Max-Age=0");
-    }
-    text.push_str("; Secure; HttpOnly; SameSite=Lax");
+    let text = format!(
+        "{}; Expires=Thu, 01 Jan 1970 00:00:10 GMT; Max-Age=0",
+        cookie.to_str().ok()?
+    );
     HeaderValue::try_from(text).ok()
 }

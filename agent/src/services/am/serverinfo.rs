@@ -53,7 +53,7 @@ fn information(ask: &Ask<'_>) -> Json {
         "cookieName": ask.service.cookie_name.as_str(),
         "secureCookie": true,
         "cookieHttpOnly": true,
-        "cookieSameSite": "Lax",
+        "cookieSameSite": ask.core.visit.site.cookies.same_site(),
         "forgotPassword": "false",
         "forgotUsername": "false",
         "kbaEnabled": "false",

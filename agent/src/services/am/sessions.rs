@@ -17,6 +17,7 @@ use super::error::Refusal;
 use super::json::{Json, object};
 use super::listing;
 use super::respond::Reply;
+use crate::services::core::Unavailable;
 
 /// Who asks about which session.
 struct Parties<'h> {
@@ -70,8 +71,9 @@ pub(super) async fn answer(ask: &Ask<'_>, path_token: Option<&str>) -> Result<Re
         token.must_be_meant(ask)?;
     }
     let parties = match parties(ask, sent, named, action).await {
-        Err(refusal) if action == Action::Logout && refusal.status.is_server_error() => {
-            end_anyway(ask, sent, named).await;
+        Err(refusal) if action == Action::Logout => {
+            let by_dead = refusal.status.is_client_error() && sent.is_some();
+            end_anyway(ask, sent, named, by_dead).await;
             return Err(refusal);
         }
         parties => parties?,
@@ -83,7 +85,7 @@ pub(super) async fn answer(ask: &Ask<'_>, path_token: Option<&str>) -> Result<Re
         return Err(Refusal::forbidden());
     }
     match action {
-        Action::Logout => logout(ask, parties).await,
+        Action::Logout => logout(ask, parties, named).await,
         Action::SessionInfo => v3::info(ask, parties.target, false).await.map(Reply::from),
         Action::SessionInfoAndResetIdleTime => {
             v3::info(ask, parties.target, true).await.map(Reply::from)
@@ -204,9 +206,14 @@ async fn validate(
 }
 
 /// Ends the session, here and everywhere.
-async fn logout(ask: &Ask<'_>, parties: Parties<'_>) -> Result<Reply, Refusal> {
+async fn logout(
+    ask: &Ask<'_>,
+    parties: Parties<'_>,
+    named: Option<&str>,
+) -> Result<Reply, Refusal> {
     let by_cookie = parties.token.is_some_and(|token| token.is_cookie());
     let Some(target) = parties.target else {
+        end_text(ask, named.unwrap_or_default().as_bytes()).await?;
         return Ok(object! { "result": "Token has expired" }.into());
     };
     let own = parties
@@ -225,21 +232,28 @@ async fn logout(ask: &Ask<'_>, parties: Parties<'_>) -> Result<Reply, Refusal> {
     })
 }
 
-/// Ends a session that nothing can be asked about now: it is over here at once, and elsewhere when the policy server
-/// can be told.
-async fn end_anyway(ask: &Ask<'_>, sent: Option<Token<'_>>, named: Option<&str>) {
-    if sent.is_none() && !proves_itself(ask, Action::Logout) {
+/// Ends a session that the call is refused for: one that is told dead, or that nothing can be asked about now. Nothing that was to end
+/// lives on; it is over here at once, and elsewhere when the policy server can be told.
+async fn end_anyway(ask: &Ask<'_>, sent: Option<Token<'_>>, named: Option<&str>, by_dead: bool) {
+    // A dead session proves no more than none.
+    if named.is_some() && (sent.is_none() || by_dead) && !proves_itself(ask, Action::Logout) {
         return;
     }
     let text = named
         .map(str::as_bytes)
         .or_else(|| sent.map(|token| token.text));
-    if let Some(text) = text
-        && let Ok(Ok(shown)) = ask.core.open(text).await
-    {
+    if let Some(text) = text {
         // That the policy server was not told is what the call is answered with anyway.
-        let _ = ask.core.end(shown).await;
+        let _ = end_text(ask, text).await;
     }
+}
+
+/// Ends the session of a token, if it is one of ours: whatever is told of it.
+async fn end_text(ask: &Ask<'_>, text: &[u8]) -> Result<(), Unavailable> {
+    if let Ok(shown) = ask.core.open_to_end(text).await? {
+        ask.core.end(shown).await?;
+    }
+    Ok(())
 }
 
 /// What is said of a session that is over.

@@ -140,8 +140,7 @@ async fn blogin(core: &Core<'_>, service: &Authaz, fields: Fields) -> Result<Rep
     const BLOGIN: Operation = Operation::Blogin;
     Ok(match log_in(core, service, &fields).await? {
         LoggedIn::Yes(begun, _) => {
-            let shown = core.open_to_end(begun.token.as_bytes()).await?;
-            core.end(shown.map_err(|_| Unavailable)?).await?;
+            core.end_begun(&begun).await?;
             Reply::new(BLOGIN, "LOGIN_SUCCESS", "yes")
         }
         LoggedIn::No(reason) => Reply::new(BLOGIN, "LOGIN_FAILED", "no").because(reason),

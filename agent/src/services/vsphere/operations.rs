@@ -7,7 +7,7 @@ use policy_protocol::{Reason, Timestamp};
 use serde_json::{Value, json};
 
 use crate::config::services::Vsphere;
-use crate::services::core::{Core, Shown, Unavailable};
+use crate::services::core::{Core, Unavailable};
 use crate::session::cache::CachedSession;
 
 /// An operation of the service.
@@ -116,10 +116,10 @@ pub(super) async fn get_or_delete(
     delete: bool,
 ) -> Result<Done, Fault> {
     let id = id.ok_or(Fault::Unauthenticated)?;
-    let shown = alive(core.open(id).await?)?;
     if delete {
-        return end(core, shown).await;
+        return end(core, id).await;
     }
+    let shown = alive(core.open(id).await?)?;
     let realm = core
         .realm(&service.realm)
         .ok_or(Fault::ServiceUnavailable)?;
@@ -127,10 +127,16 @@ pub(super) async fn get_or_delete(
     Ok(Done::Info(Info::of(&session)))
 }
 
-/// Nobody ends what has ended before: the policy server is asked, because it alone knows.
-async fn end(core: &Core<'_>, shown: Shown) -> Result<Done, Fault> {
-    alive(core.describe(&shown).await?)?;
+/// Nobody ends what has ended before: the policy server is asked, because it alone knows. But whatever it says, nothing that
+/// was to end lives on.
+async fn end(core: &Core<'_>, id: &[u8]) -> Result<Done, Fault> {
+    let known = match core.open(id).await? {
+        Ok(shown) => core.describe(&shown).await.map(|it| it.map(|_| ())),
+        Err(reason) => Ok(Err(reason)),
+    };
+    let shown = alive(core.open_to_end(id).await?)?;
     core.end(shown).await?;
+    alive(known?)?;
     Ok(Done::Deleted)
 }
 

@@ -55,7 +55,7 @@ async fn perform(
     let body = body?;
     match operation? {
         Operation::Create => {
-            let credentials = presented(core, service, &body);
+            let credentials = presented(core, service, &body).await;
             operations::create(core, service, credentials).await
         }
         Operation::Get => {
@@ -69,12 +69,12 @@ async fn perform(
 
 /// A password or an assertion. Browsers repeat a password by themselves, for pages of other sites, too: those do
 /// not count.
-fn presented(core: &Core<'_>, service: &Vsphere, body: &[u8]) -> Option<Credentials> {
+async fn presented(core: &Core<'_>, service: &Vsphere, body: &[u8]) -> Option<Credentials> {
     let visit = core.visit;
     let value = single(visit.headers, &header::AUTHORIZATION)?.as_bytes();
     match direct::basic(value) {
         Some(password) => is_same_origin(visit).then_some(password),
-        None => saml::from_header(core, service.saml.as_ref(), value, body),
+        None => saml::from_header(core, service.saml.as_ref(), value, body).await,
     }
 }
 

@@ -153,7 +153,10 @@ async fn perform(
     let security = params.ctx.security_ctx;
     match params.operation_id.as_str() {
         "create" => {
-            let credentials = security.and_then(|it| presented(core, service, &it, body));
+            let credentials = match &security {
+                Some(security) => presented(core, service, security, body).await,
+                None => None,
+            };
             operations::create(core, service, credentials).await
         }
         "get" => get_or_delete(core, service, security, false).await,
@@ -163,7 +166,7 @@ async fn perform(
 }
 
 /// A password or an assertion.
-fn presented(
+async fn presented(
     core: &Core<'_>,
     service: &Vsphere,
     security: &Security,
@@ -173,7 +176,7 @@ fn presented(
         let password = security.password.as_ref()?.expose();
         return direct::credentials(security.user_name.as_deref()?, password);
     }
-    saml::from_message(core, service.saml.as_ref(), security, body)
+    saml::from_message(core, service.saml.as_ref(), security, body).await
 }
 
 /// The id is in the message; without anything there, in the header.

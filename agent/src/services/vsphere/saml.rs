@@ -14,6 +14,7 @@ mod token;
 
 use policy_protocol::Timestamp;
 use policy_protocol::message::Credentials;
+use tokio::sync::Semaphore;
 
 use self::assertion::SignedXml;
 use self::key::PublicKey;
@@ -25,6 +26,8 @@ use crate::services::core::Core;
 pub(super) const MAX_ASSERTION: usize = 128 * 1024;
 /// How old or new a proof may be, in seconds, and so how long it is remembered twice over.
 const PROOF_WINDOW: u64 = 300;
+/// As many assertions are verified at a time: strangers may send them, and other work has the processors, too.
+static VERIFYING: Semaphore = Semaphore::const_new(4);
 
 /// Why an assertion or its proof does not count: for the log of whoever sets this up, never for clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,48 +58,72 @@ pub(super) trait AssertionVerifier {
 }
 
 /// What `Authorization: SIGN …` presents. Nothing if it does not count.
-pub(super) fn from_header(
+pub(super) async fn from_header(
     core: &Core<'_>,
     settings: Option<&Saml>,
     value: &[u8],
     body: &[u8],
 ) -> Option<Credentials> {
-    let settings = settings?;
-    logged(|| {
-        let sign = token::Sign::parse(value)?;
-        let now = core.visit.now;
-        let assertion = SignedXml(settings).verify(&sign.assertion()?, now)?;
-        let held = match &sign.proof {
-            None => None,
-            Some(proof) => {
-                let asked = proof::Asked::of(core.visit.target, body);
-                let message = proof.check(&asked, &assertion.holders, now)?;
-                Some(message)
-            }
-        };
-        admit(core, assertion, held.as_deref())
-    })
+    logged(read_header(core, settings?, value, body).await)
+}
+
+async fn read_header(
+    core: &Core<'_>,
+    settings: &Saml,
+    value: &[u8],
+    body: &[u8],
+) -> Result<Credentials, Refused> {
+    let sign = token::Sign::parse(value)?;
+    let now = core.visit.now;
+    let assertion = verified(settings, sign.assertion()?, now).await?;
+    let held = match &sign.proof {
+        None => None,
+        Some(proof) => {
+            let asked = proof::Asked::of(core.visit.target, body);
+            Some(proof.check(&asked, &assertion.holders, now)?)
+        }
+    };
+    admit(core, assertion, held.as_deref())
 }
 
 /// What the security context of a message presents. Nothing if it does not count.
-pub(super) fn from_message(
+pub(super) async fn from_message(
     core: &Core<'_>,
     settings: Option<&Saml>,
     security: &Security,
     body: &[u8],
 ) -> Option<Credentials> {
-    let settings = settings?;
-    logged(|| {
-        let now = core.visit.now;
-        let (xml, with_proof) = message::assertion_in(security)?;
-        let assertion = SignedXml(settings).verify(xml.as_bytes(), now)?;
-        let held = if with_proof {
-            Some(message::check(security, body, &assertion.holders, now)?)
-        } else {
-            None
-        };
-        admit(core, assertion, held.as_deref())
-    })
+    logged(read_message(core, settings?, security, body).await)
+}
+
+async fn read_message(
+    core: &Core<'_>,
+    settings: &Saml,
+    security: &Security,
+    body: &[u8],
+) -> Result<Credentials, Refused> {
+    let now = core.visit.now;
+    let (xml, with_proof) = message::assertion_in(security)?;
+    let assertion = verified(settings, xml.as_bytes().to_vec(), now).await?;
+    let held = if with_proof {
+        Some(message::check(security, body, &assertion.holders, now)?)
+    } else {
+        None
+    };
+    admit(core, assertion, held.as_deref())
+}
+
+/// Verifies an assertion where it keeps no worker from its other requests, however long it takes.
+async fn verified(settings: &Saml, xml: Vec<u8>, now: Timestamp) -> Result<Assertion, Refused> {
+    const FAILED: Refused = Refused("the assertion could not be verified");
+    let place = VERIFYING.acquire().await.map_err(|_| FAILED)?;
+    let settings = settings.clone();
+    let verifying = tokio::task::spawn_blocking(move || {
+        // Held to the end, even if the client has gone meanwhile.
+        let _place = place;
+        SignedXml(&settings).verify(&xml, now)
+    });
+    verifying.await.map_err(|_| FAILED)?
 }
 
 /// Bearer assertions may be used until they are over; a proof only once.
@@ -121,9 +148,8 @@ fn admit(
     })
 }
 
-fn logged(read: impl FnOnce() -> Result<Credentials, Refused>) -> Option<Credentials> {
-    read()
-        .inspect_err(|Refused(why)| tracing::debug!(why, "a SAML assertion was refused"))
+fn logged(read: Result<Credentials, Refused>) -> Option<Credentials> {
+    read.inspect_err(|Refused(why)| tracing::debug!(why, "a SAML assertion was refused"))
         .ok()
 }
 

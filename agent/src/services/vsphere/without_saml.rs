@@ -6,7 +6,7 @@ use super::rpc::Security;
 use crate::config::services::Saml;
 use crate::services::core::Core;
 
-pub(super) const fn from_header(
+pub(super) async fn from_header(
     _: &Core<'_>,
     _: Option<&Saml>,
     _: &[u8],
@@ -15,7 +15,7 @@ pub(super) const fn from_header(
     None
 }
 
-pub(super) const fn from_message(
+pub(super) async fn from_message(
     _: &Core<'_>,
     _: Option<&Saml>,
     _: &Security,

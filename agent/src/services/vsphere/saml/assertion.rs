@@ -18,6 +18,10 @@ const HOLDER: &str = "urn:oasis:names:tc:SAML:2.0:cm:holder-of-key";
 
 /// The deepest nesting: tokens have about eight levels.
 const MAX_DEPTH: u32 = 32;
+/// The most opening and closing tags, and the most attributes: those of some hundred groups. Parsers and the canonical form
+/// take the square of them.
+const MAX_TAGS: usize = 4000;
+const MAX_ATTRIBUTES: usize = 2000;
 /// The longest name of a user.
 const MAX_NAME: usize = 256;
 
@@ -29,6 +33,11 @@ impl AssertionVerifier for SignedXml<'_> {
     fn verify(&self, xml: &[u8], now: Timestamp) -> Result<Assertion, Refused> {
         if xml.len() > MAX_ASSERTION {
             return Err(Refused("the assertion is too long"));
+        }
+        // Both stand for more than they count: an angle bracket may not be in a text, an equals sign may.
+        let count = |sign| xml.iter().filter(|byte| **byte == sign).count();
+        if count(b'<') > MAX_TAGS || count(b'=') > MAX_ATTRIBUTES {
+            return Err(Refused("the assertion has too many elements or attributes"));
         }
         let xml = std::str::from_utf8(xml).map_err(|_| Refused("the assertion is not UTF-8"))?;
         let parser = Parser::new()

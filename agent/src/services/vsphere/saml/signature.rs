@@ -20,6 +20,12 @@ pub(super) const DS: &str = "http://www.w3.org/2000/09/xmldsig#";
 const EXCLUSIVE: &str = "http://www.w3.org/2001/10/xml-exc-c14n#";
 const ENVELOPED: &str = "http://www.w3.org/2000/09/xmldsig#enveloped-signature";
 
+/// The most nodes in what is signed first, blanks included: the profile has about thirty.
+const MAX_INFO: usize = 64;
+/// The most prefixes that are added to a canonical form, which takes as long as they are many, for each element: issuers
+/// name two or three.
+const MAX_PREFIXES: usize = 16;
+
 /// Checks that `signature`, a child of `signed`, covers `signed` and is by one of the keys.
 pub(super) fn check(
     doc: &Document<'_>,
@@ -45,7 +51,12 @@ pub(super) fn check(
     named(doc, canonical, "CanonicalizationMethod")?;
     named(doc, method, "SignatureMethod")?;
     named(doc, reference, "Reference")?;
+    // A stranger may have written this: nothing is put into canonical form that is not of the shape.
+    if !elements(doc, method)?.is_empty() || doc.descendants(info).len() > MAX_INFO {
+        return Err(Refused("the signature is not of the profile"));
+    }
     let prefixes = exclusive(doc, canonical)?;
+    let reference = Reference::read(doc, reference, id)?;
     let signed_info = NodeSet::tree_without_comments(info, doc);
     let signed_info = canonical_form(doc, &signed_info, &prefixes)?;
     let algorithm = algorithm(attribute(doc, method, "Algorithm"))?;
@@ -54,53 +65,69 @@ pub(super) fn check(
     if !keys.any(|key| key.verifies(algorithm, &signed_info, &value)) {
         return Err(Refused("the signature is not by a key of the issuer"));
     }
-    if attribute(doc, reference, "URI") != Some(format!("#{id}").as_str()) {
-        return Err(Refused("the signature is about something else"));
-    }
-    check_reference(doc, reference, signature, signed)
+    reference.check(doc, signature, signed)
 }
 
-fn check_reference(
-    doc: &Document<'_>,
-    reference: NodeId,
-    signature: NodeId,
-    signed: NodeId,
-) -> Result<(), Refused> {
-    let parts = elements(doc, reference)?;
-    let &[transforms, method, value] = parts.as_slice() else {
-        return Err(Refused("the reference is not of the profile"));
-    };
-    named(doc, transforms, "Transforms")?;
-    named(doc, method, "DigestMethod")?;
-    named(doc, value, "DigestValue")?;
-    let parts = elements(doc, transforms)?;
-    let &[enveloped, canonical] = parts.as_slice() else {
-        return Err(Refused("the transforms are not of the profile"));
-    };
-    named(doc, enveloped, "Transform")?;
-    named(doc, canonical, "Transform")?;
-    if attribute(doc, enveloped, "Algorithm") != Some(ENVELOPED)
-        || !elements(doc, enveloped)?.is_empty()
-    {
-        return Err(Refused("the transforms are not of the profile"));
+/// What a signature says of what it covers.
+struct Reference<'d> {
+    prefixes: Vec<&'d str>,
+    method: &'static digest::Algorithm,
+    digest: Vec<u8>,
+}
+
+impl<'d> Reference<'d> {
+    fn read(doc: &'d Document<'_>, reference: NodeId, id: &str) -> Result<Self, Refused> {
+        if attribute(doc, reference, "URI") != Some(format!("#{id}").as_str()) {
+            return Err(Refused("the signature is about something else"));
+        }
+        let parts = elements(doc, reference)?;
+        let &[transforms, method, value] = parts.as_slice() else {
+            return Err(Refused("the reference is not of the profile"));
+        };
+        named(doc, transforms, "Transforms")?;
+        named(doc, method, "DigestMethod")?;
+        named(doc, value, "DigestValue")?;
+        let parts = elements(doc, transforms)?;
+        let &[enveloped, canonical] = parts.as_slice() else {
+            return Err(Refused("the transforms are not of the profile"));
+        };
+        named(doc, enveloped, "Transform")?;
+        named(doc, canonical, "Transform")?;
+        if attribute(doc, enveloped, "Algorithm") != Some(ENVELOPED)
+            || !elements(doc, enveloped)?.is_empty()
+        {
+            return Err(Refused("the transforms are not of the profile"));
+        }
+        let prefixes = exclusive(doc, canonical)?;
+        if !elements(doc, method)?.is_empty() {
+            return Err(Refused("the reference is not of the profile"));
+        }
+        let method = match attribute(doc, method, "Algorithm") {
+            Some("http://www.w3.org/2001/04/xmlenc#sha256") => &digest::SHA256,
+            Some("http://www.w3.org/2001/04/xmldsig-more#sha384") => &digest::SHA384,
+            Some("http://www.w3.org/2001/04/xmlenc#sha512") => &digest::SHA512,
+            _ => return Err(Refused("the digest is of an algorithm that does not count")),
+        };
+        let digest = base64(&text(doc, value)?)?;
+        Ok(Self {
+            prefixes,
+            method,
+            digest,
+        })
     }
-    let prefixes = exclusive(doc, canonical)?;
-    let mut covered = NodeSet::tree_without_comments(signed, doc);
-    covered.remove_id(signature);
-    for node in doc.descendants(signature) {
-        covered.remove_id(node);
-    }
-    let covered = canonical_form(doc, &covered, &prefixes)?;
-    let method = match attribute(doc, method, "Algorithm") {
-        Some("http://www.w3.org/2001/04/xmlenc#sha256") => &digest::SHA256,
-        Some("http://www.w3.org/2001/04/xmldsig-more#sha384") => &digest::SHA384,
-        Some("http://www.w3.org/2001/04/xmlenc#sha512") => &digest::SHA512,
-        _ => return Err(Refused("the digest is of an algorithm that does not count")),
-    };
-    if digest(method, &covered).as_ref() == base64(&text(doc, value)?)? {
-        Ok(())
-    } else {
-        Err(Refused("the assertion is not what was signed"))
+
+    fn check(&self, doc: &Document<'_>, signature: NodeId, signed: NodeId) -> Result<(), Refused> {
+        let mut covered = NodeSet::tree_without_comments(signed, doc);
+        covered.remove_id(signature);
+        for node in doc.descendants(signature) {
+            covered.remove_id(node);
+        }
+        let covered = canonical_form(doc, &covered, &self.prefixes)?;
+        if digest(self.method, &covered).as_ref() == self.digest {
+            Ok(())
+        } else {
+            Err(Refused("the assertion is not what was signed"))
+        }
     }
 }
 
@@ -134,7 +161,14 @@ fn exclusive<'d>(doc: &'d Document<'_>, node: NodeId) -> Result<Vec<&'d str>, Re
         [] => Ok(Vec::new()),
         &[prefixes] if is(doc, prefixes, EXCLUSIVE, "InclusiveNamespaces") => {
             let list = attribute(doc, prefixes, "PrefixList").unwrap_or_default();
-            Ok(list.split_ascii_whitespace().collect())
+            let list: Vec<_> = list
+                .split_ascii_whitespace()
+                .take(MAX_PREFIXES + 1)
+                .collect();
+            if list.len() > MAX_PREFIXES || !elements(doc, prefixes)?.is_empty() {
+                return Err(Refused("the canonical form is not of the profile"));
+            }
+            Ok(list)
         }
         _ => Err(Refused("the canonical form is not of the profile")),
     }

@@ -306,6 +306,47 @@ fn whatever_is_changed_is_refused() {
     assert!(verify(&VECTOR.replace(key_info, ""), NOW).is_ok());
 }
 
+/// Documents that anybody may send, made to take long before any key is looked at. They took half a minute and half a second.
+#[test]
+fn documents_that_take_long_are_refused_soon() {
+    let prefixes: Vec<String> = (0..16_000).map(|at| format!("p{at}")).collect();
+    let attributes: String = (0..9_000).map(|at| format!(" a{at}=''")).collect();
+    let dsig = "http://www.w3.org/2000/09/xmldsig#";
+    let exclusive = "http://www.w3.org/2001/10/xml-exc-c14n#";
+    let info = |prefixes: &str, inside: &str| {
+        format!(
+            "<s:Assertion xmlns:s='urn:oasis:names:tc:SAML:2.0:assertion' ID='x'><Signature xmlns='{dsig}'><SignedInfo>\
+             <CanonicalizationMethod Algorithm='{exclusive}'><e:InclusiveNamespaces xmlns:e='{exclusive}' PrefixList='{prefixes}'/>\
+             </CanonicalizationMethod><SignatureMethod/><Reference URI='#x'>{inside}</Reference></SignedInfo>\
+             <SignatureValue>AA</SignatureValue></Signature></s:Assertion>"
+        )
+    };
+    let prefixes = prefixes.join(" ");
+    let room = (MAX_ASSERTION - info(&prefixes, "").len()) / 4;
+    for (xml, why) in [
+        (
+            info(&prefixes, &"<a/>".repeat(room)),
+            "the assertion has too many elements or attributes",
+        ),
+        (
+            info(&prefixes, &"<a/>".repeat(3_900)),
+            "the signature is not of the profile",
+        ),
+        (
+            info(&prefixes, ""),
+            "the canonical form is not of the profile",
+        ),
+        (
+            info("", &format!("<a{attributes}/>")),
+            "the assertion has too many elements or attributes",
+        ),
+    ] {
+        let begun = std::time::Instant::now();
+        assert_eq!(verify(&xml, NOW), Err(Refused(why)));
+        assert!(begun.elapsed() < Duration::from_secs(2), "{why}");
+    }
+}
+
 /// These change nothing that is signed: the canonical form has no comments, and knows of nothing around.
 #[test]
 fn what_no_digest_tells_is_seen() {
