@@ -4,10 +4,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use policy_protocol::message::{ValidateAnswer, ValidateRequest};
-use policy_protocol::{Reason, SessionId, SessionSpec, Timestamp};
+use policy_protocol::{Reason, ResourceContext, SessionId, SessionSpec, Timestamp};
 
 use super::Sessions;
 use super::cache::CachedSession;
+use crate::site::Site;
 use crate::telemetry::metrics::{PolicyAnswer, PolicyCall};
 
 /// Why there is no session to go on with.
@@ -33,6 +34,8 @@ pub(super) struct FlightKey {
     last_access: Timestamp,
     /// A use counts, and what is overlooked does not.
     overlooked: bool,
+    /// Where the answer depends on it: see [`Site::validates_resources`].
+    resource: Option<ResourceContext>,
     /// Of trust: nobody after a gap is let in by a call from before it.
     generation: u64,
 }
@@ -42,14 +45,16 @@ impl Sessions {
     ///
     /// # Errors
     /// See [`NotValidated`].
-    pub async fn validate(self: &Arc<Self>, request: ValidateRequest) -> Validated {
+    pub async fn validate(self: &Arc<Self>, site: &Site, request: ValidateRequest) -> Validated {
         let ticket = &request.session;
+        let resource = site.validates_resources().then(|| request.resource.clone());
         let key = FlightKey {
             session_id: ticket.session_id,
             session_spec: ticket.session_spec.clone(),
             client_address: request.client_address,
             last_access: request.last_access,
             overlooked: request.overlooked,
+            resource,
             generation: self.trust.generation(),
         };
         let sessions = Arc::clone(self);
@@ -103,4 +108,14 @@ pub const fn ends_session(reason: Reason) -> bool {
             | Reason::USER_DISABLED
             | Reason::USER_LOGOUT
     )
+}
+
+/// Whether a refusal holds for what was presented wherever it is presented again, and so need not be asked for. The
+/// address may be another one next time; and where the resource decides as well, a refusal without a word about the
+/// session may be about that.
+pub fn holds_anywhere(site: &Site, reason: Reason) -> bool {
+    match site.validates_resources() {
+        true => ends_session(reason) || reason == Reason::IDLE_SESSION,
+        false => reason != Reason::INVALID_SESSION_IP,
+    }
 }
