@@ -33,10 +33,13 @@ use self::answer::{ACCEPT_REDIRECT, Answer, Outcome, REJECT_REDIRECT};
 use self::known::{Known, KnownSessions};
 use self::request::Operation;
 use crate::foreign::{
-    ForeignKind, ForeignSettings, Link, basic, begun_here, end_replaced, name_and_password,
+    ForeignKind, ForeignSettings, Link, Memory, basic, begun_here, end_replaced, name_and_password,
 };
 use crate::settings::ClientError;
 use crate::{EventStream, PolicyCalls, PolicyError};
+
+/// Logouts remembered at least, some ten megabytes at most: more than there are within the max timeout of a session.
+const MAX_ENDED: usize = 50_000;
 
 /// Where the services are, and how they are asked.
 #[derive(Clone, Debug)]
@@ -90,6 +93,9 @@ pub struct AuthAzClient {
     link: Link,
     settings: AuthAzSettings,
     known: KnownSessions,
+    /// Sessions that were logged out here, and whether the service has confirmed it. It goes on saying yes to the
+    /// tokens of some.
+    ended: Memory<bool>,
 }
 
 impl AuthAzClient {
@@ -104,6 +110,7 @@ impl AuthAzClient {
             link: Link::new(ForeignKind::AuthAz, &settings.link, authorization, clock)?,
             settings: settings.clone(),
             known: KnownSessions::default(),
+            ended: Memory::new(MAX_ENDED),
         })
     }
 
@@ -146,6 +153,7 @@ impl AuthAzClient {
             user.clone_into(&mut identity.user_name);
         }
         let known = Known::new(identity, self.link.now());
+        self.ended.forget(id);
         let session = self.session(id, spec, known, &answer, &request.realm);
         Ok(LoginAnswer::Yes {
             session: Box::new(session),
@@ -157,6 +165,10 @@ impl AuthAzClient {
             session_id,
             session_spec,
         } = request.session;
+        if self.is_ended(session_id) {
+            let reason = Reason::USER_LOGOUT;
+            return Ok(ValidateAnswer::No { reason });
+        }
         let operation = Operation::Authorize {
             token: session_spec.as_str(),
             resource: &request.resource,
@@ -173,6 +185,11 @@ impl AuthAzClient {
                 return Ok(ValidateAnswer::No { reason });
             }
             Outcome::NotProtected => return Err(not_protected(&request.resource)),
+        }
+        // It may have been logged out since.
+        if self.is_ended(session_id) {
+            let reason = Reason::USER_LOGOUT;
+            return Ok(ValidateAnswer::No { reason });
         }
         let told = answer.told.identity();
         let known = match self.known.get(session_id) {
@@ -229,14 +246,51 @@ impl AuthAzClient {
         session
     }
 
+    /// Whether a session was logged out here.
+    fn is_ended(&self, id: SessionId) -> bool {
+        self.ended.get(id).is_some()
+    }
+
+    async fn end(&self, request: LogoutRequest) -> Result<LogoutAnswer, PolicyError> {
+        let SessionTicket {
+            session_id: id,
+            session_spec,
+        } = request.session;
+        // Of any other token nobody knows yet that it ever was one: those must not push real ones out.
+        let is_ours = Link::is_begun_here(id) || self.known.get(id).is_some() || self.is_ended(id);
+        if self.ended.get(id) == Some(true) {
+            let reason = Reason::USER_LOGOUT;
+            return Ok(LogoutAnswer::No { reason });
+        }
+        if is_ours {
+            self.ended.insert(id, false);
+            self.known.forget(id);
+        }
+        let answer = self.send(&Operation::Logout(session_spec.as_str())).await?;
+        if answer.outcome == Outcome::Yes {
+            self.ended.insert(id, true);
+            return Ok(LogoutAnswer::Yes);
+        }
+        Ok(LogoutAnswer::No {
+            reason: Reason::INVALID_SESSION,
+        })
+    }
+
     async fn ask(&self, request: AuthorizeRequest) -> Result<AuthorizeAnswer, PolicyError> {
+        // How long an answer holds is not told: it is good for one request.
+        let ttl = Duration::ZERO;
+        if self.is_ended(request.session.session_id) {
+            return Ok(AuthorizeAnswer::No {
+                ttl,
+                reason: Reason::USER_LOGOUT,
+                redirect: None,
+            });
+        }
         let operation = Operation::Authorize {
             token: request.session.session_spec.as_str(),
             resource: &request.resource,
         };
         let answer = self.send(&operation).await?;
-        // How long an answer holds is not told: it is good for one request.
-        let ttl = Duration::ZERO;
         Ok(match answer.outcome {
             Outcome::Yes => AuthorizeAnswer::Yes {
                 ttl,
@@ -300,21 +354,7 @@ impl PolicyCalls for AuthAzClient {
     }
 
     fn logout(&self, request: LogoutRequest) -> BoxFuture<'_, Result<LogoutAnswer, PolicyError>> {
-        Box::pin(async move {
-            let SessionTicket {
-                session_id,
-                session_spec,
-            } = &request.session;
-            let operation = Operation::Logout(session_spec.as_str());
-            let answer = self.send(&operation).await?;
-            self.known.forget(*session_id);
-            Ok(match answer.outcome {
-                Outcome::Yes => LogoutAnswer::Yes,
-                Outcome::No | Outcome::NotProtected => LogoutAnswer::No {
-                    reason: Reason::INVALID_SESSION,
-                },
-            })
-        })
+        Box::pin(self.end(request))
     }
 
     fn agent_keys(&self) -> BoxFuture<'_, Result<AgentKeySet, PolicyError>> {

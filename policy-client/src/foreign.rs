@@ -9,6 +9,7 @@
 
 mod credentials;
 mod key_file;
+mod memory;
 mod quiet_events;
 mod session_id;
 mod time;
@@ -26,6 +27,7 @@ use policy_protocol::{
 };
 
 pub(crate) use self::credentials::{basic, name_and_password};
+pub(crate) use self::memory::Memory;
 use self::session_id::how_begun;
 pub(crate) use self::session_id::{Beginning, begun_here};
 pub(crate) use self::time::moment;
@@ -142,6 +144,11 @@ impl Link {
                 Err(PolicyError::Protocol)
             }
         }
+    }
+
+    /// Whether a session was begun with us, as its id tells.
+    pub(crate) fn is_begun_here(id: SessionId) -> bool {
+        how_begun(id).is_some()
     }
 
     /// How a session was authenticated, as its id tells.

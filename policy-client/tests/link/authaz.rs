@@ -358,3 +358,37 @@ async fn policies_there_may_lead_the_browser_elsewhere() {
         );
     }
 }
+
+#[tokio::test]
+async fn a_session_that_was_logged_out_stays_so_whatever_the_service_says() {
+    for confirmed in ["LOGOUT_SUCCESS", "LOGOUT_FAILURE"] {
+        let server = Script::start(move |request| {
+            let users = response("SM_USER", "alice");
+            if request.target.contains("/logout/") {
+                let content = format!("<resultCode>{confirmed}</resultCode>");
+                return says(request, "logoutResponse", &content);
+            }
+            let content = format!(
+                "<resultCode>AUTHORIZED</resultCode><authorizationResponses>{users}</authorizationResponses>"
+            );
+            says(request, "authorizationResult", &content)
+        })
+        .await;
+        let client = client(AuthAzProtocol::Rest, &[&server]);
+        let answer = client.validate(validate(there())).await.unwrap();
+        assert!(matches!(answer, ValidateAnswer::Yes { .. }));
+        _ = client.logout(logout(there())).await;
+
+        let reason = Reason::USER_LOGOUT;
+        let answer = client.validate(validate(there())).await;
+        assert_eq!(answer, Ok(ValidateAnswer::No { reason }), "{confirmed}");
+        let answer = client.authorize(authorize(there())).await;
+        assert!(
+            matches!(answer, Ok(AuthorizeAnswer::No { .. })),
+            "{confirmed}"
+        );
+        let other = ticket(ForeignKind::AuthAz, b"another").unwrap();
+        let answer = client.validate(validate(other)).await.unwrap();
+        assert!(matches!(answer, ValidateAnswer::Yes { .. }));
+    }
+}
