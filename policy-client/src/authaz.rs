@@ -267,13 +267,20 @@ impl AuthAzClient {
             self.known.forget(id);
         }
         let answer = self.send(&Operation::Logout(session_spec.as_str())).await?;
-        if answer.outcome == Outcome::Yes {
-            self.ended.insert(id, true);
-            return Ok(LogoutAnswer::Yes);
+        match answer.outcome {
+            Outcome::Yes => {
+                self.ended.insert(id, true);
+                Ok(LogoutAnswer::Yes)
+            }
+            // It may live on there; whoever tells of it has to try again.
+            Outcome::No | Outcome::NotProtected if is_ours => {
+                tracing::warn!("the service has not ended a session");
+                Err(PolicyError::Failure)
+            }
+            Outcome::No | Outcome::NotProtected => Ok(LogoutAnswer::No {
+                reason: Reason::INVALID_SESSION,
+            }),
         }
-        Ok(LogoutAnswer::No {
-            reason: Reason::INVALID_SESSION,
-        })
     }
 
     async fn ask(&self, request: AuthorizeRequest) -> Result<AuthorizeAnswer, PolicyError> {
