@@ -41,6 +41,9 @@ use crate::{EventStream, PolicyCalls, PolicyError};
 /// Logouts remembered at least, some ten megabytes at most: more than there are within the max timeout of a session.
 const MAX_ENDED: usize = 50_000;
 
+/// Refusals of a logout that are not believed. A session that is over there already is refused for ever.
+const MAX_REFUSALS: u32 = 5;
+
 /// Where the services are, and how they are asked.
 #[derive(Clone, Debug)]
 pub struct AuthAzSettings {
@@ -86,6 +89,15 @@ pub struct AuthAzCaller {
     pub challenge_cookie: bool,
 }
 
+/// What the service has said of a logout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ended {
+    /// That it is one.
+    Confirmed,
+    /// That it is none, so many times; or nothing yet.
+    Refused(u32),
+}
+
 /// A client of the services.
 ///
 /// Its connections belong to the runtime that opened them: use one client in each runtime.
@@ -93,9 +105,8 @@ pub struct AuthAzClient {
     link: Link,
     settings: AuthAzSettings,
     known: KnownSessions,
-    /// Sessions that were logged out here, and whether the service has confirmed it. It goes on saying yes to the
-    /// tokens of some.
-    ended: Memory<bool>,
+    /// Sessions that were logged out here. The service goes on saying yes to the tokens of some.
+    ended: Memory<Ended>,
 }
 
 impl AuthAzClient {
@@ -258,23 +269,28 @@ impl AuthAzClient {
         } = request.session;
         // Of any other token nobody knows yet that it ever was one: those must not push real ones out.
         let is_ours = Link::is_begun_here(id) || self.known.get(id).is_some() || self.is_ended(id);
-        if self.ended.get(id) == Some(true) {
-            let reason = Reason::USER_LOGOUT;
-            return Ok(LogoutAnswer::No { reason });
-        }
+        let refusals = match self.ended.get(id) {
+            Some(Ended::Confirmed) => {
+                let reason = Reason::USER_LOGOUT;
+                return Ok(LogoutAnswer::No { reason });
+            }
+            Some(Ended::Refused(times)) => times,
+            None => 0,
+        };
         if is_ours {
-            self.ended.insert(id, false);
+            self.ended.insert(id, Ended::Refused(refusals));
             self.known.forget(id);
         }
         let answer = self.send(&Operation::Logout(session_spec.as_str())).await?;
         match answer.outcome {
             Outcome::Yes => {
-                self.ended.insert(id, true);
+                self.ended.insert(id, Ended::Confirmed);
                 Ok(LogoutAnswer::Yes)
             }
             // It may live on there; whoever tells of it has to try again.
-            Outcome::No | Outcome::NotProtected if is_ours => {
+            Outcome::No | Outcome::NotProtected if is_ours && refusals < MAX_REFUSALS => {
                 tracing::warn!("the service has not ended a session");
+                self.ended.insert(id, Ended::Refused(refusals + 1));
                 Err(PolicyError::Failure)
             }
             Outcome::No | Outcome::NotProtected => Ok(LogoutAnswer::No {

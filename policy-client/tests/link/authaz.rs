@@ -377,9 +377,11 @@ async fn a_session_that_was_logged_out_stays_so_whatever_the_service_says() {
         let client = client(AuthAzProtocol::Rest, &[&server]);
         let answer = client.validate(validate(there())).await.unwrap();
         assert!(matches!(answer, ValidateAnswer::Yes { .. }));
-        for _ in 0..2 {
+        // A refusal may mean that it is over there already, and is not asked about for ever.
+        for tried in 0..6 {
             let told = client.logout(logout(there())).await;
-            assert_eq!(told.is_ok(), confirmed == "LOGOUT_SUCCESS", "{told:?}");
+            let expected = confirmed == "LOGOUT_SUCCESS" || tried == 5;
+            assert_eq!(told.is_ok(), expected, "{tried} {told:?}");
         }
 
         let reason = Reason::USER_LOGOUT;
