@@ -128,7 +128,15 @@ impl AuthAzClient {
     async fn send(&self, operation: &Operation<'_>) -> Result<Answer, PolicyError> {
         let request = request::make(&self.settings, operation)?;
         let exchange = request.exchange();
-        let answer = self.link.transport.exchange(&exchange).await?;
+        let transport = &self.link.transport;
+        let answer = match self.settings.protocol {
+            AuthAzProtocol::Rest => transport.exchange(&exchange).await?,
+            AuthAzProtocol::Soap => {
+                transport
+                    .exchange_or_fault(&exchange, answer::is_fault)
+                    .await?
+            }
+        };
         answer::read(answer.status, answer.body.expose())
     }
 
@@ -137,15 +145,15 @@ impl AuthAzClient {
             Ok(found) => found,
             Err(reason) => return Ok(LoginAnswer::No { reason }),
         };
-        if !request::can_be_written(user) || !request::can_be_written(password.expose()) {
-            let reason = Reason::NONE;
-            return Ok(LoginAnswer::No { reason });
-        }
         let operation = Operation::Login {
             user,
             password,
             resource: &request.resource,
         };
+        if !operation.can_be_written() {
+            let reason = Reason::NONE;
+            return Ok(LoginAnswer::No { reason });
+        }
         let answer = self.send(&operation).await?;
         match answer.outcome {
             Outcome::Yes => {}
@@ -184,6 +192,10 @@ impl AuthAzClient {
             token: session_spec.as_str(),
             resource: &request.resource,
         };
+        if !operation.can_be_written() {
+            let reason = Reason::INVALID_SESSION;
+            return Ok(ValidateAnswer::No { reason });
+        }
         let answer = self.send(&operation).await?;
         match answer.outcome {
             Outcome::Yes => {}
@@ -302,17 +314,22 @@ impl AuthAzClient {
     async fn ask(&self, request: AuthorizeRequest) -> Result<AuthorizeAnswer, PolicyError> {
         // How long an answer holds is not told: it is good for one request.
         let ttl = Duration::ZERO;
-        if self.is_ended(request.session.session_id) {
-            return Ok(AuthorizeAnswer::No {
-                ttl,
-                reason: Reason::USER_LOGOUT,
-                redirect: None,
-            });
-        }
         let operation = Operation::Authorize {
             token: request.session.session_spec.as_str(),
             resource: &request.resource,
         };
+        let refused = match () {
+            () if self.is_ended(request.session.session_id) => Some(Reason::USER_LOGOUT),
+            () if !operation.can_be_written() => Some(Reason::NONE),
+            () => None,
+        };
+        if let Some(reason) = refused {
+            return Ok(AuthorizeAnswer::No {
+                ttl,
+                reason,
+                redirect: None,
+            });
+        }
         let answer = self.send(&operation).await?;
         Ok(match answer.outcome {
             Outcome::Yes => AuthorizeAnswer::Yes {

@@ -79,6 +79,11 @@ pub(super) fn read(status: StatusCode, body: &[u8]) -> Result<Answer, PolicyErro
     })
 }
 
+/// Whether a body is what SOAP says of a request that it does not understand, or cannot serve.
+pub(super) fn is_fault(body: &[u8]) -> bool {
+    xml::parse(body).is_some_and(|document| document.parent_of("Fault").is_some())
+}
+
 fn no_answer(status: StatusCode) -> PolicyError {
     let status_code = status.as_u16();
     if status.is_success() {

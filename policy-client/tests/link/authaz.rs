@@ -10,11 +10,11 @@ use policy_client::{PolicyCalls as _, PolicyError};
 use policy_protocol::message::{
     AuthorizeAnswer, LoginAnswer, LogoutAnswer, ResponseAttribute, SessionTicket, ValidateAnswer,
 };
-use policy_protocol::{ProtectionLevel, Reason, Secret, Session};
+use policy_protocol::{ProtectionLevel, Reason, ResourceContext, Secret, Session};
 
 use crate::foreign::{
     Does, NOW, Received, Script, THERE, authorize, clock, hasty, login, logout, no_answers,
-    settings, validate,
+    resource, settings, validate,
 };
 
 const PROTOCOLS: [AuthAzProtocol; 2] = [AuthAzProtocol::Rest, AuthAzProtocol::Soap];
@@ -396,4 +396,46 @@ async fn a_session_that_was_logged_out_stays_so_whatever_the_service_says() {
         let answer = client.validate(validate(other)).await.unwrap();
         assert!(matches!(answer, ValidateAnswer::Yes { .. }));
     }
+}
+
+#[tokio::test]
+async fn what_xml_cannot_hold_is_refused_without_asking() {
+    for protocol in PROTOCOLS {
+        let server = Script::start(server).await;
+        let client = client(protocol, &[&server]);
+        for (path, action) in [("/\u{fffe}", "GET"), ("/cart/items", "G\u{1}T")] {
+            let resource = ResourceContext {
+                resource: path.to_owned(),
+                action: action.to_owned(),
+                ..resource()
+            };
+            let mut asked = validate(there());
+            asked.resource = resource.clone();
+            let reason = Reason::INVALID_SESSION;
+            let answer = client.validate(asked).await;
+            assert_eq!(answer, Ok(ValidateAnswer::No { reason }));
+            let mut asked = authorize(there());
+            asked.resource = resource.clone();
+            let answer = client.authorize(asked).await.unwrap();
+            assert!(matches!(answer, AuthorizeAnswer::No { .. }));
+            let mut asked = login("alice", PASSWORD);
+            asked.resource = resource;
+            let answer = client.login(asked).await.unwrap();
+            assert!(matches!(answer, LoginAnswer::No { .. }));
+        }
+        assert!(server.received().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_soap_fault_is_no_failure_of_the_server() {
+    const FAULT: &str = r#"<S:Envelope xmlns:S="http://schemas.xmlsoap.org/soap/envelope/"><S:Body><S:Fault><faultcode>S:Client</faultcode><faultstring>Bad request</faultstring></S:Fault></S:Body></S:Envelope>"#;
+    let first = Script::start(|_| Does::says(500, FAULT)).await;
+    let second = Script::start(server).await;
+    let client = client(AuthAzProtocol::Soap, &[&first, &second]);
+    for _ in 0..5 {
+        let answer = client.validate(validate(there())).await;
+        assert_eq!(answer, Err(PolicyError::Failure));
+    }
+    assert_eq!((first.received().len(), second.received().len()), (5, 0));
 }
