@@ -30,7 +30,7 @@ use policy_protocol::{
 };
 
 use self::answer::{ACCEPT_REDIRECT, Answer, Outcome, REJECT_REDIRECT};
-use self::known::{Known, KnownSessions};
+use self::known::{Known, MAX_KNOWN};
 use self::request::Operation;
 use crate::foreign::{
     ForeignKind, ForeignSettings, Link, Memory, basic, begun_here, end_replaced, name_and_password,
@@ -104,7 +104,7 @@ enum Ended {
 pub struct AuthAzClient {
     link: Link,
     settings: AuthAzSettings,
-    known: KnownSessions,
+    known: Memory<Known>,
     /// Sessions that were logged out here. The service goes on saying yes to the tokens of some.
     ended: Memory<Ended>,
 }
@@ -120,7 +120,7 @@ impl AuthAzClient {
         Ok(Self {
             link: Link::new(ForeignKind::AuthAz, &settings.link, authorization, clock)?,
             settings: settings.clone(),
-            known: KnownSessions::default(),
+            known: Memory::new(MAX_KNOWN),
             ended: Memory::new(MAX_ENDED),
         })
     }
@@ -265,7 +265,7 @@ impl AuthAzClient {
             }),
             persistent: realm.persistent,
         };
-        self.known.keep(id, known);
+        self.known.insert(id, known);
         session
     }
 

@@ -244,7 +244,10 @@ async fn open_cookie(
                 session_spec: spec,
             };
             let request = validate_request(visit, realm, ticket, claims.last_access);
-            match sessions.validate(visit.site, request).await {
+            match sessions
+                .validate(visit.site, request, Some(claims.started))
+                .await
+            {
                 Ok(session) => session,
                 Err(NotValidated::Refused(reason)) => {
                     if holds_anywhere(visit.site, reason) {
@@ -332,6 +335,7 @@ async fn keep_valid(
         .validate(
             visit.site,
             validate_request(visit, realm, ticket, last_access),
+            None,
         )
         .await
     {

@@ -86,7 +86,7 @@ async fn validate(
     let ticket = ticket.ok_or(Unfit::Refused(Reason::INVALID_SESSION))?;
     visit.metrics.session_cache_miss();
     let request = validate_request(visit, realm, ticket, Timestamp(0));
-    match sessions.validate(visit.site, request).await {
+    match sessions.validate(visit.site, request, None).await {
         Ok(session) => {
             let alias = Alias {
                 zone: Arc::clone(visit.site.cookies.zone()),
