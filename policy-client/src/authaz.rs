@@ -137,7 +137,7 @@ impl AuthAzClient {
                     .await?
             }
         };
-        answer::read(answer.status, answer.body.expose())
+        answer::read(answer.status, answer.body.expose(), operation.success())
     }
 
     async fn log_in(&self, request: &LoginRequest) -> Result<LoginAnswer, PolicyError> {
@@ -167,9 +167,14 @@ impl AuthAzClient {
         let spec = self.link.spec(token.map_or("", |token| token.expose()))?;
         let name = answer.told.session_id().unwrap_or(spec.as_str());
         let id = begun_here(ForeignKind::AuthAz, name, &request.realm);
-        let mut identity = answer.told.identity();
+        let identity = answer.told.identity();
         if identity.user_name.is_empty() {
-            user.clone_into(&mut identity.user_name);
+            // The name as it was typed is one of many spellings. Nobody will use the session.
+            _ = self.send(&Operation::Logout(spec.as_str())).await;
+            tracing::error!(
+                "a session was made, and the service does not tell whose it is: no response SM_USER"
+            );
+            return Err(PolicyError::Protocol);
         }
         let known = Known::new(identity, self.link.now());
         self.ended.forget(id);

@@ -35,6 +35,9 @@ use crate::settings::{ClientCertificate, ClientError, Dialect, ServerList, Trans
 use crate::transport::Transport;
 use crate::{EventStream, PolicyCalls, PolicyError};
 
+/// Characters of another system's words in a line of the log.
+const MAX_LOGGED: usize = 200;
+
 /// Another system whose sessions are accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ForeignKind {
@@ -68,7 +71,8 @@ pub struct ForeignSettings {
 pub fn ticket(kind: ForeignKind, token: &[u8]) -> Option<SessionTicket> {
     if token.len() > SessionSpec::MAX_LENGTH {
         let most = SessionSpec::MAX_LENGTH;
-        tracing::warn!(
+        // Anybody can send one with each request.
+        tracing::debug!(
             length = token.len(),
             most,
             "a token is too long, and is not accepted"
@@ -83,6 +87,12 @@ pub fn ticket(kind: ForeignKind, token: &[u8]) -> Option<SessionTicket> {
         session_id: session_id::begun_there(kind, text),
         session_spec: SessionSpec::new(text.to_owned()),
     })
+}
+
+/// What another system said, as far as a log may hold it.
+pub(crate) fn for_log(text: &str) -> String {
+    let plain = text.chars().filter(|one| !one.is_control());
+    plain.take(MAX_LOGGED).collect()
 }
 
 /// A client's way to the servers of another system, and what the agent adds to it.

@@ -117,6 +117,15 @@ impl Operation<'_> {
         }
     }
 
+    /// The code of an answer that did it, without the lines that some have in it.
+    pub(super) const fn success(&self) -> &'static str {
+        match self {
+            Self::Login { .. } => "LOGINSUCCESS",
+            Self::Authorize { .. } => "AUTHORIZED",
+            Self::Logout(_) => "LOGOUTSUCCESS",
+        }
+    }
+
     /// Whether XML has a way to write it. What is sent otherwise looks to the service like a fault of its own.
     pub(super) fn can_be_written(&self) -> bool {
         let is_fit = |resource: &ResourceContext| {

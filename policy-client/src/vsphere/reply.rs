@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::WireForm;
 use crate::PolicyError;
-use crate::foreign::moment;
+use crate::foreign::{for_log, moment};
 use crate::transport::Answer;
 
 const UNAUTHENTICATED: &str = "com.vmware.vapi.std.errors.unauthenticated";
@@ -148,7 +148,7 @@ fn rpc_output(value: &mut Value) -> Result<Reply<Value>, PolicyError> {
         Some(UNAUTHENTICATED) => Ok(Reply::Unauthenticated),
         Some(UNAVAILABLE) => Err(PolicyError::Unavailable),
         Some(name) => {
-            tracing::warn!(error = name, "the session service refused a call");
+            tracing::warn!(error = for_log(name), "the session service refused a call");
             Err(PolicyError::Failure)
         }
         None => Err(malformed("neither output nor error")),

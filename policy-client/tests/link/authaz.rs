@@ -439,3 +439,18 @@ async fn a_soap_fault_is_no_failure_of_the_server() {
     }
     assert_eq!((first.received().len(), second.received().len()), (5, 0));
 }
+
+#[tokio::test]
+async fn a_login_that_does_not_say_whose_is_none_and_is_ended() {
+    let server = Script::start(|request| {
+        let content =
+            format!("<resultCode>LOGIN_SUCCESS</resultCode><sessionToken>{TOKEN}</sessionToken>");
+        says(request, "loginResponse", &content)
+    })
+    .await;
+    let client = client(AuthAzProtocol::Rest, &[&server]);
+    let error = client.login(login(" ALICE", PASSWORD)).await.unwrap_err();
+    assert_eq!(error, PolicyError::Protocol);
+    let last = server.received().pop().unwrap();
+    assert_eq!(last.target, "/authazws/AuthRestService/logout/shop/");
+}
