@@ -54,7 +54,10 @@ pub(super) async fn from_token(
     realm: &Arc<Realm>,
     token: &[u8],
 ) -> Result<Admitted, Unfit> {
-    let key = [&[KEY_PREFIX], token].concat();
+    // Where sessions are bound to an address, who shows a token first must not own it: each address has its own.
+    let address = visit.bound_address().map(|address| address.to_string());
+    let address = address.as_deref().unwrap_or_default().as_bytes();
+    let key = [&[KEY_PREFIX], address, &[KEY_PREFIX], token].concat();
     let known = match sessions.cache.get(&key) {
         Some(Known::Live(alias)) => Some(alias),
         Some(Known::Dead(reason)) => return Err(reason.into()),
