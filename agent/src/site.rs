@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use http::header::InvalidHeaderValue;
 use http::{HeaderName, HeaderValue};
+use policy_client::foreign::ForeignKind;
 use policy_protocol::AuthScheme;
 
 use crate::access::authorize::{self, DecisionKey, KeptDecision};
@@ -183,6 +184,12 @@ impl Site {
     /// What brings sessions that were begun in another system.
     pub const fn foreign(&self) -> Option<&ForeignSessions> {
         self.config.policy_server.foreign.as_ref()
+    }
+
+    /// Whether a session is asked about together with what it is used for, so that the answer is about both.
+    pub fn validates_resources(&self) -> bool {
+        self.foreign()
+            .is_some_and(|foreign| foreign.kind == ForeignKind::AuthAz)
     }
 
     /// The first realm on a host that a login form leads into, for a visitor who named none: one that asks

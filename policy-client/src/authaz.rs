@@ -30,13 +30,19 @@ use policy_protocol::{
 };
 
 use self::answer::{ACCEPT_REDIRECT, Answer, Outcome, REJECT_REDIRECT};
-use self::known::{Known, KnownSessions};
+use self::known::{Known, MAX_KNOWN};
 use self::request::Operation;
 use crate::foreign::{
-    ForeignKind, ForeignSettings, Link, basic, begun_here, end_replaced, name_and_password,
+    ForeignKind, ForeignSettings, Link, Memory, basic, begun_here, end_replaced, name_and_password,
 };
 use crate::settings::ClientError;
 use crate::{EventStream, PolicyCalls, PolicyError};
+
+/// Logouts remembered at least, some ten megabytes at most: more than there are within the max timeout of a session.
+const MAX_ENDED: usize = 50_000;
+
+/// Refusals of a logout that are not believed. A session that is over there already is refused for ever.
+const MAX_REFUSALS: u32 = 5;
 
 /// Where the services are, and how they are asked.
 #[derive(Clone, Debug)]
@@ -83,13 +89,24 @@ pub struct AuthAzCaller {
     pub challenge_cookie: bool,
 }
 
+/// What the service has said of a logout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ended {
+    /// That it is one.
+    Confirmed,
+    /// That it is none, so many times; or nothing yet.
+    Refused(u32),
+}
+
 /// A client of the services.
 ///
 /// Its connections belong to the runtime that opened them: use one client in each runtime.
 pub struct AuthAzClient {
     link: Link,
     settings: AuthAzSettings,
-    known: KnownSessions,
+    known: Memory<Known>,
+    /// Sessions that were logged out here. The service goes on saying yes to the tokens of some.
+    ended: Memory<Ended>,
 }
 
 impl AuthAzClient {
@@ -103,15 +120,24 @@ impl AuthAzClient {
         Ok(Self {
             link: Link::new(ForeignKind::AuthAz, &settings.link, authorization, clock)?,
             settings: settings.clone(),
-            known: KnownSessions::default(),
+            known: Memory::new(MAX_KNOWN),
+            ended: Memory::new(MAX_ENDED),
         })
     }
 
     async fn send(&self, operation: &Operation<'_>) -> Result<Answer, PolicyError> {
         let request = request::make(&self.settings, operation)?;
         let exchange = request.exchange();
-        let answer = self.link.transport.exchange(&exchange).await?;
-        answer::read(answer.status, answer.body.expose())
+        let transport = &self.link.transport;
+        let answer = match self.settings.protocol {
+            AuthAzProtocol::Rest => transport.exchange(&exchange).await?,
+            AuthAzProtocol::Soap => {
+                transport
+                    .exchange_or_fault(&exchange, answer::is_fault)
+                    .await?
+            }
+        };
+        answer::read(answer.status, answer.body.expose(), operation.success())
     }
 
     async fn log_in(&self, request: &LoginRequest) -> Result<LoginAnswer, PolicyError> {
@@ -119,15 +145,15 @@ impl AuthAzClient {
             Ok(found) => found,
             Err(reason) => return Ok(LoginAnswer::No { reason }),
         };
-        if !request::can_be_written(user) || !request::can_be_written(password.expose()) {
-            let reason = Reason::NONE;
-            return Ok(LoginAnswer::No { reason });
-        }
         let operation = Operation::Login {
             user,
             password,
             resource: &request.resource,
         };
+        if !operation.can_be_written() {
+            let reason = Reason::NONE;
+            return Ok(LoginAnswer::No { reason });
+        }
         let answer = self.send(&operation).await?;
         match answer.outcome {
             Outcome::Yes => {}
@@ -141,11 +167,17 @@ impl AuthAzClient {
         let spec = self.link.spec(token.map_or("", |token| token.expose()))?;
         let name = answer.told.session_id().unwrap_or(spec.as_str());
         let id = begun_here(ForeignKind::AuthAz, name, &request.realm);
-        let mut identity = answer.told.identity();
+        let identity = answer.told.identity();
         if identity.user_name.is_empty() {
-            user.clone_into(&mut identity.user_name);
+            // The name as it was typed is one of many spellings. Nobody will use the session.
+            _ = self.send(&Operation::Logout(spec.as_str())).await;
+            tracing::error!(
+                "a session was made, and the service does not tell whose it is: no response SM_USER"
+            );
+            return Err(PolicyError::Protocol);
         }
         let known = Known::new(identity, self.link.now());
+        self.ended.forget(id);
         let session = self.session(id, spec, known, &answer, &request.realm);
         Ok(LoginAnswer::Yes {
             session: Box::new(session),
@@ -157,10 +189,18 @@ impl AuthAzClient {
             session_id,
             session_spec,
         } = request.session;
+        if self.is_ended(session_id) {
+            let reason = Reason::USER_LOGOUT;
+            return Ok(ValidateAnswer::No { reason });
+        }
         let operation = Operation::Authorize {
             token: session_spec.as_str(),
             resource: &request.resource,
         };
+        if !operation.can_be_written() {
+            let reason = Reason::INVALID_SESSION;
+            return Ok(ValidateAnswer::No { reason });
+        }
         let answer = self.send(&operation).await?;
         match answer.outcome {
             Outcome::Yes => {}
@@ -173,6 +213,11 @@ impl AuthAzClient {
                 return Ok(ValidateAnswer::No { reason });
             }
             Outcome::NotProtected => return Err(not_protected(&request.resource)),
+        }
+        // It may have been logged out since.
+        if self.is_ended(session_id) {
+            let reason = Reason::USER_LOGOUT;
+            return Ok(ValidateAnswer::No { reason });
         }
         let told = answer.told.identity();
         let known = match self.known.get(session_id) {
@@ -225,18 +270,72 @@ impl AuthAzClient {
             }),
             persistent: realm.persistent,
         };
-        self.known.keep(id, known);
+        self.known.insert(id, known);
         session
     }
 
+    /// Whether a session was logged out here.
+    fn is_ended(&self, id: SessionId) -> bool {
+        self.ended.get(id).is_some()
+    }
+
+    async fn end(&self, request: LogoutRequest) -> Result<LogoutAnswer, PolicyError> {
+        let SessionTicket {
+            session_id: id,
+            session_spec,
+        } = request.session;
+        // Of any other token nobody knows yet that it ever was one: those must not push real ones out.
+        let is_ours = Link::is_begun_here(id) || self.known.get(id).is_some() || self.is_ended(id);
+        let refusals = match self.ended.get(id) {
+            Some(Ended::Confirmed) => {
+                let reason = Reason::USER_LOGOUT;
+                return Ok(LogoutAnswer::No { reason });
+            }
+            Some(Ended::Refused(times)) => times,
+            None => 0,
+        };
+        if is_ours {
+            self.ended.insert(id, Ended::Refused(refusals));
+            self.known.forget(id);
+        }
+        let answer = self.send(&Operation::Logout(session_spec.as_str())).await?;
+        match answer.outcome {
+            Outcome::Yes => {
+                self.ended.insert(id, Ended::Confirmed);
+                Ok(LogoutAnswer::Yes)
+            }
+            // It may live on there; whoever tells of it has to try again.
+            Outcome::No | Outcome::NotProtected if is_ours && refusals < MAX_REFUSALS => {
+                tracing::warn!("the service has not ended a session");
+                self.ended.insert(id, Ended::Refused(refusals + 1));
+                Err(PolicyError::Failure)
+            }
+            Outcome::No | Outcome::NotProtected => Ok(LogoutAnswer::No {
+                reason: Reason::INVALID_SESSION,
+            }),
+        }
+    }
+
     async fn ask(&self, request: AuthorizeRequest) -> Result<AuthorizeAnswer, PolicyError> {
+        // How long an answer holds is not told: it is good for one request.
+        let ttl = Duration::ZERO;
         let operation = Operation::Authorize {
             token: request.session.session_spec.as_str(),
             resource: &request.resource,
         };
+        let refused = match () {
+            () if self.is_ended(request.session.session_id) => Some(Reason::USER_LOGOUT),
+            () if !operation.can_be_written() => Some(Reason::NONE),
+            () => None,
+        };
+        if let Some(reason) = refused {
+            return Ok(AuthorizeAnswer::No {
+                ttl,
+                reason,
+                redirect: None,
+            });
+        }
         let answer = self.send(&operation).await?;
-        // How long an answer holds is not told: it is good for one request.
-        let ttl = Duration::ZERO;
         Ok(match answer.outcome {
             Outcome::Yes => AuthorizeAnswer::Yes {
                 ttl,
@@ -300,21 +399,7 @@ impl PolicyCalls for AuthAzClient {
     }
 
     fn logout(&self, request: LogoutRequest) -> BoxFuture<'_, Result<LogoutAnswer, PolicyError>> {
-        Box::pin(async move {
-            let SessionTicket {
-                session_id,
-                session_spec,
-            } = &request.session;
-            let operation = Operation::Logout(session_spec.as_str());
-            let answer = self.send(&operation).await?;
-            self.known.forget(*session_id);
-            Ok(match answer.outcome {
-                Outcome::Yes => LogoutAnswer::Yes,
-                Outcome::No | Outcome::NotProtected => LogoutAnswer::No {
-                    reason: Reason::INVALID_SESSION,
-                },
-            })
-        })
+        Box::pin(self.end(request))
     }
 
     fn agent_keys(&self) -> BoxFuture<'_, Result<AgentKeySet, PolicyError>> {

@@ -9,6 +9,7 @@
 
 mod credentials;
 mod key_file;
+mod memory;
 mod quiet_events;
 mod session_id;
 mod time;
@@ -26,12 +27,16 @@ use policy_protocol::{
 };
 
 pub(crate) use self::credentials::{basic, name_and_password};
+pub(crate) use self::memory::Memory;
 use self::session_id::how_begun;
 pub(crate) use self::session_id::{Beginning, begun_here};
 pub(crate) use self::time::moment;
 use crate::settings::{ClientCertificate, ClientError, Dialect, ServerList, TransportSettings};
 use crate::transport::Transport;
 use crate::{EventStream, PolicyCalls, PolicyError};
+
+/// Characters of another system's words in a line of the log.
+const MAX_LOGGED: usize = 200;
 
 /// Another system whose sessions are accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -66,7 +71,8 @@ pub struct ForeignSettings {
 pub fn ticket(kind: ForeignKind, token: &[u8]) -> Option<SessionTicket> {
     if token.len() > SessionSpec::MAX_LENGTH {
         let most = SessionSpec::MAX_LENGTH;
-        tracing::warn!(
+        // Anybody can send one with each request.
+        tracing::debug!(
             length = token.len(),
             most,
             "a token is too long, and is not accepted"
@@ -81,6 +87,12 @@ pub fn ticket(kind: ForeignKind, token: &[u8]) -> Option<SessionTicket> {
         session_id: session_id::begun_there(kind, text),
         session_spec: SessionSpec::new(text.to_owned()),
     })
+}
+
+/// What another system said, as far as a log may hold it.
+pub(crate) fn for_log(text: &str) -> String {
+    let plain = text.chars().filter(|one| !one.is_control());
+    plain.take(MAX_LOGGED).collect()
 }
 
 /// A client's way to the servers of another system, and what the agent adds to it.
@@ -142,6 +154,11 @@ impl Link {
                 Err(PolicyError::Protocol)
             }
         }
+    }
+
+    /// Whether a session was begun with us, as its id tells.
+    pub(crate) fn is_begun_here(id: SessionId) -> bool {
+        how_begun(id).is_some()
     }
 
     /// How a session was authenticated, as its id tells.

@@ -128,6 +128,16 @@ impl Transport {
     /// Sends another system's request, and reads the answer whatever its status says, but for 5xx: those are
     /// failures of the server, 501 aside. A redirect is no answer, and is not followed.
     pub(crate) async fn exchange(&self, exchange: &Exchange<'_>) -> Result<Answer, PolicyError> {
+        self.exchange_or_fault(exchange, |_| false).await
+    }
+
+    /// The same, where a 500 is an answer if its body is a fault: SOAP says so of requests that it does not
+    /// understand, and a server that does is well.
+    pub(crate) async fn exchange_or_fault(
+        &self,
+        exchange: &Exchange<'_>,
+        is_fault: fn(&[u8]) -> bool,
+    ) -> Result<Answer, PolicyError> {
         self.make(Call::new(exchange.repeat), move |server| async move {
             let base = &self.bases[server];
             let mut url = below(base, &[], exchange.path);
@@ -139,8 +149,16 @@ impl Transport {
             if let Some(body) = &exchange.body {
                 request = request.body(body.expose().clone());
             }
-            let response = self.head(base, request).await?;
+            let response = sent(base, request).await?;
             let status = response.status();
+            if status == StatusCode::INTERNAL_SERVER_ERROR {
+                let body = Secret::new(read(response, MAX_FOREIGN_ANSWER).await?);
+                return match is_fault(body.expose()) {
+                    true => Ok(Answer { status, body }),
+                    false => Err(failed(base, status)),
+                };
+            }
+            let response = well(base, response).await?;
             if status.is_redirection() {
                 tracing::warn!(server = %base, status = status.as_u16(), "a redirect is not followed");
                 return Err(Failure::Refused(PolicyError::Protocol));
@@ -294,28 +312,37 @@ impl Transport {
                 .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
                 .body(body.expose().clone());
         }
-        self.head(base, request).await
+        well(base, sent(base, request).await?).await
     }
+}
 
-    /// Waits for the head of an answer that is one.
-    async fn head(&self, base: &Url, request: RequestBuilder) -> Result<Response, Failure> {
-        let response = request.send().await.map_err(|error| {
-            tracing::warn!(server = %base, error = %chain(&error), "call failed");
-            failure(&error)
-        })?;
-        let status = response.status();
-        // 501 is about what was asked: no other server would do it, and this one is well.
-        if !status.is_server_error() || status == StatusCode::NOT_IMPLEMENTED {
-            return Ok(response);
-        }
-        tracing::warn!(server = %base, status = status.as_u16(), "the policy server failed");
-        Err(match status {
-            StatusCode::SERVICE_UNAVAILABLE => Failure::Unavailable {
-                not_processed: says_not_processed(response).await,
-            },
-            _ => Failure::Failed,
-        })
+/// Waits for the head of an answer.
+async fn sent(base: &Url, request: RequestBuilder) -> Result<Response, Failure> {
+    request.send().await.map_err(|error| {
+        tracing::warn!(server = %base, error = %chain(&error), "call failed");
+        failure(&error)
+    })
+}
+
+/// An answer that is one.
+async fn well(base: &Url, response: Response) -> Result<Response, Failure> {
+    let status = response.status();
+    // 501 is about what was asked: no other server would do it, and this one is well.
+    if !status.is_server_error() || status == StatusCode::NOT_IMPLEMENTED {
+        return Ok(response);
     }
+    let failed = failed(base, status);
+    Err(match status {
+        StatusCode::SERVICE_UNAVAILABLE => Failure::Unavailable {
+            not_processed: says_not_processed(response).await,
+        },
+        _ => failed,
+    })
+}
+
+fn failed(base: &Url, status: StatusCode) -> Failure {
+    tracing::warn!(server = %base, status = status.as_u16(), "the policy server failed");
+    Failure::Failed
 }
 
 /// One server, for what goes on beside calls.

@@ -169,6 +169,52 @@ async fn a_realm_may_leave_decisions_to_the_policies_there() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_user_may_not_is_not_the_end_of_a_session_that_is_not_cached() {
+    let (mut gateway, _server, _) = gateway("").await;
+    let cookie = gateway
+        .client(Protocol::Http1)
+        .login("/app/", "alice", PASSWORD)
+        .await;
+    for _ in 0..5 {
+        gateway.restart().await;
+        let client = holding(&gateway, &cookie, Protocol::Http2);
+        // They arrive while the first is asked about, and must not share its answer.
+        let (forbidden, first, second) = tokio::join!(
+            client.get("/app/forbidden"),
+            client.get("/app/"),
+            client.get("/app/")
+        );
+        assert_eq!(refused(&forbidden), Reason::INVALID_SESSION);
+        assert_eq!(
+            (first.status, second.status),
+            (StatusCode::OK, StatusCode::OK)
+        );
+    }
+    gateway.restart().await;
+    let client = holding(&gateway, &cookie, Protocol::Http1);
+    refused(&client.get("/app/forbidden").await);
+    assert_eq!(client.get("/app/").await.status, 200, "the session lives");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_does_not_begin_the_max_timeout_anew() {
+    let (mut gateway, _server, _) =
+        gateway("[[realms]]\nname = \"app\"\nmax_timeout = \"1h\"\nidle_timeout = \"1h\"").await;
+    let cookie = gateway
+        .client(Protocol::Http1)
+        .login("/app/", "alice", PASSWORD)
+        .await;
+    gateway.clock.advance(Duration::from_mins(40));
+    gateway.restart().await;
+    let client = holding(&gateway, &cookie, Protocol::Http1);
+    let answer = client.get("/app/").await;
+    assert_eq!(answer.status, 200);
+    assert!(answer.set_cookie("SMSESSION").is_some(), "a new cookie");
+    gateway.clock.advance(Duration::from_mins(21));
+    assert_eq!(refused(&client.get("/app/").await), Reason::EXPIRED_SESSION);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn without_the_server_what_is_cached_goes_on_and_nothing_else_is_decided() {
     let (gateway, server, tokens) = gateway("").await;
     tokens.lock().unwrap().insert(String::from("bob-there"));

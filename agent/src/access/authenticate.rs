@@ -15,7 +15,7 @@ use crate::login::direct;
 use crate::session::Sessions;
 use crate::session::cache::{Alias, CachedSession, Known};
 use crate::session::cookie::{KeysMissing, LOGGED_OFF, SessionClaims, names_unknown_key};
-use crate::session::validate::NotValidated;
+use crate::session::validate::{NotValidated, holds_anywhere};
 
 /// Cookies of our name that are tried, over all zones. More are not sent by accident.
 const MAX_COOKIES: usize = 4;
@@ -244,11 +244,13 @@ async fn open_cookie(
                 session_spec: spec,
             };
             let request = validate_request(visit, realm, ticket, claims.last_access);
-            match sessions.validate(request).await {
+            match sessions
+                .validate(visit.site, request, Some(claims.started))
+                .await
+            {
                 Ok(session) => session,
                 Err(NotValidated::Refused(reason)) => {
-                    // The address may be another one next time; everything else stays as it is.
-                    if reason != Reason::INVALID_SESSION_IP {
+                    if holds_anywhere(visit.site, reason) {
                         sessions.cache.insert_dead(value, reason);
                     }
                     return Err(reason.into());
@@ -330,7 +332,11 @@ async fn keep_valid(
     let ticket = session.ticket();
     let last_access = session.last_access().max(alias.last_access);
     match sessions
-        .validate(validate_request(visit, realm, ticket, last_access))
+        .validate(
+            visit.site,
+            validate_request(visit, realm, ticket, last_access),
+            None,
+        )
         .await
     {
         Ok(_) => {

@@ -253,7 +253,7 @@ impl<'v> Core<'v> {
             overlooked: false,
             transaction_id: self.visit.transaction_id.as_str().to_owned(),
         };
-        match self.sessions.validate(request).await {
+        match self.sessions.validate(self.visit.site, request, None).await {
             Ok(session) => {
                 session.touch(self.visit.now);
                 Ok(Ok(session))

@@ -2,12 +2,14 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use policy_protocol::message::{ValidateAnswer, ValidateRequest};
-use policy_protocol::{Reason, SessionId, SessionSpec, Timestamp};
+use policy_protocol::{Reason, ResourceContext, Session, SessionId, SessionSpec, Timestamp};
 
 use super::Sessions;
 use super::cache::CachedSession;
+use crate::site::Site;
 use crate::telemetry::metrics::{PolicyAnswer, PolicyCall};
 
 /// Why there is no session to go on with.
@@ -33,35 +35,49 @@ pub(super) struct FlightKey {
     last_access: Timestamp,
     /// A use counts, and what is overlooked does not.
     overlooked: bool,
+    started: Option<Timestamp>,
+    /// Where the answer depends on it: see [`Site::validates_resources`].
+    resource: Option<ResourceContext>,
     /// Of trust: nobody after a gap is let in by a call from before it.
     generation: u64,
 }
 
 impl Sessions {
-    /// Asks the policy server whether a session is alive, or joins a call that does.
+    /// Asks the policy server whether a session is alive, or joins a call that does. `started` is when it began as
+    /// its cookie says: other systems do not tell, and what their clients remember of it ends with the process.
     ///
     /// # Errors
     /// See [`NotValidated`].
-    pub async fn validate(self: &Arc<Self>, request: ValidateRequest) -> Validated {
+    pub async fn validate(
+        self: &Arc<Self>,
+        site: &Site,
+        request: ValidateRequest,
+        started: Option<Timestamp>,
+    ) -> Validated {
         let ticket = &request.session;
+        let resource = site.validates_resources().then(|| request.resource.clone());
         let key = FlightKey {
             session_id: ticket.session_id,
             session_spec: ticket.session_spec.clone(),
             client_address: request.client_address,
             last_access: request.last_access,
             overlooked: request.overlooked,
+            started,
+            resource,
             generation: self.trust.generation(),
         };
         let sessions = Arc::clone(self);
         let answer = self
             .validations
-            .run(key, || async move { sessions.ask(request).await })
+            .run(key, || async move { sessions.ask(request, started).await })
             .await;
         answer.unwrap_or(Err(NotValidated::Unavailable))
     }
 
-    async fn ask(&self, request: ValidateRequest) -> Validated {
+    async fn ask(&self, request: ValidateRequest, started: Option<Timestamp>) -> Validated {
         let id = request.session.session_id;
+        let realm_max = request.realm.max_timeout;
+        let cached = self.cache.find(id).map(|session| session.state().started);
         let presented = request.session.session_spec.clone();
         let generation = self.trust.generation();
         let asked_at = self.now();
@@ -75,12 +91,16 @@ impl Sessions {
             },
         );
         match answer {
-            Ok(ValidateAnswer::Yes { session }) if session.id == id => self
-                .cache
-                .adopt(*session, generation, asked_at)
-                // While the call still counts as under way: who comes later finds what it has proven.
-                .inspect(|session| session.prove(presented))
-                .map_err(NotValidated::Refused),
+            Ok(ValidateAnswer::Yes { mut session }) if session.id == id => {
+                for started in [started, cached].into_iter().flatten() {
+                    began(&mut session, started, realm_max);
+                }
+                self.cache
+                    .adopt(*session, generation, asked_at)
+                    // While the call still counts as under way: who comes later finds what it has proven.
+                    .inspect(|session| session.prove(presented))
+                    .map_err(NotValidated::Refused)
+            }
             Ok(ValidateAnswer::No { reason }) => {
                 if ends_session(reason) {
                     self.cache.end(id, reason);
@@ -89,6 +109,15 @@ impl Sessions {
             }
             Ok(ValidateAnswer::Yes { .. }) | Err(_) => Err(NotValidated::Unavailable),
         }
+    }
+}
+
+/// Notes that a session began earlier than was told. The end that was told stays, within the realm's max timeout.
+fn began(session: &mut Session, started: Timestamp, realm_max: Duration) {
+    let earlier = session.started.since(started);
+    if started < session.started {
+        session.started = started;
+        session.max_timeout = (session.max_timeout + earlier).min(realm_max);
     }
 }
 
@@ -103,4 +132,14 @@ pub const fn ends_session(reason: Reason) -> bool {
             | Reason::USER_DISABLED
             | Reason::USER_LOGOUT
     )
+}
+
+/// Whether a refusal holds for what was presented wherever it is presented again, and so need not be asked for. The
+/// address may be another one next time; and where the resource decides as well, a refusal without a word about the
+/// session may be about that.
+pub fn holds_anywhere(site: &Site, reason: Reason) -> bool {
+    match site.validates_resources() {
+        true => ends_session(reason) || reason == Reason::IDLE_SESSION,
+        false => reason != Reason::INVALID_SESSION_IP,
+    }
 }

@@ -12,6 +12,7 @@ use policy_protocol::{Identity, Reason, Secret, UserDirectory};
 
 use super::xml::{self, Element};
 use crate::PolicyError;
+use crate::foreign::for_log;
 
 /// Response attributes that lead the browser elsewhere.
 pub(super) const ACCEPT_REDIRECT: &str = "WebAgent-OnAccept-Redirect";
@@ -42,8 +43,8 @@ pub(super) struct Answer {
 #[derive(Default)]
 pub(super) struct Told(BTreeMap<String, Vec<String>>);
 
-/// Reads an answer that is not a failure of the server.
-pub(super) fn read(status: StatusCode, body: &[u8]) -> Result<Answer, PolicyError> {
+/// Reads an answer that is not a failure of the server; `success` is the code of one that did what was asked.
+pub(super) fn read(status: StatusCode, body: &[u8], success: &str) -> Result<Answer, PolicyError> {
     let document = xml::parse(body);
     let found = document
         .as_ref()
@@ -55,7 +56,7 @@ pub(super) fn read(status: StatusCode, body: &[u8]) -> Result<Answer, PolicyErro
     // Some spell them with, some without the lines.
     let letters = code.chars().filter(char::is_ascii_alphanumeric);
     let outcome = match letters.collect::<String>().to_ascii_uppercase().as_str() {
-        "LOGINSUCCESS" | "AUTHORIZED" | "LOGOUTSUCCESS" => Outcome::Yes,
+        found if found == success => Outcome::Yes,
         // That more is needed, the services have no way to give.
         "LOGINFAILED" | "LOGINCHALLENGE" | "NOTAUTHORIZED" | "LOGOUTFAILURE" | "LOGOUTFAILED" => {
             Outcome::No
@@ -66,6 +67,7 @@ pub(super) fn read(status: StatusCode, body: &[u8]) -> Result<Answer, PolicyErro
             return Err(PolicyError::Unavailable);
         }
         _ => {
+            let code = for_log(code);
             tracing::warn!(status = status.as_u16(), code, "the service failed");
             return Err(PolicyError::Failure);
         }
@@ -77,6 +79,11 @@ pub(super) fn read(status: StatusCode, body: &[u8]) -> Result<Answer, PolicyErro
         token: token.map(|token| Secret::new(token.to_owned())),
         told: Told::read(answer),
     })
+}
+
+/// Whether a body is what SOAP says of a request that it does not understand, or cannot serve.
+pub(super) fn is_fault(body: &[u8]) -> bool {
+    xml::parse(body).is_some_and(|document| document.parent_of("Fault").is_some())
 }
 
 fn no_answer(status: StatusCode) -> PolicyError {

@@ -53,7 +53,7 @@ impl Request<'_> {
 }
 
 /// Whether XML 1.0 has a way to write a text.
-pub(super) fn can_be_written(text: &str) -> bool {
+fn can_be_written(text: &str) -> bool {
     let is_character = |one: char| {
         matches!(one, '\t' | '\n' | '\r') || one >= ' ' && !matches!(one, '\u{fffe}' | '\u{ffff}')
     };
@@ -114,6 +114,31 @@ impl Operation<'_> {
             Self::Login { .. } => "login",
             Self::Authorize { .. } => "authorize",
             Self::Logout(_) => "logout",
+        }
+    }
+
+    /// The code of an answer that did it, without the lines that some have in it.
+    pub(super) const fn success(&self) -> &'static str {
+        match self {
+            Self::Login { .. } => "LOGINSUCCESS",
+            Self::Authorize { .. } => "AUTHORIZED",
+            Self::Logout(_) => "LOGOUTSUCCESS",
+        }
+    }
+
+    /// Whether XML has a way to write it. What is sent otherwise looks to the service like a fault of its own.
+    pub(super) fn can_be_written(&self) -> bool {
+        let is_fit = |resource: &ResourceContext| {
+            can_be_written(&resource.resource) && can_be_written(&resource.action)
+        };
+        match self {
+            Self::Login {
+                user,
+                password,
+                resource,
+            } => can_be_written(user) && can_be_written(password.expose()) && is_fit(resource),
+            Self::Authorize { token, resource } => can_be_written(token) && is_fit(resource),
+            Self::Logout(token) => can_be_written(token),
         }
     }
 }

@@ -160,3 +160,9 @@ fn only_a_name_and_a_password_can_be_checked_there() {
         Reason::PASSWORD_CHANGE_FAILED
     );
 }
+
+#[test]
+fn what_others_say_reaches_the_log_bounded_and_on_one_line() {
+    assert_eq!(for_log("SERVER\r\nERROR\u{1b}[0m"), "SERVERERROR[0m");
+    assert_eq!(for_log(&"x".repeat(1 << 20)).len(), MAX_LOGGED);
+}

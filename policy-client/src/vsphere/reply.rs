@@ -1,8 +1,8 @@
 //! What is read of answers, in each form.
 //!
-//! 401 is a refusal, with or without a body; of JSON-RPC, the error `unauthenticated`. Everything else that is not
-//! what was asked for is an error: nobody can tell from it whether there is a session. The content type is not
-//! looked at: servers of this kind call JSON plain text.
+//! 401 is a refusal if its body is empty, plain text or the service's own; of JSON-RPC, the error `unauthenticated`.
+//! Everything else that is not what was asked for, such as a page of a proxy in between, is an error: nobody can tell
+//! from it whether there is a session. The content type is not looked at: servers of this kind call JSON plain text.
 
 use http::StatusCode;
 use policy_protocol::{Secret, Timestamp};
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::WireForm;
 use crate::PolicyError;
-use crate::foreign::moment;
+use crate::foreign::{for_log, moment};
 use crate::transport::Answer;
 
 const UNAUTHENTICATED: &str = "com.vmware.vapi.std.errors.unauthenticated";
@@ -71,7 +71,10 @@ pub(super) fn info(form: WireForm, answer: &Answer) -> Result<Reply<Info>, Polic
 /// The answer to delete.
 pub(super) fn deleted(form: WireForm, answer: &Answer) -> Result<Reply<()>, PolicyError> {
     if form != WireForm::JsonRpc && answer.status.is_success() {
-        return Ok(Reply::Done(()));
+        return match says_nothing(answer.body.expose()) {
+            true => Ok(Reply::Done(())),
+            false => Err(malformed("content where there is none")),
+        };
     }
     Ok(match output(form, answer)? {
         Reply::Done(_) => Reply::Done(()),
@@ -83,7 +86,10 @@ pub(super) fn deleted(form: WireForm, answer: &Answer) -> Result<Reply<()>, Poli
 fn output(form: WireForm, answer: &Answer) -> Result<Reply<Value>, PolicyError> {
     let status = answer.status;
     if form != WireForm::JsonRpc && status == StatusCode::UNAUTHORIZED {
-        return Ok(Reply::Unauthenticated);
+        return match is_refusal(answer.body.expose()) {
+            true => Ok(Reply::Unauthenticated),
+            false => Err(malformed("a refusal that is not the service's own")),
+        };
     }
     if !status.is_success() {
         tracing::warn!(
@@ -104,6 +110,31 @@ fn output(form: WireForm, answer: &Answer) -> Result<Reply<Value>, PolicyError> 
     }
 }
 
+/// Whether a body is nothing: in some way that JSON has, or not there.
+fn says_nothing(body: &[u8]) -> bool {
+    if body.trim_ascii().is_empty() {
+        return true;
+    }
+    match serde_json::from_slice(body) {
+        Ok(Value::Null) => true,
+        Ok(Value::Object(fields)) => fields.values().all(Value::is_null),
+        _ => false,
+    }
+}
+
+/// Whether the body of a 401 can be the service's: nothing, its own JSON, or a line of text, but no page.
+fn is_refusal(body: &[u8]) -> bool {
+    match body.trim_ascii() {
+        [] => true,
+        [b'{' | b'[', ..] => {
+            let value = serde_json::from_slice::<Value>(body).unwrap_or_default();
+            let own = ["type", "error_type", "messages"];
+            own.iter().any(|name| value.get(name).is_some())
+        }
+        [first, ..] => *first != b'<' && !body.trim_ascii().contains(&b'\n'),
+    }
+}
+
 fn rpc_output(value: &mut Value) -> Result<Reply<Value>, PolicyError> {
     let Some(result) = value.get_mut("result") else {
         return Err(malformed("no result"));
@@ -117,7 +148,7 @@ fn rpc_output(value: &mut Value) -> Result<Reply<Value>, PolicyError> {
         Some(UNAUTHENTICATED) => Ok(Reply::Unauthenticated),
         Some(UNAVAILABLE) => Err(PolicyError::Unavailable),
         Some(name) => {
-            tracing::warn!(error = name, "the session service refused a call");
+            tracing::warn!(error = for_log(name), "the session service refused a call");
             Err(PolicyError::Failure)
         }
         None => Err(malformed("neither output nor error")),

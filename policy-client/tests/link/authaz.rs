@@ -10,11 +10,11 @@ use policy_client::{PolicyCalls as _, PolicyError};
 use policy_protocol::message::{
     AuthorizeAnswer, LoginAnswer, LogoutAnswer, ResponseAttribute, SessionTicket, ValidateAnswer,
 };
-use policy_protocol::{ProtectionLevel, Reason, Secret, Session};
+use policy_protocol::{ProtectionLevel, Reason, ResourceContext, Secret, Session};
 
 use crate::foreign::{
     Does, NOW, Received, Script, THERE, authorize, clock, hasty, login, logout, no_answers,
-    settings, validate,
+    resource, settings, validate,
 };
 
 const PROTOCOLS: [AuthAzProtocol; 2] = [AuthAzProtocol::Rest, AuthAzProtocol::Soap];
@@ -357,4 +357,100 @@ async fn policies_there_may_lead_the_browser_elsewhere() {
             "{code} {name}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_session_that_was_logged_out_stays_so_whatever_the_service_says() {
+    for confirmed in ["LOGOUT_SUCCESS", "LOGOUT_FAILURE"] {
+        let server = Script::start(move |request| {
+            let users = response("SM_USER", "alice");
+            if request.target.contains("/logout/") {
+                let content = format!("<resultCode>{confirmed}</resultCode>");
+                return says(request, "logoutResponse", &content);
+            }
+            let content = format!(
+                "<resultCode>AUTHORIZED</resultCode><authorizationResponses>{users}</authorizationResponses>"
+            );
+            says(request, "authorizationResult", &content)
+        })
+        .await;
+        let client = client(AuthAzProtocol::Rest, &[&server]);
+        let answer = client.validate(validate(there())).await.unwrap();
+        assert!(matches!(answer, ValidateAnswer::Yes { .. }));
+        // A refusal may mean that it is over there already, and is not asked about for ever.
+        for tried in 0..6 {
+            let told = client.logout(logout(there())).await;
+            let expected = confirmed == "LOGOUT_SUCCESS" || tried == 5;
+            assert_eq!(told.is_ok(), expected, "{tried} {told:?}");
+        }
+
+        let reason = Reason::USER_LOGOUT;
+        let answer = client.validate(validate(there())).await;
+        assert_eq!(answer, Ok(ValidateAnswer::No { reason }), "{confirmed}");
+        let answer = client.authorize(authorize(there())).await;
+        assert!(
+            matches!(answer, Ok(AuthorizeAnswer::No { .. })),
+            "{confirmed}"
+        );
+        let other = ticket(ForeignKind::AuthAz, b"another").unwrap();
+        let answer = client.validate(validate(other)).await.unwrap();
+        assert!(matches!(answer, ValidateAnswer::Yes { .. }));
+    }
+}
+
+#[tokio::test]
+async fn what_xml_cannot_hold_is_refused_without_asking() {
+    for protocol in PROTOCOLS {
+        let server = Script::start(server).await;
+        let client = client(protocol, &[&server]);
+        for (path, action) in [("/\u{fffe}", "GET"), ("/cart/items", "G\u{1}T")] {
+            let resource = ResourceContext {
+                resource: path.to_owned(),
+                action: action.to_owned(),
+                ..resource()
+            };
+            let mut asked = validate(there());
+            asked.resource = resource.clone();
+            let reason = Reason::INVALID_SESSION;
+            let answer = client.validate(asked).await;
+            assert_eq!(answer, Ok(ValidateAnswer::No { reason }));
+            let mut asked = authorize(there());
+            asked.resource = resource.clone();
+            let answer = client.authorize(asked).await.unwrap();
+            assert!(matches!(answer, AuthorizeAnswer::No { .. }));
+            let mut asked = login("alice", PASSWORD);
+            asked.resource = resource;
+            let answer = client.login(asked).await.unwrap();
+            assert!(matches!(answer, LoginAnswer::No { .. }));
+        }
+        assert!(server.received().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_soap_fault_is_no_failure_of_the_server() {
+    const FAULT: &str = r#"<S:Envelope xmlns:S="http://schemas.xmlsoap.org/soap/envelope/"><S:Body><S:Fault><faultcode>S:Client</faultcode><faultstring>Bad request</faultstring></S:Fault></S:Body></S:Envelope>"#;
+    let first = Script::start(|_| Does::says(500, FAULT)).await;
+    let second = Script::start(server).await;
+    let client = client(AuthAzProtocol::Soap, &[&first, &second]);
+    for _ in 0..5 {
+        let answer = client.validate(validate(there())).await;
+        assert_eq!(answer, Err(PolicyError::Failure));
+    }
+    assert_eq!((first.received().len(), second.received().len()), (5, 0));
+}
+
+#[tokio::test]
+async fn a_login_that_does_not_say_whose_is_none_and_is_ended() {
+    let server = Script::start(|request| {
+        let content =
+            format!("<resultCode>LOGIN_SUCCESS</resultCode><sessionToken>{TOKEN}</sessionToken>");
+        says(request, "loginResponse", &content)
+    })
+    .await;
+    let client = client(AuthAzProtocol::Rest, &[&server]);
+    let error = client.login(login(" ALICE", PASSWORD)).await.unwrap_err();
+    assert_eq!(error, PolicyError::Protocol);
+    let last = server.received().pop().unwrap();
+    assert_eq!(last.target, "/authazws/AuthRestService/logout/shop/");
 }

@@ -54,7 +54,10 @@ pub(super) async fn from_token(
     realm: &Arc<Realm>,
     token: &[u8],
 ) -> Result<Admitted, Unfit> {
-    let key = [&[KEY_PREFIX], token].concat();
+    // Where sessions are bound to an address, who shows a token first must not own it: each address has its own.
+    let address = visit.bound_address().map(|address| address.to_string());
+    let address = address.as_deref().unwrap_or_default().as_bytes();
+    let key = [&[KEY_PREFIX], address, &[KEY_PREFIX], token].concat();
     let known = match sessions.cache.get(&key) {
         Some(Known::Live(alias)) => Some(alias),
         Some(Known::Dead(reason)) => return Err(reason.into()),
@@ -86,7 +89,7 @@ async fn validate(
     let ticket = ticket.ok_or(Unfit::Refused(Reason::INVALID_SESSION))?;
     visit.metrics.session_cache_miss();
     let request = validate_request(visit, realm, ticket, Timestamp(0));
-    match sessions.validate(request).await {
+    match sessions.validate(visit.site, request, None).await {
         Ok(session) => {
             let alias = Alias {
                 zone: Arc::clone(visit.site.cookies.zone()),

@@ -575,6 +575,26 @@ fn back_ends_of_other_systems_take_their_defaults() {
 }
 
 #[test]
+fn rules_that_refuse_by_what_authaz_may_forget_warn() {
+    let authaz = "kind = \"authaz\"\nurls = [\"https://gateway.example.com\"]\nagent_keys_file = \"agent-keys\"";
+    let warned = |rule: &str| {
+        let config = sound(&format!("{}rules = [{rule}]\n", with_server(authaz)));
+        let about = |warning: &String| warning.starts_with("policy_server.kind: ");
+        config.warnings.iter().any(about)
+    };
+    assert!(warned(
+        "{ name = \"a\", effect = \"deny\", groups = [\"guests\"] }"
+    ));
+    assert!(warned(
+        "{ name = \"a\", effect = \"deny\", attributes = { kind = [\"guest\"] } }"
+    ));
+    assert!(!warned(
+        "{ name = \"a\", effect = \"deny\", users = [\"bob\"] }"
+    ));
+    assert!(!warned("{ name = \"a\", groups = [\"staff\"] }"));
+}
+
+#[test]
 fn mistakes_about_other_systems_are_found() {
     let authaz = "kind = \"authaz\"\ncookie_name = \"OTHER\"\nurls = [\"https://a\"]\n";
     let am = "kind = \"am\"\nurls = [\"https://a/am\"]\n";

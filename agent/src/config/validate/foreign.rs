@@ -13,6 +13,7 @@ use super::files::Files;
 use super::{names, policy_server};
 use crate::config::file::File;
 use crate::config::file::policy_server::{self as file, Kind};
+use crate::config::file::realms::{Effect, Rule};
 use crate::config::report::Spot;
 use crate::config::{ForeignSessions, PolicyServerKind, defaults};
 
@@ -168,6 +169,18 @@ fn authaz(
     if file.caller_challenge_cookie.is_some() && file.caller_user.is_none() {
         spot.key("caller_challenge_cookie")
             .problem("means nothing without caller_user");
+    }
+    let denies = |rule: &Rule| {
+        rule.effect == Effect::Deny && !(rule.groups.is_empty() && rule.attributes.is_empty())
+    };
+    let mut rules = all
+        .realms
+        .iter()
+        .flat_map(|realm| realm.rules.iter().flatten());
+    if rules.any(denies) {
+        spot.key("kind").warn(
+            "a rule refuses by groups or attributes, which are forgotten at a restart: their users may then pass",
+        );
     }
     let app_id = file.app_id.as_ref().unwrap_or(&all.agent.name);
     if app_id.is_empty() || app_id.contains('/') {

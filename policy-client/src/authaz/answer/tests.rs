@@ -23,7 +23,12 @@ const LOGIN: &str = r#"<loginResponse><message>Authentication successful</messag
     </authenticationResponses></loginResponse>"#;
 
 fn read_text(status: u16, body: &str) -> Result<Answer, PolicyError> {
-    read(StatusCode::from_u16(status).unwrap(), body.as_bytes())
+    read_for("LOGINSUCCESS", status, body)
+}
+
+fn read_for(success: &str, status: u16, body: &str) -> Result<Answer, PolicyError> {
+    let status = StatusCode::from_u16(status).unwrap();
+    read(status, body.as_bytes(), success)
 }
 
 fn outcome(status: u16, body: &str) -> Result<Outcome, PolicyError> {
@@ -104,8 +109,6 @@ fn the_result_code_decides_whatever_the_status() {
     for status in [200, 400, 401, 403] {
         for (code, expected) in [
             ("LOGIN_SUCCESS", Outcome::Yes),
-            ("AUTHORIZED", Outcome::Yes),
-            ("LOGOUT_SUCCESS", Outcome::Yes),
             ("LOGIN_FAILED", Outcome::No),
             ("LOGIN_CHALLENGE", Outcome::No),
             ("NOTAUTHORIZED", Outcome::No),
@@ -197,4 +200,20 @@ fn a_refusal_says_why_if_it_is_told() {
     assert_eq!(reason("SM_AUTHREASON", "x"), Reason::NONE);
     assert_eq!(reason("SM_AUTHREASON", "42"), Reason::IDLE_SESSION);
     assert_eq!(reason("HTTP_SM_AUTHREASON", "4"), Reason::EXPIRED_SESSION);
+}
+
+#[test]
+fn a_success_of_another_operation_is_none() {
+    let codes = ["LOGIN_SUCCESS", "AUTHORIZED", "LOGOUT_SUCCESS"];
+    for asked in codes {
+        for told in codes {
+            let answer = read_for(&asked.replace('_', ""), 200, &coded(told));
+            let outcome = answer.map(|answer| answer.outcome);
+            let expected = match asked == told {
+                true => Ok(Outcome::Yes),
+                false => Err(PolicyError::Failure),
+            };
+            assert_eq!(outcome, expected, "{asked} {told}");
+        }
+    }
 }

@@ -74,11 +74,11 @@ fn a_session_is_described_in_each_form_with_times_of_any_precision() {
 }
 
 #[test]
-fn a_refusal_needs_no_body() {
+fn a_refusal_needs_no_body_but_no_page_is_one() {
     let api = r#"{"error_type":"UNAUTHENTICATED","messages":[]}"#;
     let rest = r#"{"type":"com.vmware.vapi.std.errors.unauthenticated","value":{"messages":[]}}"#;
     for form in [WireForm::Api, WireForm::Rest] {
-        for body in ["", "Unauthorized\n", api, rest, "<html></html>"] {
+        for body in ["", "Unauthorized\n", api, rest] {
             let refusal = answer(401, body);
             assert!(matches!(
                 created(form, &refusal),
@@ -86,6 +86,20 @@ fn a_refusal_needs_no_body() {
             ));
             assert_eq!(info(form, &refusal), Ok(Reply::Unauthenticated));
             assert_eq!(deleted(form, &refusal), Ok(Reply::Unauthenticated));
+        }
+        for body in [
+            "<html></html>",
+            " <html>",
+            "{}",
+            "{",
+            "[]",
+            r#"{"error":"login required"}"#,
+            "Sign in\nat the portal",
+        ] {
+            let page = answer(401, body);
+            assert!(created(form, &page).is_err(), "{body}");
+            assert!(info(form, &page).is_err(), "{body}");
+            assert!(deleted(form, &page).is_err(), "{body}");
         }
     }
     let rpc = r#"{"jsonrpc":"2.0","id":"0","result":{"error":{"ERROR":{"com.vmware.vapi.std.errors.unauthenticated":{"messages":[],"data":{"OPTIONAL":null}}}}}}"#;
@@ -148,7 +162,7 @@ fn what_is_neither_yes_nor_no_is_an_error() {
 }
 
 #[test]
-fn deletion_is_any_success_in_the_forms_that_have_statuses() {
+fn deletion_is_a_success_without_content() {
     for (form, status, body) in [
         (WireForm::Api, 204, ""),
         (WireForm::Rest, 200, ""),
@@ -160,5 +174,14 @@ fn deletion_is_any_success_in_the_forms_that_have_statuses() {
         ),
     ] {
         assert_eq!(deleted(form, &answer(status, body)), Ok(Reply::Done(())));
+    }
+    for form in [WireForm::Api, WireForm::Rest] {
+        for body in ["null", "{}", r#"{"value":null}"#, "\n"] {
+            let told = answer(200, body);
+            assert_eq!(deleted(form, &told), Ok(Reply::Done(())), "{body}");
+        }
+        for body in ["<html>Sign in</html>", r#"{"error":"login"}"#, "OK", "[]"] {
+            assert!(deleted(form, &answer(200, body)).is_err(), "{body}");
+        }
     }
 }

@@ -112,6 +112,18 @@ fn by_host(condition: &Condition, place: &Place, scope: &Scope, draft: &mut Draf
                     );
                     continue;
                 }
+                let default = condition.default.as_deref();
+                if name.len() < case.value.len() && !default.is_some_and(Rule::only_forwards) {
+                    let reason = "its port is left out: requests on other ports come here too, and the default may have kept them from applications";
+                    list(
+                        Kind::Weaker,
+                        &case.place,
+                        "host",
+                        &case.value,
+                        reason,
+                        draft,
+                    );
+                }
                 let inner = Scope {
                     host: Some(host.clone()),
                     ..scope.clone()

@@ -62,6 +62,23 @@ fn a_longer_path_on_any_host_does_not_take_requests_from_a_host_of_its_own() {
 }
 
 #[test]
+fn a_port_that_is_left_out_is_listed_unless_the_default_only_forwards() {
+    let redirect = "<nete:redirect>https://a.test:8443</nete:redirect>";
+    for (host, default, listed) in [
+        ("a.test:8443", redirect, true),
+        ("a.test:8443", FORWARD, false),
+        ("a.test", redirect, false),
+    ] {
+        let import = import(rules(&format!(
+            "<nete:cond type=\"host\"><nete:case value=\"{host}\">{FORWARD}</nete:case>
+             <nete:default>{default}</nete:default></nete:cond>"
+        )));
+        let weaker = left(&import, Kind::Weaker);
+        assert_eq!(!weaker.is_empty(), listed, "{host} {default}");
+    }
+}
+
+#[test]
 fn what_kept_requests_from_applications_refuses_them() {
     let with_case = |condition: &str, case: &str| {
         import(rules(&format!(
