@@ -22,16 +22,37 @@ pub(super) struct Profile {
     pub(super) attributes: BTreeMap<String, Vec<String>>,
 }
 
-/// Reads a user. One that may not be read (403), or is no user with a profile (404), has none.
+/// Reads `user`. One that may not be read (403), or is no user with a profile (404), has none.
 ///
 /// # Errors
-/// If AM cannot tell. A user of whom not everything could be read would escape what denies.
-pub(super) fn read(reply: Reply) -> Result<Profile, PolicyError> {
+/// If AM cannot tell, or tells of somebody else. A user of whom not everything could be read would escape what
+/// denies.
+pub(super) fn read(reply: Reply, user: &str) -> Result<Profile, PolicyError> {
     match reply {
-        Reply::Content(body) => Ok(Profile::from(parse::<Map<String, Value>>(&body)?)),
+        Reply::Content(body) => {
+            let members = parse::<Map<String, Value>>(&body)?;
+            if !is_about(&members, user) {
+                tracing::warn!(
+                    user,
+                    "what AM tells is not about the user it was asked about"
+                );
+                return Err(PolicyError::Protocol);
+            }
+            Ok(Profile::from(members))
+        }
         Reply::Refused(refusal) if matches!(refusal.status, 403 | 404) => Ok(Profile::default()),
         Reply::Refused(refusal) => Err(refusal.unforeseen("about a user")),
     }
+}
+
+/// Whether these are the members of `user`. Directories do not tell upper from lower case in names.
+fn is_about(members: &Map<String, Value>, user: &str) -> bool {
+    let user = user.to_lowercase();
+    let names = ["_id", "username"]
+        .into_iter()
+        .filter_map(|name| members.get(name));
+    let mut texts = names.filter_map(Value::as_str);
+    texts.any(|name| name.to_lowercase() == user)
 }
 
 impl Profile {
@@ -87,7 +108,7 @@ mod tests {
     use crate::am::reply::tests::reply;
 
     fn profile(status: u16, body: &str) -> Result<Profile, PolicyError> {
-        read(reply(status, body)?)
+        read(reply(status, body)?, "demo")
     }
 
     #[test]
@@ -109,6 +130,26 @@ mod tests {
         let names: Vec<_> = user.attributes.keys().map(String::as_str).collect();
         assert_eq!(names, ["active", "mail", "realm", "uid", "username"]);
         assert_eq!(user.attributes["mail"], ["demo@example.com"]);
+    }
+
+    #[test]
+    fn what_is_not_about_the_user_is_no_user() {
+        for body in [
+            r#"{"username":"Demo"}"#,
+            r#"{"_id":"DEMO"}"#,
+            r#"{"_id":"4f7c","username":"demo"}"#,
+        ] {
+            assert!(profile(200, body).is_ok(), "{body}");
+        }
+        for body in [
+            "{}",
+            r#"{"error":"login required"}"#,
+            r#"{"_id":"other","username":"other","uid":["demo"],"isMemberOf":["cn=staff"]}"#,
+            r#"{"_id":7,"username":null}"#,
+            r#"{"username":""}"#,
+        ] {
+            assert_eq!(profile(200, body), Err(PolicyError::Protocol), "{body}");
+        }
     }
 
     #[test]
