@@ -264,6 +264,17 @@ type Answered = Response<Full<Bytes>>;
 async fn answer(state: Arc<State>, request: Request<Incoming>) -> Result<Answered, Infallible> {
     let path = request.uri().path().to_owned();
     if path == "/am/notifications" {
+        let script = state.script.lock().unwrap();
+        let instead = script
+            .instead_of
+            .iter()
+            .find(|(part, ..)| path.contains(part));
+        if let Some((_, status, body)) = instead {
+            let mut response = Response::new(Full::from(*body));
+            *response.status_mut() = StatusCode::from_u16(*status).expect("a status");
+            return Ok(response);
+        }
+        drop(script);
         return Ok(state.notifications(request));
     }
     let header = |name: &str| {

@@ -26,8 +26,9 @@ use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 use super::beginnings::Beginnings;
 use super::limits::MAX_MESSAGE;
 use super::notices::{self, Notice, SUBPROTOCOL, TOPICS};
-use super::own_session::OwnSession;
+use super::own_session::{OwnSession, Use};
 use super::rest::{Rest, secret_header};
+use super::sessions::Sessions;
 use crate::limits::CONNECT_TIMEOUT;
 use crate::{EventStream, PolicyError};
 
@@ -63,6 +64,7 @@ impl Notifications {
         &self,
         rest: &Rest,
         own: &OwnSession,
+        sessions: &Sessions,
         beginnings: Arc<Beginnings>,
     ) -> Result<EventStream, PolicyError> {
         let mut session = own.get(rest).await?;
@@ -71,10 +73,14 @@ impl Notifications {
             loop {
                 let token = secret_header(session.token.expose())?;
                 match self.connect(base.as_str(), rest, token).await {
-                    Ok(socket) => return Ok(stream(socket, beginnings)),
+                    Ok(socket) => {
+                        session.accept(Use::Notifications);
+                        return Ok(stream(socket, beginnings));
+                    }
                     Err(Unconnected::Unauthenticated) if !renewed => {
                         renewed = true;
-                        session = own.instead_of(&session, rest).await?;
+                        let what = Use::Notifications;
+                        session = own.instead_of(&session, what, rest, sessions).await?;
                     }
                     Err(_) => break,
                 }

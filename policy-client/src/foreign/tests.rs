@@ -134,7 +134,9 @@ fn agents_that_start_at_once_have_the_same_keys() {
 #[test]
 fn what_a_start_that_was_cut_off_has_left_is_in_nobodys_way() {
     let folder = tempfile::tempdir().unwrap();
-    let left = folder.path().join(format!("agent-keys.{}", std::process::id()));
+    let left = folder
+        .path()
+        .join(format!("agent-keys.{}", std::process::id()));
     std::fs::write(&left, "cut o").unwrap();
     key_file::open(Some(&folder.path().join("agent-keys"))).unwrap();
     assert!(left.exists());
