@@ -12,6 +12,19 @@ pub(super) const VERSION: &str = "protocol=1.0";
 /// The attributes that hold the distinguished names of the user's groups, in the two spellings of directories.
 const GROUPS: [&str; 2] = ["ismemberof", "memberof"];
 
+/// Parts of the names of attributes that no application is to see, in lower case: passwords, what the second factors
+/// of the user share with AM (`oathDeviceProfiles`, `pushDeviceProfiles`, `webauthnDeviceProfiles`,
+/// `devicePrintProfiles`, `boundDevices`), and answers to the questions of those who forgot theirs (`kbaInfo`).
+const SECRETS: [&str; 7] = [
+    "password",
+    "pwd",
+    "secret",
+    "deviceprofiles",
+    "deviceprintprofiles",
+    "bounddevices",
+    "kbainfo",
+];
+
 /// A user, as AM tells.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Profile {
@@ -70,7 +83,7 @@ impl From<Map<String, Value>> for Profile {
         for (name, value) in members {
             let lower = name.to_ascii_lowercase();
             // What names the object, and what no application is to see.
-            if lower.starts_with('_') || lower.contains("password") {
+            if lower.starts_with('_') || SECRETS.iter().any(|part| lower.contains(part)) {
                 continue;
             }
             let values = texts(value);
@@ -112,11 +125,13 @@ mod tests {
     }
 
     #[test]
-    fn a_user_is_read_with_groups_and_without_passwords() {
+    fn a_user_is_read_with_groups_and_without_secrets() {
         let user = profile(
             200,
             r#"{"_id":"demo","_rev":"7","username":"demo","realm":"/","uid":["demo"],"mail":["demo@example.com"],
-                "userPassword":["{SSHA}x"],"dn":["uid=demo,ou=people,dc=example"],"universalid":["id=demo,ou=user,dc=x"],
+                "userPassword":["{SSHA}x"],"unicodePwd":"x","oathDeviceProfiles":["{\"sharedSecret\":\"x\"}"],
+                "pushDeviceProfiles":["x"],"webauthnDeviceProfiles":["x"],"deviceProfiles":["x"],
+                "devicePrintProfiles":["x"],"boundDevices":["x"],"kbaInfo":["x"],"clientSecret":"x","dn":["uid=demo,ou=people,dc=example"],"universalid":["id=demo,ou=user,dc=x"],
                 "isMemberOf":["cn=staff,ou=groups,dc=x","cn=all,ou=groups,dc=x"],"memberOf":"cn=all,ou=groups,dc=x",
                 "active":true,"roles":[{"_ref":"x"}],"cn":[]}"#,
         )
