@@ -314,8 +314,13 @@ impl PolicyCalls for AmClient {
     fn events(&self, _: Option<EventPosition>) -> BoxFuture<'_, Result<EventStream, PolicyError>> {
         #[cfg(feature = "am-notifications")]
         if let (Some(notifications), Some(own)) = (&self.notifications, &self.own) {
-            let beginnings = Arc::clone(&self.beginnings);
-            return self.within(notifications.listen(&self.rest, own, &self.sessions, beginnings));
+            return self.within(notifications.listen(
+                &self.rest,
+                own,
+                &self.sessions,
+                self.settings.link.timeout,
+                Arc::clone(&self.beginnings),
+            ));
         }
         self.rest.link.quiet_events()
     }
