@@ -24,6 +24,7 @@ mod session_info;
 mod sessions;
 #[cfg(feature = "am-notifications")]
 mod socket;
+mod throttle;
 mod user_session;
 mod version;
 
@@ -44,7 +45,7 @@ pub use self::own_session::AmAgent;
 use self::beginnings::Beginnings;
 use self::login::Begun;
 use self::memory::Memory;
-use self::own_session::OwnSession;
+use self::own_session::{OwnSession, Use};
 use self::reply::Reply;
 use self::rest::{Ask, Rest};
 use self::sessions::{Purpose, Sessions};
@@ -188,10 +189,15 @@ impl AmClient {
             .await?;
         if matches!(&reply, Reply::Refused(refusal) if refusal.status == 401) {
             // Once: if the new one is refused as well, something else is wrong.
-            asking = own.instead_of(&asking, &self.rest).await?;
+            asking = own
+                .instead_of(&asking, Use::Policies, &self.rest, &self.sessions)
+                .await?;
             reply = self
                 .evaluate(&request, &resource, asking.token.expose())
                 .await?;
+        }
+        if !matches!(&reply, Reply::Refused(refusal) if refusal.status == 401) {
+            asking.accept(Use::Policies);
         }
         match reply {
             Reply::Content(body) => {
@@ -308,8 +314,13 @@ impl PolicyCalls for AmClient {
     fn events(&self, _: Option<EventPosition>) -> BoxFuture<'_, Result<EventStream, PolicyError>> {
         #[cfg(feature = "am-notifications")]
         if let (Some(notifications), Some(own)) = (&self.notifications, &self.own) {
-            let beginnings = Arc::clone(&self.beginnings);
-            return self.within(notifications.listen(&self.rest, own, beginnings));
+            return self.within(notifications.listen(
+                &self.rest,
+                own,
+                &self.sessions,
+                self.settings.link.timeout,
+                Arc::clone(&self.beginnings),
+            ));
         }
         self.rest.link.quiet_events()
     }

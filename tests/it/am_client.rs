@@ -470,6 +470,54 @@ async fn a_wrong_password_of_the_agent_is_not_tried_again_and_again() {
     assert_eq!(setting.am.count("authIndexType=module"), 1);
 }
 
+/// A proxy that strips the header, or a server that does not share sessions with the one that logged us in.
+#[tokio::test]
+async fn a_session_of_the_agent_that_is_never_accepted_is_a_failed_login() {
+    let setting = Setting::new(Dialect::PingAm).await;
+    let session = setting.logged_in().await;
+    let token = session.spec.as_str();
+    let logins = || setting.am.count("authIndexType=module");
+    let own = || {
+        let sessions = setting.am.sessions();
+        sessions.values().filter(|one| one.user == AGENT).count()
+    };
+    setting.am.script().instead_of = vec![("/policies", 401, r#"{"code":401}"#)];
+    for _ in 0..10 {
+        assert!(setting.authorize(token).await.is_err());
+    }
+    // A slow machine may come past the first pause of a second, not past the next ones.
+    assert!(logins() <= 3, "{}", logins());
+    assert!(own() <= 1, "what was replaced is ended there");
+    setting.am.script().instead_of.clear();
+    eventually("the pause is over", async || {
+        setting.authorize(token).await.ok()
+    })
+    .await;
+    let before = logins();
+    setting.am.sessions().retain(|_, one| one.user != AGENT);
+    assert!(
+        setting.authorize(token).await.is_ok(),
+        "accepted once: renewed at once"
+    );
+    assert_eq!(logins(), before + 1);
+    assert_eq!(own(), 1);
+}
+
+/// The same for a WebSocket, while policies are decided with the same session.
+#[tokio::test]
+async fn a_session_that_only_notifications_refuse_is_not_replaced_again_and_again() {
+    let setting = Setting::new(Dialect::PingAm).await;
+    let session = setting.logged_in().await;
+    let token = session.spec.as_str();
+    setting.am.script().instead_of = vec![("/notifications", 401, "")];
+    for _ in 0..10 {
+        assert!(setting.client.events(None).await.is_err());
+        _ = setting.authorize(token).await;
+    }
+    let logins = setting.am.count("authIndexType=module");
+    assert!(logins <= 3, "{logins}");
+}
+
 #[tokio::test]
 async fn decisions_are_kept_as_long_as_they_say_and_advices_are_no_yes() {
     let setting = Setting::new(Dialect::PingAm).await;
@@ -620,6 +668,19 @@ async fn a_token_that_cannot_be_a_spec_is_no_session() {
         Err(PolicyError::Protocol)
     );
     assert_eq!(setting.settings.realm, "/");
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_leaves_the_next_one_its_time_for_notifications() {
+    // The same one twice: it is silent once.
+    let setting = Setting::with(Dialect::PingAm, |settings| {
+        let servers = settings.link.servers.clusters[0].clone();
+        settings.link.servers = ServerList::in_order([servers.clone(), servers].concat());
+    })
+    .await;
+    setting.am.script().silent = 1;
+    let mut events = setting.client.events(None).await.unwrap();
+    assert_eq!(told(&mut events).await, EventKind::Hello { gap: true });
 }
 
 #[tokio::test]

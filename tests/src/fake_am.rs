@@ -93,6 +93,8 @@ pub struct Script {
     pub instead_of: Vec<(&'static str, u16, &'static str)>,
     /// Whether notifications can be subscribed to.
     pub subscribes: bool,
+    /// How many of the next requests for notifications get no answer.
+    pub silent: usize,
     /// What policies say: `actions`, `advices` and `ttl`.
     pub decision: Value,
     /// Whether users may read themselves.
@@ -144,6 +146,7 @@ impl FakeAm {
                     instead: None,
                     instead_of: Vec::new(),
                     subscribes: true,
+                    silent: 0,
                     decision: json!({
                         "actions": {"GET": true, "POST": true},
                         "advices": {},
@@ -259,11 +262,33 @@ impl FakeAm {
     }
 }
 
+impl State {
+    /// Whether a request for notifications gets no answer.
+    fn is_silent(&self) -> bool {
+        let mut script = self.script.lock().unwrap();
+        let is = script.silent > 0;
+        script.silent = script.silent.saturating_sub(1);
+        is
+    }
+}
+
 type Answered = Response<Full<Bytes>>;
 
 async fn answer(state: Arc<State>, request: Request<Incoming>) -> Result<Answered, Infallible> {
     let path = request.uri().path().to_owned();
     if path == "/am/notifications" {
+        if state.is_silent() {
+            return std::future::pending().await;
+        }
+        let script = state.script.lock().unwrap();
+        let mut instead = script.instead_of.iter();
+        let instead = instead.find(|(part, ..)| path.contains(part));
+        if let Some((_, status, body)) = instead {
+            let mut response = Response::new(Full::from(*body));
+            *response.status_mut() = StatusCode::from_u16(*status).expect("a status");
+            return Ok(response);
+        }
+        drop(script);
         return Ok(state.notifications(request));
     }
     let header = |name: &str| {

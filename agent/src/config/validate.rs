@@ -73,6 +73,7 @@ pub(super) fn validate(file: &File, files: &Files<'_>, root: &Spot<'_>) -> Optio
         warnings: Vec::new(),
         written: serde_json::to_value(file).unwrap_or_default(),
     };
+    foreign::warn_of_queries(&config, root);
     services::check_against(&config, root).then_some(config)
 }
 

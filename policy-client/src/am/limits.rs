@@ -17,7 +17,7 @@ pub(super) const MAX_ENCODED_WORD: usize = 45;
 pub(super) const REMEMBERED_SESSIONS: usize = 10_000;
 /// A user of whom more is told, in bytes, is asked for again each time.
 pub(super) const MAX_REMEMBERED_PROFILE: usize = 4 * 1024;
-/// The pause after the agent's own login failed, doubled up to [`MAX_LOGIN_PAUSE`]: a wrong password must neither
+/// The pause after the agent's own login failed, or its session was not accepted, doubled up to [`MAX_LOGIN_PAUSE`]: a wrong password must neither
 /// lock the account nor keep AM busy.
 pub(super) const MIN_LOGIN_PAUSE: Duration = Duration::from_secs(1);
 /// See [`MIN_LOGIN_PAUSE`].

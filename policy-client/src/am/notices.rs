@@ -13,6 +13,9 @@ pub(super) const SUBPROTOCOL: &str = "v1.notifications.forgerock.org";
 /// What is subscribed to.
 pub(super) const TOPICS: [&str; 2] = ["/agent/session", "/agent/policy"];
 
+/// What AM says when a subscription is in force.
+const SUBSCRIBED: &str = "subscription registered";
+
 /// One message.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Notice {
@@ -62,9 +65,8 @@ pub(super) fn read(text: &str) -> Result<Notice, PolicyError> {
     let topic = message.topic.ok_or(PolicyError::Protocol)?;
     let topic = TOPICS.iter().position(|known| *known == topic);
     let Some(body) = message.body else {
-        // `"message":"subscription registered"`
-        return match (topic, message.message) {
-            (Some(topic), Some(_)) => Ok(Notice::Subscribed(topic)),
+        return match (topic, message.message.as_deref()) {
+            (Some(topic), Some(SUBSCRIBED)) => Ok(Notice::Subscribed(topic)),
             _ => Err(PolicyError::Protocol),
         };
     };
@@ -129,6 +131,10 @@ mod tests {
             (r#"{"topic":"/agent/session"}"#, PolicyError::Protocol),
             (
                 r#"{"topic":"/agent/other","message":"subscription registered"}"#,
+                PolicyError::Protocol,
+            ),
+            (
+                r#"{"topic":"/agent/session","message":"unsubscribed"}"#,
                 PolicyError::Protocol,
             ),
             (

@@ -1,14 +1,15 @@
 //! The agent's own session: begun when it is first needed, and anew when it has died.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use policy_protocol::Secret;
 use tokio::sync::Mutex;
-use tokio::time::Instant;
 
-use super::limits::{MAX_LOGIN_PAUSE, MIN_LOGIN_PAUSE};
 use super::login::{self, AuthIndex, Begun};
 use super::rest::Rest;
+use super::sessions::Sessions;
+use super::throttle::Throttle;
 use crate::PolicyError;
 
 /// The agent's own account in AM.
@@ -29,13 +30,20 @@ pub(super) struct OwnSession {
     state: Mutex<State>,
 }
 
+#[derive(Default)]
 struct State {
     current: Option<Own>,
     /// How many sessions there were.
     begun: u64,
-    /// After a failed login: when the next one may be tried.
-    not_before: Option<Instant>,
-    pause: Duration,
+    throttle: Throttle,
+}
+
+/// What the agent's session is shown for. A proxy may let it through for one and not for the other.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Use {
+    Policies,
+    #[cfg(feature = "am-notifications")]
+    Notifications,
 }
 
 /// One session of the agent.
@@ -43,18 +51,26 @@ struct State {
 pub(super) struct Own {
     pub(super) token: Secret<String>,
     number: u64,
+    /// By [`Use`]: whether AM has accepted it once.
+    accepted: Arc<[AtomicBool; 2]>,
+}
+
+impl Own {
+    /// AM has answered to whoever this is.
+    pub(super) fn accept(&self, what: Use) {
+        self.accepted[what as usize].store(true, Ordering::Relaxed);
+    }
+
+    fn was_accepted(&self, what: Use) -> bool {
+        self.accepted[what as usize].load(Ordering::Relaxed)
+    }
 }
 
 impl OwnSession {
     pub(super) fn new(account: AmAgent) -> Self {
         Self {
             account,
-            state: Mutex::new(State {
-                current: None,
-                begun: 0,
-                not_before: None,
-                pause: MIN_LOGIN_PAUSE,
-            }),
+            state: Mutex::default(),
         }
     }
 
@@ -63,29 +79,45 @@ impl OwnSession {
     /// # Errors
     /// If the login fails, or has failed a moment ago.
     pub(super) async fn get(&self, rest: &Rest) -> Result<Own, PolicyError> {
-        self.other_than(None, rest).await
+        let mut state = self.state.lock().await;
+        match &state.current {
+            Some(own) => Ok(own.clone()),
+            None => self.begin(&mut state, rest).await,
+        }
     }
 
-    /// A session in the place of one that AM did not accept.
+    /// A session in the place of one that AM did not accept. If it never did, that was a failed login as well: who
+    /// refuses a session that is new refuses the next one too.
     ///
     /// # Errors
     /// As [`OwnSession::get`].
-    pub(super) async fn instead_of(&self, dead: &Own, rest: &Rest) -> Result<Own, PolicyError> {
-        self.other_than(Some(dead.number), rest).await
-    }
-
-    async fn other_than(&self, dead: Option<u64>, rest: &Rest) -> Result<Own, PolicyError> {
+    pub(super) async fn instead_of(
+        &self,
+        dead: &Own,
+        what: Use,
+        rest: &Rest,
+        sessions: &Sessions,
+    ) -> Result<Own, PolicyError> {
         let mut state = self.state.lock().await;
         match &state.current {
             // Somebody else may have replaced it already.
-            Some(own) if Some(own.number) != dead => return Ok(own.clone()),
-            Some(_) | None => state.current = None,
+            Some(own) if own.number != dead.number => return Ok(own.clone()),
+            Some(_) => {
+                state.current = None;
+                if dead.was_accepted(what) {
+                    state.throttle = Throttle::default();
+                }
+                // It may be alive for others than whoever refused it, and nobody will hold it.
+                _ = sessions.end(rest, dead.token.expose()).await;
+            }
+            None => {}
         }
-        if state.not_before.is_some_and(|at| Instant::now() < at) {
-            return Err(PolicyError::Failure);
-        }
-        // Before it is known, because this future may be dropped at its deadline.
-        state.not_before = Some(Instant::now() + state.pause);
+        self.begin(&mut state, rest).await
+    }
+
+    async fn begin(&self, state: &mut State, rest: &Rest) -> Result<Own, PolicyError> {
+        // Before the outcome is known, because this future may be dropped at its deadline.
+        let pause = state.throttle.begin().ok_or(PolicyError::Failure)?;
         let AmAgent {
             user,
             password,
@@ -95,11 +127,10 @@ impl OwnSession {
             Ok(Begun::Session(token)) => {
                 tracing::info!(user, "the agent has a session of its own in AM");
                 state.begun += 1;
-                state.not_before = None;
-                state.pause = MIN_LOGIN_PAUSE;
                 let own = Own {
                     token,
                     number: state.begun,
+                    accepted: Arc::default(),
                 };
                 state.current = Some(own.clone());
                 return Ok(own);
@@ -107,9 +138,8 @@ impl OwnSession {
             Ok(Begun::Refused | Begun::Unanswerable) => PolicyError::Failure,
             Err(error) => error,
         };
-        tracing::error!(user, %error, again_in = ?state.pause, "the agent's own login in AM failed");
-        state.not_before = Some(Instant::now() + state.pause);
-        state.pause = (state.pause * 2).min(MAX_LOGIN_PAUSE);
+        tracing::error!(user, %error, again_in = ?pause, "the agent's own login in AM failed");
+        state.throttle.failed(pause);
         Err(error)
     }
 }

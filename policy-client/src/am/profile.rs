@@ -12,6 +12,19 @@ pub(super) const VERSION: &str = "protocol=1.0";
 /// The attributes that hold the distinguished names of the user's groups, in the two spellings of directories.
 const GROUPS: [&str; 2] = ["ismemberof", "memberof"];
 
+/// Parts of the names of attributes that no application is to see, in lower case: passwords, what the second factors
+/// of the user share with AM (`oathDeviceProfiles`, `pushDeviceProfiles`, `webauthnDeviceProfiles`,
+/// `devicePrintProfiles`, `boundDevices`), and answers to the questions of those who forgot theirs (`kbaInfo`).
+const SECRETS: [&str; 7] = [
+    "password",
+    "pwd",
+    "secret",
+    "deviceprofiles",
+    "deviceprintprofiles",
+    "bounddevices",
+    "kbainfo",
+];
+
 /// A user, as AM tells.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Profile {
@@ -22,16 +35,37 @@ pub(super) struct Profile {
     pub(super) attributes: BTreeMap<String, Vec<String>>,
 }
 
-/// Reads a user. One that may not be read (403), or is no user with a profile (404), has none.
+/// Reads `user`. One that may not be read (403), or is no user with a profile (404), has none.
 ///
 /// # Errors
-/// If AM cannot tell. A user of whom not everything could be read would escape what denies.
-pub(super) fn read(reply: Reply) -> Result<Profile, PolicyError> {
+/// If AM cannot tell, or tells of somebody else. A user of whom not everything could be read would escape what
+/// denies.
+pub(super) fn read(reply: Reply, user: &str) -> Result<Profile, PolicyError> {
     match reply {
-        Reply::Content(body) => Ok(Profile::from(parse::<Map<String, Value>>(&body)?)),
+        Reply::Content(body) => {
+            let members = parse::<Map<String, Value>>(&body)?;
+            if !is_about(&members, user) {
+                tracing::warn!(
+                    user,
+                    "what AM tells is not about the user it was asked about"
+                );
+                return Err(PolicyError::Protocol);
+            }
+            Ok(Profile::from(members))
+        }
         Reply::Refused(refusal) if matches!(refusal.status, 403 | 404) => Ok(Profile::default()),
         Reply::Refused(refusal) => Err(refusal.unforeseen("about a user")),
     }
+}
+
+/// Whether these are the members of `user`. Directories do not tell upper from lower case in names.
+fn is_about(members: &Map<String, Value>, user: &str) -> bool {
+    let user = user.to_lowercase();
+    let names = ["_id", "username"]
+        .into_iter()
+        .filter_map(|name| members.get(name));
+    let mut texts = names.filter_map(Value::as_str);
+    texts.any(|name| name.to_lowercase() == user)
 }
 
 impl Profile {
@@ -49,7 +83,7 @@ impl From<Map<String, Value>> for Profile {
         for (name, value) in members {
             let lower = name.to_ascii_lowercase();
             // What names the object, and what no application is to see.
-            if lower.starts_with('_') || lower.contains("password") {
+            if lower.starts_with('_') || SECRETS.iter().any(|part| lower.contains(part)) {
                 continue;
             }
             let values = texts(value);
@@ -87,15 +121,17 @@ mod tests {
     use crate::am::reply::tests::reply;
 
     fn profile(status: u16, body: &str) -> Result<Profile, PolicyError> {
-        read(reply(status, body)?)
+        read(reply(status, body)?, "demo")
     }
 
     #[test]
-    fn a_user_is_read_with_groups_and_without_passwords() {
+    fn a_user_is_read_with_groups_and_without_secrets() {
         let user = profile(
             200,
             r#"{"_id":"demo","_rev":"7","username":"demo","realm":"/","uid":["demo"],"mail":["demo@example.com"],
-                "userPassword":["{SSHA}x"],"dn":["uid=demo,ou=people,dc=example"],"universalid":["id=demo,ou=user,dc=x"],
+                "userPassword":["{SSHA}x"],"unicodePwd":"x","oathDeviceProfiles":["{\"sharedSecret\":\"x\"}"],
+                "pushDeviceProfiles":["x"],"webauthnDeviceProfiles":["x"],"deviceProfiles":["x"],
+                "devicePrintProfiles":["x"],"boundDevices":["x"],"kbaInfo":["x"],"clientSecret":"x","dn":["uid=demo,ou=people,dc=example"],"universalid":["id=demo,ou=user,dc=x"],
                 "isMemberOf":["cn=staff,ou=groups,dc=x","cn=all,ou=groups,dc=x"],"memberOf":"cn=all,ou=groups,dc=x",
                 "active":true,"roles":[{"_ref":"x"}],"cn":[]}"#,
         )
@@ -109,6 +145,26 @@ mod tests {
         let names: Vec<_> = user.attributes.keys().map(String::as_str).collect();
         assert_eq!(names, ["active", "mail", "realm", "uid", "username"]);
         assert_eq!(user.attributes["mail"], ["demo@example.com"]);
+    }
+
+    #[test]
+    fn what_is_not_about_the_user_is_no_user() {
+        for body in [
+            r#"{"username":"Demo"}"#,
+            r#"{"_id":"DEMO"}"#,
+            r#"{"_id":"4f7c","username":"demo"}"#,
+        ] {
+            assert!(profile(200, body).is_ok(), "{body}");
+        }
+        for body in [
+            "{}",
+            r#"{"error":"login required"}"#,
+            r#"{"_id":"other","username":"other","uid":["demo"],"isMemberOf":["cn=staff"]}"#,
+            r#"{"_id":7,"username":null}"#,
+            r#"{"username":""}"#,
+        ] {
+            assert_eq!(profile(200, body), Err(PolicyError::Protocol), "{body}");
+        }
     }
 
     #[test]

@@ -26,8 +26,9 @@ use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 use super::beginnings::Beginnings;
 use super::limits::MAX_MESSAGE;
 use super::notices::{self, Notice, SUBPROTOCOL, TOPICS};
-use super::own_session::OwnSession;
+use super::own_session::{OwnSession, Use};
 use super::rest::{Rest, secret_header};
+use super::sessions::Sessions;
 use crate::limits::CONNECT_TIMEOUT;
 use crate::{EventStream, PolicyError};
 
@@ -55,7 +56,7 @@ impl Notifications {
         }
     }
 
-    /// Subscribes at the first server that lets us.
+    /// Subscribes at the first server that lets us, within `limit`: each server has its share of what is left.
     ///
     /// # Errors
     /// If none does.
@@ -63,18 +64,36 @@ impl Notifications {
         &self,
         rest: &Rest,
         own: &OwnSession,
+        sessions: &Sessions,
+        limit: Duration,
         beginnings: Arc<Beginnings>,
     ) -> Result<EventStream, PolicyError> {
+        let end = Instant::now() + limit;
         let mut session = own.get(rest).await?;
         let mut renewed = false;
-        for base in rest.link.transport.usable() {
+        let servers = rest.link.transport.usable();
+        for (tried, base) in servers.iter().enumerate() {
+            let left = u32::try_from(servers.len() - tried).unwrap_or(u32::MAX);
             loop {
                 let token = secret_header(session.token.expose())?;
-                match self.connect(base.as_str(), rest, token).await {
-                    Ok(socket) => return Ok(stream(socket, beginnings)),
+                let turn = end.saturating_duration_since(Instant::now()) / left;
+                let socket = timeout(turn, self.connect(base.as_str(), rest, token)).await;
+                let socket = socket.unwrap_or_else(|_| {
+                    tracing::warn!(
+                        server = base.as_str(),
+                        "no notifications: no answer in time"
+                    );
+                    Err(Unconnected::Otherwise)
+                });
+                match socket {
+                    Ok(socket) => {
+                        session.accept(Use::Notifications);
+                        return Ok(stream(socket, beginnings));
+                    }
                     Err(Unconnected::Unauthenticated) if !renewed => {
                         renewed = true;
-                        session = own.instead_of(&session, rest).await?;
+                        let what = Use::Notifications;
+                        session = own.instead_of(&session, what, rest, sessions).await?;
                     }
                     Err(_) => break,
                 }

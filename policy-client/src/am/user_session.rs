@@ -107,7 +107,7 @@ impl AmClient {
             headers: HeaderMap::new(),
             body: None,
         };
-        profile::read(self.rest.send(ask).await?).map(Arc::new)
+        profile::read(self.rest.send(ask).await?, user).map(Arc::new)
     }
 
     fn describe(

@@ -29,11 +29,8 @@ pub(super) fn open(file: Option<&Path>) -> Result<AgentKeySet, ClientError> {
     match read(file) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let set = random().ok_or_else(|| problem(String::from("no randomness")))?;
-            match write(file, &set) {
-                // Another agent was faster: its keys count.
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => read(file),
-                written => written.map(|()| set),
-            }
+            // What is there counts, whoever wrote it: another agent may have been faster.
+            write(file, &set).and_then(|()| read(file))
         }
         outcome => outcome,
     }
@@ -59,25 +56,29 @@ fn read(path: &Path) -> io::Result<AgentKeySet> {
         .map_err(|_| io::Error::other("does not hold agent keys"))
 }
 
-/// Whole or not at all: under another name first, which is then linked.
+/// Whole or not at all: under a name of its own first, which is then linked, unless there is a file meanwhile.
 fn write(path: &Path, set: &AgentKeySet) -> io::Result<()> {
     let content = Secret::new(serde_json::to_vec(set)?);
+    // Nobody else's: agents in containers all have the same process id.
+    let unique = SessionId::random().map_err(|_| io::Error::other("no randomness"))?;
     let mut name = path.as_os_str().to_owned();
-    name.push(format!(".{}", std::process::id()));
+    name.push(format!(".{unique}"));
     let beside = Path::new(&name);
-    let written = (|| {
-        let mut options = OpenOptions::new();
-        let mut file = options
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(beside)?;
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(beside)?;
+    let linked = (|| {
         file.write_all(content.expose())?;
         file.sync_all()?;
-        std::fs::hard_link(beside, path)
+        match std::fs::hard_link(beside, path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            linked => linked,
+        }
     })();
     _ = std::fs::remove_file(beside);
-    written
+    linked
 }
 
 /// New keys. There is no rollover: whoever wants new ones removes the file, and restarts all agents of it.

@@ -109,6 +109,39 @@ fn the_key_file_is_made_once_and_read_ever_after() {
     assert_ne!(key_file::open(None).unwrap(), made);
 }
 
+/// Threads have one process id, as agents in containers have.
+#[test]
+fn agents_that_start_at_once_have_the_same_keys() {
+    for _ in 0..20 {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("agent-keys");
+        let together = std::sync::Barrier::new(8);
+        let open = || {
+            together.wait();
+            key_file::open(Some(&file))
+        };
+        let sets = std::thread::scope(|scope| {
+            let starts: Vec<_> = (0..8).map(|_| scope.spawn(open)).collect();
+            let ends = starts.into_iter().map(|start| start.join().unwrap());
+            ends.collect::<Result<Vec<_>, _>>().unwrap()
+        });
+        assert!(sets.iter().all(|set| *set == sets[0]));
+        assert_eq!(key_file::open(Some(&file)).unwrap(), sets[0]);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+}
+
+#[test]
+fn what_a_start_that_was_cut_off_has_left_is_in_nobodys_way() {
+    let folder = tempfile::tempdir().unwrap();
+    let left = folder
+        .path()
+        .join(format!("agent-keys.{}", std::process::id()));
+    std::fs::write(&left, "cut o").unwrap();
+    key_file::open(Some(&folder.path().join("agent-keys"))).unwrap();
+    assert!(left.exists());
+}
+
 #[test]
 fn a_key_file_that_others_read_or_that_holds_none_is_refused() {
     let folder = tempfile::tempdir().unwrap();

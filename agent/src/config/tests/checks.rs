@@ -527,6 +527,21 @@ fn clusters_of_policy_servers_and_a_certificate_in_place_of_the_secret() {
     assert_eq!(*servers, expected);
 }
 
+#[test]
+fn policies_of_am_are_asked_without_queries_and_that_is_said() {
+    let am =
+        "kind = \"am\"\nurls = [\"https://am.example.com/am\"]\nagent_keys_file = \"agent-keys\"";
+    assert_eq!(sound(&with_server(am)).warnings, Vec::<String>::new());
+    let asks = with_server(am) + "authorize = true\n";
+    let warnings = sound(&asks).warnings;
+    assert!(
+        warnings.len() == 1 && warnings[0].starts_with("realms[0].authorize: AM is asked"),
+        "{warnings:?}"
+    );
+    let embedded = SMALL.to_owned() + "authorize = true\n";
+    assert_eq!(sound(&embedded).warnings, Vec::<String>::new());
+}
+
 /// `SMALL` with another policy server.
 fn with_server(server: &str) -> String {
     swap("kind = \"embedded\"\nconfig_file = \"policy.toml\"", server)(SMALL.to_owned())

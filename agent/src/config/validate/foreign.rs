@@ -15,7 +15,7 @@ use crate::config::file::File;
 use crate::config::file::policy_server::{self as file, Kind};
 use crate::config::file::realms::{Effect, Rule};
 use crate::config::report::Spot;
-use crate::config::{ForeignSessions, PolicyServerKind, defaults};
+use crate::config::{Config, ForeignSessions, PolicyServerKind, defaults};
 
 /// Reports settings of one kind that are given for another.
 pub(super) fn strangers(file: &file::PolicyServer, kind: Kind, spot: &Spot<'_>) {
@@ -118,6 +118,18 @@ pub(super) fn foreign(
         })
     });
     (server, sessions)
+}
+
+/// AM is asked about an address without its query, because a decision here is kept for a path.
+pub(super) fn warn_of_queries(config: &Config, root: &Spot<'_>) {
+    let is_am = matches!(config.policy_server.kind, PolicyServerKind::Am(_));
+    for (index, realm) in config.realms.iter().enumerate() {
+        if is_am && realm.authorize {
+            root.key("realms").index(index).key("authorize").warn(
+                "AM is asked about addresses without their query: a policy that refuses some queries refuses none here",
+            );
+        }
+    }
 }
 
 fn link(
