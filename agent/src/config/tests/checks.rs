@@ -591,7 +591,7 @@ fn back_ends_of_other_systems_take_their_defaults() {
 
 #[test]
 fn rules_that_refuse_by_what_authaz_may_forget_warn() {
-    let authaz = "kind = \"authaz\"\nurls = [\"https://gateway.example.com\"]\nagent_keys_file = \"agent-keys\"";
+    let authaz = "kind = \"authaz\"\ncookie_name = \"OTHER\"\nurls = [\"https://gateway.example.com\"]\nagent_keys_file = \"agent-keys\"";
     let warned = |rule: &str| {
         let config = sound(&format!("{}rules = [{rule}]\n", with_server(authaz)));
         let about = |warning: &String| warning.starts_with("policy_server.kind: ");
