@@ -1,12 +1,13 @@
 //! The session cache: who asks the policy server, how often, and that users are never mixed up.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use harness::gateway::{Gateway, PASSWORD};
 use harness::policy_watch::Call;
 use harness::{Protocol, SeenRequest, eventually};
+use policy_protocol::event::SILENCE;
 use policy_protocol::message::ValidateAnswer;
 
 use crate::support::{holding, logged_in, refused};
@@ -16,26 +17,35 @@ async fn concurrent_requests_of_one_uncached_session_cause_one_validate() {
     let gateway = Gateway::start().await;
     let (_, cookie) = logged_in(&gateway, "alice", Protocol::Http1).await;
     for protocol in Protocol::BOTH {
-        let fresh = gateway.beside("").await;
-        let before = gateway.policy.count(Call::Validate);
-        gateway.policy.hold();
-        let client = Arc::new(holding(&fresh, &cookie, protocol));
-        let requests: Vec<_> = (0..50)
-            .map(|_| {
-                let client = Arc::clone(&client);
-                tokio::spawn(async move { client.get("/app/").await })
+        // A call is joined for as long as events are trusted without another; a machine that is busy with other
+        // tests may take longer, and then nothing is said.
+        for round in 0.. {
+            assert!(round < 20, "this machine is too slow for this test");
+            let fresh = gateway.beside("").await;
+            let before = gateway.policy.count(Call::Validate);
+            let begun = Instant::now();
+            gateway.policy.hold();
+            let client = Arc::new(holding(&fresh, &cookie, protocol));
+            let requests: Vec<_> = (0..50)
+                .map(|_| {
+                    let client = Arc::clone(&client);
+                    tokio::spawn(async move { client.get("/app/").await })
+                })
+                .collect();
+            eventually("the first Validate", async || {
+                (gateway.policy.count(Call::Validate) > before).then_some(())
             })
-            .collect();
-        eventually("the first Validate", async || {
-            (gateway.policy.count(Call::Validate) > before).then_some(())
-        })
-        .await;
-        gateway.policy.open();
-        for answer in join_all(requests).await {
-            let seen: SeenRequest = answer.unwrap().json();
-            assert_eq!(seen.header("SM_USER"), Some("alice"));
+            .await;
+            gateway.policy.open();
+            for answer in join_all(requests).await {
+                let seen: SeenRequest = answer.unwrap().json();
+                assert_eq!(seen.header("SM_USER"), Some("alice"));
+            }
+            if begun.elapsed() < SILENCE {
+                assert_eq!(gateway.policy.count(Call::Validate), before + 1);
+                break;
+            }
         }
-        assert_eq!(gateway.policy.count(Call::Validate), before + 1);
     }
 }
 
