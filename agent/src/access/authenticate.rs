@@ -244,10 +244,7 @@ async fn open_cookie(
                 session_spec: spec,
             };
             let request = validate_request(visit, realm, ticket, claims.last_access);
-            match sessions
-                .validate(visit.site, request, Some(claims.started))
-                .await
-            {
+            match sessions.open(visit.site, request, claims.started).await {
                 Ok(session) => session,
                 Err(NotValidated::Refused(reason)) => {
                     if holds_anywhere(visit.site, reason) {

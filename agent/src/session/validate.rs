@@ -38,6 +38,8 @@ pub(super) struct FlightKey {
     started: Option<Timestamp>,
     /// Where the answer depends on it: see [`Site::validates_resources`].
     resource: Option<ResourceContext>,
+    /// Whether a session that another cookie has proven by now will do without a call.
+    opening: bool,
     /// Of trust: nobody after a gap is let in by a call from before it.
     generation: u64,
 }
@@ -54,6 +56,30 @@ impl Sessions {
         request: ValidateRequest,
         started: Option<Timestamp>,
     ) -> Validated {
+        self.fly(site, request, started, false).await
+    }
+
+    /// As [`Sessions::validate`], for a cookie whose session was not known a moment ago: what a call that has ended
+    /// since has proven is found instead of asked for again.
+    ///
+    /// # Errors
+    /// See [`NotValidated`].
+    pub async fn open(
+        self: &Arc<Self>,
+        site: &Site,
+        request: ValidateRequest,
+        started: Timestamp,
+    ) -> Validated {
+        self.fly(site, request, Some(started), true).await
+    }
+
+    async fn fly(
+        self: &Arc<Self>,
+        site: &Site,
+        request: ValidateRequest,
+        started: Option<Timestamp>,
+        opening: bool,
+    ) -> Validated {
         let ticket = &request.session;
         let resource = site.validates_resources().then(|| request.resource.clone());
         let key = FlightKey {
@@ -64,12 +90,21 @@ impl Sessions {
             overlooked: request.overlooked,
             started,
             resource,
+            opening,
             generation: self.trust.generation(),
         };
         let sessions = Arc::clone(self);
         let answer = self
             .validations
-            .run(key, || async move { sessions.ask(request, started).await })
+            .run(key, || async move {
+                let ticket = &request.session;
+                // Now that no such call is under way, whatever one has proven is in the cache.
+                let known = sessions.cache.find(ticket.session_id);
+                match known.filter(|known| opening && known.owns_spec(&ticket.session_spec)) {
+                    Some(known) => Ok(known),
+                    None => sessions.ask(request, started).await,
+                }
+            })
             .await;
         answer.unwrap_or(Err(NotValidated::Unavailable))
     }
