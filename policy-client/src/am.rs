@@ -43,14 +43,15 @@ pub use self::login::{AuthIndex, AuthIndexKind};
 pub use self::own_session::AmAgent;
 
 use self::beginnings::Beginnings;
+use self::limits::REMEMBERED_SESSIONS;
 use self::login::Begun;
-use self::memory::Memory;
+use self::memory::Remembered;
 use self::own_session::{OwnSession, Use};
 use self::reply::Reply;
 use self::rest::{Ask, Rest};
 use self::sessions::{Purpose, Sessions};
 use crate::foreign::{
-    ForeignKind, ForeignSettings, Link, begun_here, end_replaced, name_and_password,
+    ForeignKind, ForeignSettings, Link, Memory, begun_here, end_replaced, name_and_password,
 };
 use crate::retry::Repeat;
 use crate::settings::ClientError;
@@ -84,7 +85,7 @@ pub struct AmClient {
     /// The first server's name, for `SM_AUTHDIRSERVER`.
     host: String,
     sessions: Sessions,
-    memory: Memory,
+    memory: Memory<Remembered>,
     beginnings: Arc<Beginnings>,
     own: Option<OwnSession>,
     #[cfg(feature = "am-notifications")]
@@ -112,7 +113,7 @@ impl AmClient {
             settings: settings.clone(),
             host: host(settings).unwrap_or_default(),
             sessions: Sessions::default(),
-            memory: Memory::default(),
+            memory: Memory::new(REMEMBERED_SESSIONS),
             beginnings: Arc::default(),
             own: settings.agent.clone().map(OwnSession::new),
             #[cfg(feature = "am-notifications")]

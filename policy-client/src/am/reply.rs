@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::PolicyError;
+use crate::foreign::for_log;
 
 /// An answer that is AM's own.
 #[derive(Debug)]
@@ -61,11 +62,7 @@ impl Refusal {
     /// Says in the log what AM said, and that nothing follows from it.
     pub(super) fn unforeseen(&self, asked: &'static str) -> PolicyError {
         let Self { status, message } = self;
-        let message: String = message
-            .chars()
-            .filter(|c| !c.is_control())
-            .take(200)
-            .collect();
+        let message = for_log(message);
         tracing::warn!(asked, status, message, "refused by AM");
         PolicyError::Failure
     }

@@ -98,4 +98,18 @@ mod tests {
         memory.forget(id(99));
         assert_eq!(memory.get(id(99)), None);
     }
+
+    #[test]
+    fn what_is_noted_again_stays_and_the_rest_is_bounded() {
+        let memory = Memory::new(8);
+        for number in 0..40 {
+            memory.insert(id(number), 1);
+            memory.insert(id(usize::MAX), 2);
+        }
+        assert_eq!(memory.get(id(usize::MAX)), Some(2));
+        let known = (0..40).filter(|number| memory.get(id(*number)).is_some());
+        assert!(known.count() <= 16);
+        memory.forget(id(usize::MAX));
+        assert_eq!(memory.get(id(usize::MAX)), None);
+    }
 }
