@@ -325,9 +325,10 @@ where
 
     /// Keeps a value for `lifetime` unless there is one; of several who do so at once, one is told yes.
     pub fn claim(&self, key: K, value: V, lifetime: Duration) -> bool {
+        // Not `or_insert`, which looks first and inserts afterwards, with nothing to hold others off.
         self.entries
             .entry(key)
-            .or_insert((value, lifetime))
+            .or_insert_with(|| (value, lifetime))
             .is_fresh()
     }
 

@@ -1,3 +1,4 @@
+use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use policy_protocol::{AuthScheme, Identity, ProtectionLevel, SessionSpec};
@@ -200,36 +201,40 @@ fn users_are_never_mixed_under_concurrency_and_eviction() {
     );
 }
 
+/// How many of four threads that do the same at once are told yes.
+fn told_yes(act: impl Fn() -> bool + Sync) -> usize {
+    let start = Barrier::new(4);
+    let act = || {
+        start.wait();
+        act()
+    };
+    std::thread::scope(|scope| {
+        let threads = [(); 4].map(|()| scope.spawn(act));
+        let told = threads.map(|thread| usize::from(thread.join().unwrap()));
+        told.iter().sum()
+    })
+}
+
 #[test]
 fn of_several_who_take_a_value_one_gets_it() {
-    let map = BoundedMap::new(10, |_, _| 1);
-    map.insert(1, "value", Duration::from_secs(60));
-    let taken = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..8)
-            .map(|_| scope.spawn(|| map.take(&1).is_some()))
-            .collect();
-        threads
-            .into_iter()
-            .filter(|_| true)
-            .map(|thread| usize::from(thread.join().unwrap()))
-            .sum::<usize>()
-    });
-    assert_eq!(taken, 1);
+    let map = BoundedMap::new(1000, |_, _| 1);
+    for key in 0..500 {
+        map.insert(key, "value", Duration::from_secs(60));
+        assert_eq!(told_yes(|| map.take(&key).is_some()), 1, "of key {key}");
+    }
 }
 
 #[test]
 fn a_key_is_claimed_once_until_it_is_given_back_or_its_time_is_over() {
-    let map = BoundedMap::new(10, |_, ()| 1);
-    let claimed = std::thread::scope(|scope| {
-        let claim = || map.claim(1, (), Duration::from_secs(60));
-        let threads = [(); 8].map(|()| scope.spawn(claim));
-        threads.map(|thread| usize::from(thread.join().unwrap()))
-    });
-    assert_eq!(claimed.iter().sum::<usize>(), 1);
+    let map = BoundedMap::new(1000, |_, ()| 1);
+    for key in 0..500 {
+        let claim = || map.claim(key, (), Duration::from_secs(60));
+        assert_eq!(told_yes(claim), 1, "of key {key}");
+    }
     assert_eq!(map.take(&1), Some(()));
     assert!(map.claim(1, (), Duration::from_secs(60)));
     assert!(!map.claim(1, (), Duration::from_secs(60)));
-    assert!(map.claim(2, (), Duration::ZERO) && map.claim(2, (), Duration::ZERO));
+    assert!(map.claim(1000, (), Duration::ZERO) && map.claim(1000, (), Duration::ZERO));
 }
 
 /// Whoever reads their own entries again and again must not have them outlive all others.
