@@ -1,11 +1,13 @@
 use std::path::Path;
 
-use policy_protocol::{KeyId, ManualClock, SessionId, SessionSpec};
-
-use policy_protocol::AgentKeySet;
+use policy_protocol::administration::{AgentPresence, RollReason, RollWhich};
+use policy_protocol::seal::KEY_LENGTH;
+use policy_protocol::{KeyId, ManualClock, Secret, SessionId, SessionSpec, Timestamp};
 
 use super::*;
 use crate::config::keys::MasterKeys;
+use crate::rolling_keys::{MAX_PREVIOUS, UnusableKey, random_key};
+use crate::store::RecordChange;
 use crate::store::sqlite::SqliteStore;
 
 const HOUR: Duration = Duration::from_secs(3600);
