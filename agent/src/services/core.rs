@@ -332,12 +332,5 @@ impl<'v> Core<'v> {
     }
 }
 
-/// A response without a body.
-pub fn status(status: http::StatusCode) -> http::Response<crate::http::body::Body> {
-    let mut response = http::Response::new(crate::http::body::Body::empty());
-    *response.status_mut() = status;
-    response
-}
-
 #[cfg(test)]
 mod tests;
