@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
+use policy_protocol::Reason;
 use policy_protocol::message::{Credentials, LoginAnswer, LoginRequest};
-use policy_protocol::{Reason, Secret};
 
 use crate::harness::{ADMIN_SECRET, PASSWORD, World, address, alive, realm, resource};
 
@@ -32,12 +32,7 @@ async fn try_from(world: &World, user: &str, password: &str, from: &str) -> Logi
     let request = LoginRequest {
         resource: resource("/app"),
         realm: realm(),
-        credentials: Credentials::Password {
-            user_name: user.to_owned(),
-            password: Secret::new(password.to_owned()),
-            new_password: None,
-            code: None,
-        },
+        credentials: Credentials::password(user, password),
         client_address: Some(address(from)),
         previous: Vec::new(),
         transaction_id: String::from("t1"),
