@@ -201,7 +201,17 @@ impl World {
 
     async fn start(dir: TempDir, remote: bool, store: &str) -> Self {
         let (dir, clock) = prepare(dir, store);
-        let (server, running, calls) = open(dir.path(), &clock, remote, None).await;
+        Self::over(dir, clock, remote, None).await
+    }
+
+    /// A policy server over the files in `dir`.
+    async fn over(
+        dir: Arc<TempDir>,
+        clock: Arc<ManualClock>,
+        remote: bool,
+        store: Option<Arc<dyn Store>>,
+    ) -> Self {
+        let (server, running, calls) = open(dir.path(), &clock, remote, store).await;
         Self {
             dir,
             clock,
@@ -219,16 +229,8 @@ impl World {
         let store: Arc<dyn Store> = Arc::new(store);
         let mut worlds = Vec::new();
         for _ in 0..2 {
-            let store = Some(Arc::clone(&store));
-            let (server, running, calls) = open(dir.path(), &clock, remote, store).await;
-            worlds.push(Self {
-                dir: Arc::clone(&dir),
-                clock: Arc::clone(&clock),
-                server,
-                calls,
-                running,
-                store: None,
-            });
+            let (dir, clock) = (Arc::clone(&dir), Arc::clone(&clock));
+            worlds.push(Self::over(dir, clock, remote, Some(Arc::clone(&store))).await);
         }
         worlds.try_into().unwrap_or_else(|_| unreachable!())
     }
@@ -248,14 +250,9 @@ impl World {
         if let Some(running) = running {
             running.stop().await;
         }
-        let (server, running, calls) = open(dir.path(), &clock, remote, None).await;
         Self {
-            dir,
-            clock,
-            server,
-            calls,
-            running,
             store,
+            ..Self::over(dir, clock, remote, None).await
         }
     }
 
@@ -472,7 +469,6 @@ pub(crate) fn by_command() -> RollRequest {
     }
 }
 
-/// The files, and a clock.
 /// Writes the files of a policy server, with a section for its store.
 fn prepare(dir: TempDir, store: &str) -> (Arc<TempDir>, Arc<ManualClock>) {
     write(dir.path(), "users.toml", &users(""));
@@ -577,12 +573,7 @@ pub(crate) fn address(text: &str) -> IpAddr {
 }
 
 pub(crate) fn credentials(user: &str, password: &str) -> Credentials {
-    Credentials::Password {
-        user_name: user.to_owned(),
-        password: Secret::new(password.to_owned()),
-        new_password: None,
-        code: None,
-    }
+    Credentials::password(user, password)
 }
 
 pub(crate) fn login_request(
