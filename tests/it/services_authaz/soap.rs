@@ -223,9 +223,9 @@ async fn clients_can_be_made_from_the_description() {
         assert!(text.contains(&address), "{text}");
     }
     // In capitals as well, at whatever port it was asked for.
-    let request = client.request(Method::GET, "https://app.test:8443/authazws/auth?WSDL");
-    let answer = client
-        .send(request.body(harness::client::empty()).unwrap())
+    let mut raw = gateway.raw().await;
+    let answer = raw
+        .ask("GET /authazws/auth?WSDL HTTP/1.1\r\nHost: app.test:8443\r\n\r\n")
         .await;
     let text = answer.text();
     let address = "location=\"https://app.test:8443/authazws/auth\"";
