@@ -4,9 +4,9 @@
 #
 #   tests/interop/clients.sh [CLIENT…]
 #
-# Without names all of: authaz_rest (curl), authaz_soap (Python's zeep), frodo, javascript_sdk and openam_agent (Node),
-# govmomi (Go), vsphere_python. Needs curl, Python 3.9 with venv, Node 18.17 with npm, Go 1.22, 500 MB in target/, and the
-# network at the first time; about three minutes.
+# Without names all of: authaz_rest (curl), authaz_soap (Python's zeep), authaz_java (JAX-WS), frodo, javascript_sdk and
+# openam_agent (Node), govmomi (Go), vsphere_python. Needs curl, Python 3.9 with venv, Node 18.17 with npm, Go 1.22, a JDK of
+# Java 17 with Maven, 300 MB in target/, and the network at the first time; about three minutes.
 #
 # Exit status: 0 if all of them work, 77 if some cannot be had (it says which, and why) and the others work, else something
 # is wrong.
@@ -16,6 +16,7 @@ cd "$(dirname "$0")/../.." || exit 1
 
 govmomi=v0.46.3
 python_packages='vmware-vapi-runtime==9.1.1.0 vmware-vapi-common-client==9.1.1.0 vmware-vcenter==9.1.1.0 zeep==4.3.3'
+jaxws=4.0.3
 node_packages='@forgerock/javascript-sdk@4.9.1 @forgerock/openam-agent@5.0.1 @rockcarver/frodo-lib@3.3.3'
 
 scripts=$PWD/tests/interop/clients
@@ -73,6 +74,32 @@ need_go() {
     remember go "$wanted"
 }
 
+# The client is made anew when the description changes.
+need_java() {
+    local wanted version description=agent/src/services/authaz/auth.wsdl
+    version=$(javac -version 2>&1 | sed -n 's/^javac //p')
+    is_at_least "${version:-0}" 17 || { why="javac ${version:-is not there}: 17 is needed"; return 1; }
+    command -v mvn > /dev/null || { why="no mvn"; return 1; }
+    wanted="$jaxws $(cat "$scripts/authaz_java.java" $description | cksum)"
+    has java "$wanted" && return
+    say "fetching and making Java's client"
+    rm -rf "$cache/java" && mkdir -p "$cache/java/out" && cat > "$cache/java/pom.xml" << POM
+<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
+  <groupId>interop</groupId><artifactId>interop</artifactId><version>1</version>
+  <dependencies><dependency>
+    <groupId>com.sun.xml.ws</groupId><artifactId>jaxws-tools</artifactId><version>$jaxws</version>
+  </dependency></dependencies>
+</project>
+POM
+    (timeout 600 mvn -q -B -f "$cache/java/pom.xml" dependency:copy-dependencies -DoutputDirectory="$cache/java/lib") \
+        > "$cache/java.log" 2>&1 || { sed -n '/ERROR/p' "$cache/java.log" | head -3 >&2; why="Maven does not get it"; return 1; }
+    # What cannot be made from the description is no lack of a tool.
+    (java -cp "$cache/java/lib/*" com.sun.tools.ws.WsImport -extension -quiet -d "$cache/java/out" -p authaz $description \
+        && javac -cp "$cache/java/lib/*:$cache/java/out" -d "$cache/java/out" "$scripts/authaz_java.java") >&2 \
+        || fail "no client can be made from $description"
+    remember java "$wanted"
+}
+
 need_curl() { command -v curl > /dev/null || { why="no curl"; return 1; }; }
 
 # offer CLIENT LANGUAGE COMMAND…: a program of the client's name, if what it needs can be had.
@@ -101,6 +128,7 @@ done
 why=
 command -v cargo > /dev/null || { say "SKIPPED: no cargo"; exit 77; }
 rm -rf "$cache/bin" && mkdir -p "$cache/bin" || fail "$cache cannot be written"
+offer authaz_java java java -cp "$cache/java/lib/*:$cache/java/out" Client
 offer authaz_rest curl bash "$scripts/authaz_rest.sh"
 offer authaz_soap python "$cache/python/bin/python" "$scripts/authaz_soap.py"
 offer_node frodo

@@ -105,6 +105,7 @@ macro_rules! clients {
 }
 
 clients! {
+    authaz_java
     authaz_rest
     authaz_soap
     frodo
