@@ -21,6 +21,8 @@ use std::sync::Arc;
 use policy_client::PolicyCalls;
 use policy_protocol::event::SILENCE;
 use policy_protocol::{Clock, Timestamp};
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
 
 use self::single_flight::SingleFlight;
 use crate::telemetry::metrics::Metrics;
@@ -56,6 +58,8 @@ pub struct Sessions {
     key_fetch: key_fetch::KeyFetch,
     /// Joined for no longer than events are trusted without another: an answer may be as old as its call.
     validations: SingleFlight<validate::FlightKey, validate::Validated>,
+    /// Where calls to the policy server are made.
+    runtime: Handle,
     /// Logins with credentials that come with every request, by a digest of them.
     pub logins: SingleFlight<Box<[u8]>, crate::login::direct::LoggedIn>,
 }
@@ -77,26 +81,34 @@ impl Sessions {
         metrics: Arc<Metrics>,
         cache_bytes: u64,
     ) -> Self {
+        let runtime = Handle::current();
         Self {
             cache: cache::SessionCache::new(cache_bytes),
             keys: keys::AgentKeys::default(),
             trust: trust::Trust::default(),
-            key_fetch: key_fetch::KeyFetch::on(tokio::runtime::Handle::current()),
-            validations: SingleFlight::on(tokio::runtime::Handle::current(), SILENCE),
-            logins: SingleFlight::on(tokio::runtime::Handle::current(), on_runtime::MAX_CALL),
+            key_fetch: key_fetch::KeyFetch::on(runtime.clone()),
+            validations: SingleFlight::on(runtime.clone(), SILENCE),
+            logins: SingleFlight::on(runtime.clone(), on_runtime::MAX_CALL),
             used_once: cache::BoundedMap::new(MAX_USED_ONCE, |_, ()| 1),
             preserved: crate::login::preserve::PreservedRequests::default(),
             credential_digest: crate::login::direct::CredentialDigest::random(),
             unsent_logouts: crate::login::unsent_logouts::UnsentLogouts::default(),
             #[cfg(feature = "saml")]
             saml_replays: crate::services::vsphere::saml::replay::Replays::default(),
-            policy: Arc::new(on_runtime::OnRuntime::new(
-                policy,
-                tokio::runtime::Handle::current(),
-            )),
+            policy: Arc::new(on_runtime::OnRuntime::new(policy, runtime.clone())),
+            runtime,
             clock,
             metrics,
         }
+    }
+
+    /// Carries out what was asked for, also if whoever asked does not wait for it: a request ends with its
+    /// connection, wherever it is.
+    pub(crate) fn carry_out<T: Send + 'static>(
+        &self,
+        act: impl Future<Output = T> + Send + 'static,
+    ) -> JoinHandle<T> {
+        self.runtime.spawn(act)
     }
 
     /// The current time.

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use policy_client::PolicyError;
 use policy_protocol::message::LogoutRequest;
-use policy_protocol::{Reason, SessionId, Timestamp};
+use policy_protocol::{Reason, SessionId};
+use tokio::time::Instant;
 
 use super::logout::tell;
 use crate::session::Sessions;
@@ -29,18 +30,18 @@ pub struct UnsentLogouts(Mutex<HashMap<SessionId, Unsent>>);
 #[derive(Clone, Debug)]
 struct Unsent {
     request: LogoutRequest,
-    since: Timestamp,
+    since: Instant,
 }
 
 impl UnsentLogouts {
     /// Remembers a logout; one for each session, however often its user tries.
-    pub fn add(&self, request: LogoutRequest, now: Timestamp) {
+    pub fn add(&self, request: LogoutRequest) {
         let mut unsent = self.lock();
         if unsent.len() < MAX_UNSENT {
             let id = request.session.session_id;
             unsent.entry(id).or_insert(Unsent {
                 request,
-                since: now,
+                since: Instant::now(),
             });
         } else {
             tracing::error!("a logout will not reach the policy server: too many wait already");
@@ -56,7 +57,6 @@ impl UnsentLogouts {
 pub async fn run(sessions: Arc<Sessions>) {
     loop {
         tokio::time::sleep(RETRY_PAUSE).await;
-        let now = sessions.now();
         let unsent: Vec<_> = sessions.unsent_logouts.lock().values().cloned().collect();
         let mut reachable = true;
         for Unsent { request, since } in unsent {
@@ -72,7 +72,7 @@ pub async fn run(sessions: Arc<Sessions>) {
                 told,
                 Err(PolicyError::NoConnection | PolicyError::TimedOut | PolicyError::Unavailable)
             );
-            if told.is_ok() || now.since(since) > KEPT_FOR {
+            if told.is_ok() || since.elapsed() > KEPT_FOR {
                 sessions.unsent_logouts.lock().remove(&id);
             }
         }
