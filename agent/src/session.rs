@@ -49,7 +49,7 @@ pub struct Sessions {
     /// Turns credentials that come with every request into keys of the cache.
     pub credential_digest: crate::login::direct::CredentialDigest,
     /// Logouts that the policy server has yet to hear of.
-    pub unsent_logouts: crate::login::unsent_logouts::UnsentLogouts,
+    pub unsent_logouts: Arc<crate::login::unsent_logouts::UnsentLogouts>,
     /// Proofs with SAML assertions that were used: over all listeners and configurations.
     #[cfg(feature = "saml")]
     pub saml_replays: crate::services::vsphere::saml::replay::Replays,
@@ -82,6 +82,7 @@ impl Sessions {
         cache_bytes: u64,
     ) -> Self {
         let runtime = Handle::current();
+        let unsent_logouts = Arc::default();
         Self {
             cache: cache::SessionCache::new(cache_bytes),
             keys: keys::AgentKeys::default(),
@@ -92,10 +93,14 @@ impl Sessions {
             used_once: cache::BoundedMap::new(MAX_USED_ONCE, |_, ()| 1),
             preserved: crate::login::preserve::PreservedRequests::default(),
             credential_digest: crate::login::direct::CredentialDigest::random(),
-            unsent_logouts: crate::login::unsent_logouts::UnsentLogouts::default(),
             #[cfg(feature = "saml")]
             saml_replays: crate::services::vsphere::saml::replay::Replays::default(),
-            policy: Arc::new(on_runtime::OnRuntime::new(policy, runtime.clone())),
+            policy: Arc::new(on_runtime::OnRuntime::new(
+                policy,
+                runtime.clone(),
+                Arc::clone(&unsent_logouts),
+            )),
+            unsent_logouts,
             runtime,
             clock,
             metrics,

@@ -1,9 +1,11 @@
-//! Clients that go away in the middle of what they asked for: a tab that is closed, a button that is clicked twice.
+//! Clients that go away in the middle of what they asked for (a tab that is closed, a button that is clicked twice), and
+//! sessions that no browser takes.
 
-use harness::gateway::Gateway;
+use harness::gateway::{Deployment, Gateway, PASSWORD};
 use harness::policy_watch::Call;
-use harness::{Protocol, eventually};
+use harness::{Client, Protocol, eventually};
 use policy_client::PolicyError;
+use url::form_urlencoded;
 
 use crate::support::{challenge_reason, get, holding, logged_in, refused};
 
@@ -61,4 +63,66 @@ async fn a_logout_is_carried_out_although_nobody_waits_for_it() {
         })
         .await;
     }
+}
+
+/// The form, filled in by a browser that is at its login page.
+async fn filled_form(client: &Client, user: &str) -> String {
+    let page = client.login_page("/app/").await;
+    let body = form_urlencoded::Serializer::new(String::new())
+        .append_pair("USER", user)
+        .append_pair("PASSWORD", PASSWORD)
+        .extend_pairs(page.hidden_fields())
+        .finish();
+    let nonce = client.cookie("__Host-SMLOGIN").unwrap();
+    format!(
+        "POST /doorward/login HTTP/1.1\r\nHost: app.test\r\nCookie: __Host-SMLOGIN={nonce}\r\n\
+         Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+/// Of a button that is clicked twice, the browser gives up the first request: its session must not lock the user out.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_nobody_waited_for_ends() {
+    for deployment in Deployment::BOTH {
+        let gateway = Gateway::setup()
+            .deployment(deployment)
+            .with_policy("[sessions]\nquota = 1")
+            .start()
+            .await;
+        let client = gateway.client(Protocol::Http1);
+        let form = filled_form(&client, "alice").await;
+        hang_up_during(&gateway, Call::Login, form).await;
+        gateway.policy.open();
+        eventually("its session ends", async || {
+            (gateway.policy.count(Call::Logout) > 0).then_some(())
+        })
+        .await;
+        eventually("alice can log in", async || {
+            let answer = client.submit_login("/app/", "alice", PASSWORD).await;
+            (answer.status == 303).then_some(())
+        })
+        .await;
+        assert_eq!(client.get("/app/").await.status, 200);
+        assert_eq!(gateway.policy.count(Call::Logout), 1);
+    }
+}
+
+/// Usually it is the user's entry that is too large; here, what the agent is called.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_fits_into_no_cookie_ends() {
+    let too_large = format!("agent.name = \"{}\"", "a".repeat(4096));
+    let gateway = Gateway::setup()
+        .with(&too_large)
+        .with_policy("[sessions]\nquota = 1")
+        .start()
+        .await;
+    let client = gateway.client(Protocol::Http1);
+    for _ in 0..2 {
+        let answer = client.submit_login("/app/", "alice", PASSWORD).await;
+        assert_eq!(answer.status, 500, "{}", answer.text());
+        assert_eq!(client.cookie("SMSESSION"), None);
+    }
+    let other = gateway.beside("agent.name = \"agent-1\"").await;
+    logged_in(&other, "alice", Protocol::Http1).await;
 }
