@@ -11,6 +11,8 @@ pub mod grant;
 pub mod identity;
 pub mod protection;
 pub mod redirect;
+#[cfg(test)]
+pub(crate) mod sample_visit;
 
 use std::time::Instant;
 

@@ -11,7 +11,7 @@ use crate::support::{challenge_reason, get, holding, logged_in, refused};
 
 /// Sends a request that causes `call`, and hangs up while the policy server keeps that waiting. Returns when the agent
 /// knows; calls still wait. Until then nobody else may end a connection.
-async fn hang_up_during(gateway: &Gateway, call: Call, request: impl AsRef<[u8]>) {
+pub async fn hang_up_during(gateway: &Gateway, call: Call, request: impl AsRef<[u8]>) {
     gateway.policy.hold();
     let asked = gateway.policy.count(call);
     let mut client = gateway.raw().await;
@@ -28,7 +28,8 @@ async fn hang_up_during(gateway: &Gateway, call: Call, request: impl AsRef<[u8]>
     .await;
 }
 
-async fn metric(gateway: &Gateway, name: &str) -> u64 {
+/// The value of a metric with these labels.
+pub async fn metric(gateway: &Gateway, name: &str) -> u64 {
     let metrics = gateway.admin().get("/metrics").await.text();
     let line = metrics.lines().find(|line| line.starts_with(name));
     let value = line.and_then(|line| line.rsplit(' ').next()?.parse().ok());
