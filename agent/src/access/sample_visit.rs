@@ -109,6 +109,7 @@ impl SampleVisit {
             transaction_id: TransactionId::next(),
             metrics: sessions.metrics.worker(0),
             from_script: false,
+            resumed: None,
         }
     }
 }
