@@ -23,6 +23,7 @@ mod doorward_to_doorward;
 mod drain;
 mod fleet;
 mod framing;
+mod hang_up;
 mod headers;
 mod http2_floods;
 mod http2_smuggling;
