@@ -26,7 +26,8 @@ use policy_server::{
     PasswordCost, PolicyServer, PolicyServerConfig, RunningPolicyServer, hash_password_at, serve,
 };
 use tempfile::TempDir;
-use test_services::Valkey;
+
+use crate::store_server::StoreServer;
 
 /// Everybody's password.
 pub(crate) const PASSWORD: &str = "correct horse";
@@ -150,10 +151,10 @@ pub(crate) struct World {
     pub(crate) calls: Arc<dyn PolicyCalls>,
     running: Option<RunningPolicyServer>,
     /// The server of the store, if this world has one of its own.
-    pub(crate) store: Option<Valkey>,
+    pub(crate) store: Option<StoreServer>,
 }
 
-fn write(dir: &Path, name: &str, text: &str) {
+pub(crate) fn write(dir: &Path, name: &str, text: &str) {
     std::fs::write(dir.join(name), text).unwrap();
 }
 
@@ -166,40 +167,7 @@ impl World {
         Self::start(tempfile::tempdir().unwrap(), true, "").await
     }
 
-    #[cfg(feature = "postgres")]
-    pub(crate) async fn on_postgres() -> Option<Self> {
-        let server = test_services::Postgres::shared()?;
-        let dir = tempfile::tempdir().unwrap();
-        write(dir.path(), "store-password", server.password());
-        let url = server.database();
-        let url = url.replace(&format!(":{}@", server.password()), "@");
-        let ca_file = server.ca_file();
-        let store = format!(
-            "[store]\ntimeout = \"20s\"\nkind = \"postgres\"\nurl = \"{url}\"\nca_file = \"{}\"\n\
-             password_file = \"store-password\"\n\
-             [keys]\nmaster_key_file = \"master-key\"\n",
-            ca_file.display()
-        );
-        Some(Self::start(dir, false, &store).await)
-    }
-
-    #[cfg(feature = "valkey")]
-    pub(crate) async fn on_valkey() -> Option<Self> {
-        let server = Valkey::start()?;
-        let dir = tempfile::tempdir().unwrap();
-        write(dir.path(), "store-password", server.password());
-        let store = format!(
-            "[store]\ntimeout = \"20s\"\nkind = \"valkey\"\nurl = \"redis://{}\"\n\
-             password_file = \"store-password\"\n\
-             [keys]\nmaster_key_file = \"master-key\"\n",
-            server.address()
-        );
-        let mut world = Self::start(dir, false, &store).await;
-        world.store = Some(server);
-        Some(world)
-    }
-
-    async fn start(dir: TempDir, remote: bool, store: &str) -> Self {
+    pub(crate) async fn start(dir: TempDir, remote: bool, store: &str) -> Self {
         let (dir, clock) = prepare(dir, store);
         let (server, running, calls) = open(dir.path(), &clock, remote, None).await;
         Self {
