@@ -4,9 +4,10 @@ use axum::body::{Body, to_bytes};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::StatusCode;
+use policy_protocol::message::Credentials;
 use tower::ServiceExt as _;
 
-use crate::harness::{AGENT, AGENT_SECRET, PASSWORD, World, credentials, login_request, realm};
+use crate::harness::{AGENT, AGENT_SECRET, PASSWORD, World, login_request, realm};
 
 /// Status, `Retry-After` and body of an answer.
 pub(crate) async fn send(
@@ -47,6 +48,6 @@ pub(crate) async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool)
 
 /// Alice's login, as agents send it.
 pub(crate) fn login() -> String {
-    let request = login_request(credentials("alice", PASSWORD), &realm(), None);
+    let request = login_request(Credentials::password("alice", PASSWORD), &realm(), None);
     serde_json::to_string(&request).unwrap()
 }

@@ -25,7 +25,6 @@ mod sessions;
 mod store_away;
 #[cfg(any(feature = "postgres", feature = "valkey"))]
 mod store_full;
-mod store_server;
 mod tampering;
 
 /// Runs every test named against both kinds of policy server, and against one beside each kind of store.

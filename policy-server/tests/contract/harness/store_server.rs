@@ -6,7 +6,9 @@ use test_services::Postgres;
 use test_services::Valkey;
 
 #[cfg(any(feature = "postgres", feature = "valkey"))]
-use crate::harness::{World, write};
+use super::World;
+#[cfg(any(feature = "postgres", feature = "valkey"))]
+use super::files::write;
 
 /// The server of a store that no other world uses.
 pub(crate) enum StoreServer {
