@@ -52,7 +52,7 @@ impl Connector {
             .connect_timeout(timeout)
             .tcp_user_timeout(UNACKNOWLEDGED)
             .keepalives_idle(KEEPALIVE)
-            // Of several hosts, the one that is not a standby, nor one that was replaced.
+            // Of several hosts, neither a standby nor one that was made read-only because it was replaced.
             .target_session_attrs(TargetSessionAttrs::ReadWrite);
         if config.get_application_name().is_none() {
             config.application_name("doorward");
