@@ -27,8 +27,6 @@ const MAX_AUTHORIZATION: usize = 8192;
 pub const MAX_USER_NAME: usize = 256;
 /// The longest password.
 pub const MAX_PASSWORD: usize = 4096;
-/// The longest one-time or recovery code, with blanks in it.
-pub(super) const MAX_CODE: usize = 64;
 
 /// Clients differ in whether they pad.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -157,8 +155,8 @@ async fn log_in(
             Ok(Err(NotLoggedIn::Refused(Reason::USER_DISABLED))) => {
                 Err(Unfit::Refused(Reason::UNKNOWN_USER))
             }
-            // There is no page here to change a password on.
-            Ok(Err(NotLoggedIn::Refused(reason) | NotLoggedIn::NewPassword(reason))) => {
+            // There is no page here to change a password or answer a challenge on.
+            Ok(Err(NotLoggedIn::Refused(reason) | NotLoggedIn::Challenged { reason, .. })) => {
                 Err(Unfit::Refused(reason))
             }
             Err(_) => Err(Unfit::Unavailable),
