@@ -31,11 +31,11 @@ mod version;
 use std::sync::Arc;
 
 use futures_util::FutureExt as _;
-use futures_util::future::{BoxFuture, ready};
+use futures_util::future::BoxFuture;
 use http::{HeaderMap, HeaderName, Uri};
 use policy_protocol::message::{
-    AuthorizeAnswer, AuthorizeRequest, IsProtectedAnswer, IsProtectedRequest, LoginAnswer,
-    LoginRequest, LogoutAnswer, LogoutRequest, ValidateAnswer, ValidateRequest,
+    AuthorizeAnswer, AuthorizeRequest, LoginAnswer, LoginRequest, LogoutAnswer, LogoutRequest,
+    ValidateAnswer, ValidateRequest,
 };
 use policy_protocol::{AgentKeySet, Clock, EventPosition, Reason};
 
@@ -278,14 +278,6 @@ fn host(settings: &AmSettings) -> Option<String> {
 }
 
 impl PolicyCalls for AmClient {
-    fn is_protected(
-        &self,
-        _: IsProtectedRequest,
-    ) -> BoxFuture<'_, Result<IsProtectedAnswer, PolicyError>> {
-        // AM decides for sessions only.
-        ready(Err(PolicyError::Failure)).boxed()
-    }
-
     fn login(&self, request: LoginRequest) -> BoxFuture<'_, Result<LoginAnswer, PolicyError>> {
         self.within(self.login(request))
     }

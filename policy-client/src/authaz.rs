@@ -12,91 +12,34 @@
 
 mod answer;
 mod known;
+mod logout;
 mod request;
+mod settings;
 mod xml;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::FutureExt as _;
-use futures_util::future::{BoxFuture, ready};
+use futures_util::future::BoxFuture;
 use policy_protocol::message::{
-    AuthorizeAnswer, AuthorizeRequest, IsProtectedAnswer, IsProtectedRequest, LoginAnswer,
-    LoginRequest, LogoutAnswer, LogoutRequest, SessionTicket, ValidateAnswer, ValidateRequest,
+    AuthorizeAnswer, AuthorizeRequest, LoginAnswer, LoginRequest, LogoutAnswer, LogoutRequest,
+    SessionTicket, ValidateAnswer, ValidateRequest,
 };
 use policy_protocol::{
-    AgentKeySet, Clock, EventPosition, RealmContext, Reason, ResourceContext, Secret, Session,
-    SessionId, SessionSpec,
+    AgentKeySet, Clock, EventPosition, RealmContext, Reason, ResourceContext, Session, SessionId,
+    SessionSpec,
 };
 
 use self::answer::{ACCEPT_REDIRECT, Answer, Outcome, REJECT_REDIRECT};
 use self::known::{Known, MAX_KNOWN};
+use self::logout::{Ended, MAX_ENDED};
 use self::request::Operation;
+pub use self::settings::{AuthAzCaller, AuthAzProtocol, AuthAzSettings, UserNameField};
 use crate::foreign::{
-    ForeignKind, ForeignSettings, Link, Memory, basic, begun_here, end_replaced, name_and_password,
+    ForeignKind, Link, Memory, basic, begun_here, end_replaced, name_and_password,
 };
 use crate::settings::ClientError;
 use crate::{EventStream, PolicyCalls, PolicyError};
-
-/// Logouts remembered at least, some ten megabytes at most: more than there are within the max timeout of a session.
-const MAX_ENDED: usize = 50_000;
-
-/// Refusals of a logout that are not believed. A session that is over there already is refused for ever.
-const MAX_REFUSALS: u32 = 5;
-
-/// Where the services are, and how they are asked.
-#[derive(Clone, Debug)]
-pub struct AuthAzSettings {
-    /// The servers; `/authazws` is below their addresses.
-    pub link: ForeignSettings,
-    /// What is spoken.
-    pub protocol: AuthAzProtocol,
-    /// The alias there of the agent whose realms and policies decide.
-    pub app_id: String,
-    /// What the login's user name is called.
-    pub user_name_field: UserNameField,
-    /// The agent's own credentials, for services that are protected themselves.
-    pub caller: Option<AuthAzCaller>,
-}
-
-/// What is spoken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AuthAzProtocol {
-    /// A POST of XML for each operation, at a path of its own.
-    Rest,
-    /// SOAP, at one path.
-    Soap,
-}
-
-/// What the login's user name is called. A service that expects the other spelling takes the name for empty.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum UserNameField {
-    /// Since 12.8 SP2.
-    UserName,
-    /// Before.
-    Username,
-}
-
-/// Credentials of the agent itself.
-#[derive(Clone, Debug)]
-pub struct AuthAzCaller {
-    /// Its name.
-    pub user: String,
-    /// Its password.
-    pub password: Secret<String>,
-    /// Whether to send the cookie `SMCHALLENGE=YES`, without which an agent with RequireCookies does not look at
-    /// Basic credentials.
-    pub challenge_cookie: bool,
-}
-
-/// What the service has said of a logout.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Ended {
-    /// That it is one.
-    Confirmed,
-    /// That it is none, so many times; or nothing yet.
-    Refused(u32),
-}
 
 /// A client of the services.
 ///
@@ -105,7 +48,7 @@ pub struct AuthAzClient {
     link: Link,
     settings: AuthAzSettings,
     known: Memory<Known>,
-    /// Sessions that were logged out here. The service goes on saying yes to the tokens of some.
+    /// Sessions that were logged out here.
     ended: Memory<Ended>,
 }
 
@@ -140,8 +83,8 @@ impl AuthAzClient {
         answer::read(answer.status, answer.body.expose(), operation.success())
     }
 
-    async fn log_in(&self, request: &LoginRequest) -> Result<LoginAnswer, PolicyError> {
-        let (user, password) = match name_and_password(request) {
+    async fn log_in(&self, request: LoginRequest) -> Result<LoginAnswer, PolicyError> {
+        let (user, password) = match name_and_password(&request) {
             Ok(found) => found,
             Err(reason) => return Ok(LoginAnswer::No { reason }),
         };
@@ -179,6 +122,7 @@ impl AuthAzClient {
         let known = Known::new(identity, self.link.now());
         self.ended.forget(id);
         let session = self.session(id, spec, known, &answer, &request.realm);
+        end_replaced(self, &session, request.previous, &request.transaction_id).await;
         Ok(LoginAnswer::Yes {
             session: Box::new(session),
         })
@@ -274,48 +218,6 @@ impl AuthAzClient {
         session
     }
 
-    /// Whether a session was logged out here.
-    fn is_ended(&self, id: SessionId) -> bool {
-        self.ended.get(id).is_some()
-    }
-
-    async fn end(&self, request: LogoutRequest) -> Result<LogoutAnswer, PolicyError> {
-        let SessionTicket {
-            session_id: id,
-            session_spec,
-        } = request.session;
-        // Of any other token nobody knows yet that it ever was one: those must not push real ones out.
-        let is_ours = Link::is_begun_here(id) || self.known.get(id).is_some() || self.is_ended(id);
-        let refusals = match self.ended.get(id) {
-            Some(Ended::Confirmed) => {
-                let reason = Reason::USER_LOGOUT;
-                return Ok(LogoutAnswer::No { reason });
-            }
-            Some(Ended::Refused(times)) => times,
-            None => 0,
-        };
-        if is_ours {
-            self.ended.insert(id, Ended::Refused(refusals));
-            self.known.forget(id);
-        }
-        let answer = self.send(&Operation::Logout(session_spec.as_str())).await?;
-        match answer.outcome {
-            Outcome::Yes => {
-                self.ended.insert(id, Ended::Confirmed);
-                Ok(LogoutAnswer::Yes)
-            }
-            // It may live on there; whoever tells of it has to try again.
-            Outcome::No | Outcome::NotProtected if is_ours && refusals < MAX_REFUSALS => {
-                tracing::warn!("the service has not ended a session");
-                self.ended.insert(id, Ended::Refused(refusals + 1));
-                Err(PolicyError::Failure)
-            }
-            Outcome::No | Outcome::NotProtected => Ok(LogoutAnswer::No {
-                reason: Reason::INVALID_SESSION,
-            }),
-        }
-    }
-
     async fn ask(&self, request: AuthorizeRequest) -> Result<AuthorizeAnswer, PolicyError> {
         // How long an answer holds is not told: it is good for one request.
         let ttl = Duration::ZERO;
@@ -366,22 +268,8 @@ fn not_protected(resource: &ResourceContext) -> PolicyError {
 }
 
 impl PolicyCalls for AuthAzClient {
-    fn is_protected(
-        &self,
-        _: IsProtectedRequest,
-    ) -> BoxFuture<'_, Result<IsProtectedAnswer, PolicyError>> {
-        // Only with a session, and nobody asks.
-        ready(Err(PolicyError::Failure)).boxed()
-    }
-
     fn login(&self, request: LoginRequest) -> BoxFuture<'_, Result<LoginAnswer, PolicyError>> {
-        Box::pin(async move {
-            let answer = self.log_in(&request).await?;
-            if let LoginAnswer::Yes { session } = &answer {
-                end_replaced(self, session, request.previous, &request.transaction_id).await;
-            }
-            Ok(answer)
-        })
+        Box::pin(self.log_in(request))
     }
 
     fn validate(

@@ -19,8 +19,8 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, ready};
 use policy_protocol::message::{
-    AuthorizeAnswer, AuthorizeRequest, IsProtectedAnswer, IsProtectedRequest, LoginAnswer,
-    LoginRequest, LogoutAnswer, LogoutRequest, SessionTicket, ValidateAnswer, ValidateRequest,
+    AuthorizeAnswer, AuthorizeRequest, LoginAnswer, LoginRequest, LogoutAnswer, LogoutRequest,
+    SessionTicket, ValidateAnswer, ValidateRequest,
 };
 use policy_protocol::{
     AgentKeySet, Clock, EventPosition, Identity, RealmContext, Reason, Session, SessionId,
@@ -75,8 +75,8 @@ impl VSphereClient {
         })
     }
 
-    async fn create(&self, request: &LoginRequest) -> Result<LoginAnswer, PolicyError> {
-        let (user, password) = match name_and_password(request) {
+    async fn create(&self, request: LoginRequest) -> Result<LoginAnswer, PolicyError> {
+        let (user, password) = match name_and_password(&request) {
             Ok(found) => found,
             Err(reason) => return Ok(LoginAnswer::No { reason }),
         };
@@ -91,6 +91,7 @@ impl VSphereClient {
             Ok(Reply::Done(info)) => {
                 let id = begun_here(ForeignKind::VSphere, spec.as_str(), &request.realm);
                 let session = self.session(id, spec, info, &request.realm, Timestamp(0));
+                end_replaced(self, &session, request.previous, &request.transaction_id).await;
                 Ok(LoginAnswer::Yes {
                     session: Box::new(session),
                 })
@@ -166,21 +167,8 @@ fn identity(user: String) -> Identity {
 }
 
 impl PolicyCalls for VSphereClient {
-    fn is_protected(
-        &self,
-        _: IsProtectedRequest,
-    ) -> BoxFuture<'_, Result<IsProtectedAnswer, PolicyError>> {
-        ready(Ok(IsProtectedAnswer::No)).boxed()
-    }
-
     fn login(&self, request: LoginRequest) -> BoxFuture<'_, Result<LoginAnswer, PolicyError>> {
-        Box::pin(async move {
-            let answer = self.create(&request).await?;
-            if let LoginAnswer::Yes { session } = &answer {
-                end_replaced(self, session, request.previous, &request.transaction_id).await;
-            }
-            Ok(answer)
-        })
+        Box::pin(self.create(request))
     }
 
     fn validate(

@@ -16,7 +16,8 @@ use std::time::Duration;
 
 use ::http::{HeaderValue, StatusCode, header};
 use axum::body::{Body, Bytes};
-use axum::extract::{DefaultBodyLimit, Extension, FromRequest, Query, Request, State};
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{DefaultBodyLimit, Extension, FromRequest, Path, Query, Request, State};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
@@ -260,6 +261,24 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Call<T> {
     }
 }
 
+type Server = State<Arc<PolicyServer>>;
+
+/// What a path names, unless it names nothing that there can be.
+type Named<T> = Result<Path<T>, PathRejection>;
+
+fn named<T>(path: Named<T>) -> Result<T, Problem> {
+    path.map(|Path(name)| name)
+        .map_err(|_| Problem::BAD_REQUEST)
+}
+
+/// Says whether what was removed was there.
+fn removed(was_there: bool) -> Result<StatusCode, Problem> {
+    match was_there {
+        true => Ok(StatusCode::NO_CONTENT),
+        false => Err(Problem::NOT_FOUND),
+    }
+}
+
 type Answer<T> = Result<Json<T>, Problem>;
 
 fn answer<T>(outcome: Result<T, PolicyError>) -> Answer<T> {
@@ -267,7 +286,7 @@ fn answer<T>(outcome: Result<T, PolicyError>) -> Answer<T> {
 }
 
 /// Whether the store answers, by what is known without asking it.
-async fn ready(State(server): State<Arc<PolicyServer>>) -> Result<&'static str, Problem> {
+async fn ready(State(server): Server) -> Result<&'static str, Problem> {
     if server.store_health.is_fresh() {
         Ok("ready\n")
     } else {
@@ -344,7 +363,7 @@ impl Output for EventLines {
 async fn events(
     Extension(agent): Extension<AgentHandle>,
     Extension(stopping): Extension<Stopping>,
-    query: Result<Query<EventsQuery>, axum::extract::rejection::QueryRejection>,
+    query: Result<Query<EventsQuery>, QueryRejection>,
 ) -> Result<EventLines, Problem> {
     let Query(query) = query.map_err(|_| Problem::BAD_REQUEST)?;
     let position = query

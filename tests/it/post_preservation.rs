@@ -18,6 +18,11 @@ async fn post(client: &Client, body: &str) -> Answer {
         .await
 }
 
+fn nothing_was_posted(gateway: &Gateway) -> bool {
+    let requests = gateway.origin.requests();
+    requests.iter().all(|seen| seen.method != "POST")
+}
+
 /// Follows redirects by GET, as a browser does, to an answer that is none.
 async fn follow(client: &Client, mut answer: Answer) -> Answer {
     for _ in 0..5 {
@@ -113,13 +118,7 @@ async fn a_post_that_is_too_large_to_keep_is_not_silently_lost() {
         let answer = client.fill_login(&explained, "alice", PASSWORD).await;
         follow(&client, answer).await;
     }
-    assert!(
-        gateway
-            .origin
-            .requests()
-            .iter()
-            .all(|seen| seen.method != "POST")
-    );
+    assert!(nothing_was_posted(&gateway));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -140,13 +139,7 @@ async fn a_form_of_another_site_is_not_replayed() {
         let answer = client.fill_login(&page, "alice", PASSWORD).await;
         follow(&client, answer).await;
     }
-    assert!(
-        gateway
-            .origin
-            .requests()
-            .iter()
-            .all(|seen| seen.method != "POST")
-    );
+    assert!(nothing_was_posted(&gateway));
 }
 
 #[tokio::test(flavor = "multi_thread")]

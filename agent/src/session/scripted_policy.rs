@@ -10,8 +10,8 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use policy_client::{EventStream, PolicyCalls, PolicyError};
 use policy_protocol::message::{
-    AuthorizeAnswer, AuthorizeRequest, IsProtectedAnswer, IsProtectedRequest, LoginAnswer,
-    LoginRequest, LogoutAnswer, LogoutRequest, ValidateAnswer, ValidateRequest,
+    AuthorizeAnswer, AuthorizeRequest, LoginAnswer, LoginRequest, LogoutAnswer, LogoutRequest,
+    ValidateAnswer, ValidateRequest,
 };
 use policy_protocol::{
     AgentKey, AgentKeySet, EventPosition, KeyId, ManualClock, Secret, Timestamp,
@@ -83,10 +83,6 @@ fn silence<T: Send + 'static>() -> Answer<T> {
 }
 
 impl PolicyCalls for ScriptedPolicy {
-    fn is_protected(&self, _: IsProtectedRequest) -> Answer<IsProtectedAnswer> {
-        silence()
-    }
-
     fn login(&self, _: LoginRequest) -> Answer<LoginAnswer> {
         silence()
     }

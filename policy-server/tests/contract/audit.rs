@@ -5,14 +5,14 @@ use std::time::{Duration, Instant};
 
 use policy_client::PolicyError;
 use policy_protocol::administration::{AddAgentRequest, AgentAnswer, RotateAgentRequest};
-use policy_protocol::message::{LoginAnswer, LogoutRequest};
+use policy_protocol::message::{Credentials, LoginAnswer, LogoutRequest};
 use policy_protocol::sessions::SessionQuery;
 use policy_protocol::{Reason, SessionId};
 use policy_server::NotEnrolled;
 use policy_server::sessions::SessionError;
 
 use crate::harness::{
-    ADMIN_SECRET, AGENT, PASSWORD, World, address, alive, assert_dead, authorization, credentials,
+    ADMIN_SECRET, AGENT, PASSWORD, World, address, alive, assert_dead, authorization,
     login_request, persistent, realm, ticket, validation,
 };
 
@@ -264,7 +264,7 @@ async fn what_cannot_be_recorded_is_refused_and_is_recorded_when_it_can_be(world
     let session = world.login("alice", &realm()).await;
     world.fill_audit_disk();
     for password in [PASSWORD, "wrong"] {
-        let request = login_request(credentials("alice", password), &realm(), None);
+        let request = login_request(Credentials::password("alice", password), &realm(), None);
         let answer = world.calls.login(request).await;
         assert!(answer.is_err(), "{answer:?}");
     }

@@ -7,7 +7,8 @@ use policy_client::foreign;
 use policy_protocol::message::SessionTicket;
 use policy_protocol::{Reason, Timestamp};
 
-use super::{Admitted, Refresh, Unfit, admit, validate_request};
+use super::admit::{Refresh, admit, validate_request};
+use super::{Admitted, Unfit};
 use crate::access::Visit;
 use crate::config::Realm;
 use crate::http::cookies;

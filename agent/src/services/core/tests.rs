@@ -6,13 +6,12 @@ use http::Method;
 use super::*;
 use crate::access::Denial;
 use crate::access::Facts;
-use crate::config::env::Environment;
 use crate::http::ConnectionInfo;
 use crate::http::client_origin::ClientOrigin;
 use crate::http::connection_info::{ClientCertificate, ClientTrust, VerifiedCertificate};
 use crate::http::transaction::TransactionId;
 use crate::session::scripted_policy::ScriptedPolicy;
-use crate::site::Site;
+use crate::site::tests::site;
 use http::HeaderMap;
 
 const NOW: Timestamp = Timestamp(1_000_000);
@@ -35,17 +34,6 @@ resource = "/"
 upstream = "app"
 scheme = "certificate"
 "#;
-
-fn site() -> Site {
-    let folder = tempfile::tempdir().unwrap();
-    let pem = "-----BEGIN CERTIFICATE-----\n-----BEGIN PRIVATE KEY-----\n";
-    for (file, text) in [("policy.toml", ""), ("tls.pem", pem)] {
-        std::fs::write(folder.path().join(file), text).unwrap();
-    }
-    let config =
-        crate::config::load_text(CONFIG, "agent.toml", folder.path(), &Environment::default());
-    Site::build(config.unwrap_or_else(|problems| panic!("{problems}")), None).unwrap()
-}
 
 /// A client of a service that has a certificate of its own.
 fn certified() -> ConnectionInfo {
@@ -79,7 +67,7 @@ async fn a_decision_about_a_token_is_about_that_token_alone() {
     let policy = ScriptedPolicy::new(7);
     let sessions = policy.sessions(NOW);
     sessions.keys.replace(&policy.keys(7), NOW).unwrap();
-    let (site, conn) = (site(), certified());
+    let (site, conn) = (site(CONFIG), certified());
     let target = RequestTarget::new(
         String::from("app.test"),
         None,

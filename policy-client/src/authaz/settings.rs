@@ -1,0 +1,50 @@
+//! Where the services are, and how they are asked.
+
+use policy_protocol::Secret;
+
+use crate::foreign::ForeignSettings;
+
+/// Where the services are, and how they are asked.
+#[derive(Clone, Debug)]
+pub struct AuthAzSettings {
+    /// The servers; `/authazws` is below their addresses.
+    pub link: ForeignSettings,
+    /// What is spoken.
+    pub protocol: AuthAzProtocol,
+    /// The alias there of the agent whose realms and policies decide.
+    pub app_id: String,
+    /// What the login's user name is called.
+    pub user_name_field: UserNameField,
+    /// The agent's own credentials, for services that are protected themselves.
+    pub caller: Option<AuthAzCaller>,
+}
+
+/// What is spoken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuthAzProtocol {
+    /// A POST of XML for each operation, at a path of its own.
+    Rest,
+    /// SOAP, at one path.
+    Soap,
+}
+
+/// What the login's user name is called. A service that expects the other spelling takes the name for empty.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UserNameField {
+    /// Since 12.8 SP2.
+    UserName,
+    /// Before.
+    Username,
+}
+
+/// Credentials of the agent itself.
+#[derive(Clone, Debug)]
+pub struct AuthAzCaller {
+    /// Its name.
+    pub user: String,
+    /// Its password.
+    pub password: Secret<String>,
+    /// Whether to send the cookie `SMCHALLENGE=YES`, without which an agent with RequireCookies does not look at
+    /// Basic credentials.
+    pub challenge_cookie: bool,
+}
