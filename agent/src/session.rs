@@ -11,6 +11,8 @@ pub mod link;
 mod on_runtime;
 pub mod reissue;
 #[cfg(test)]
+pub(crate) mod sample;
+#[cfg(test)]
 pub(crate) mod scripted_policy;
 pub mod single_flight;
 pub mod trust;

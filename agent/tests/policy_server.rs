@@ -137,12 +137,7 @@ fn login(user: &str, password: &str, transaction_id: String) -> LoginRequest {
             max_timeout: Duration::from_secs(7200),
             persistent: true,
         },
-        credentials: Credentials::Password {
-            user_name: user.to_owned(),
-            password: Secret::new(password.to_owned()),
-            new_password: None,
-            code: None,
-        },
+        credentials: Credentials::password(user, password),
         client_address: None,
         previous: Vec::new(),
         transaction_id,

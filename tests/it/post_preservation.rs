@@ -22,6 +22,11 @@ async fn post(client: &Client, body: &str) -> Answer {
         .await
 }
 
+fn nothing_was_posted(gateway: &Gateway) -> bool {
+    let requests = gateway.origin.requests();
+    requests.iter().all(|seen| seen.method != "POST")
+}
+
 /// Follows redirects by GET, as a browser does, to an answer that is none.
 async fn follow(client: &Client, mut answer: Answer) -> Answer {
     for _ in 0..5 {
@@ -72,6 +77,14 @@ async fn a_preserved_post_arrives_once_after_the_login() {
     }
 }
 
+/// Where a request that met a login is sent from after it.
+async fn resumed_at(client: &Client) -> String {
+    let challenge = post(client, "item=book").await;
+    let page = client.get(challenge.location()).await;
+    let answer = client.fill_login(&page, "alice", PASSWORD).await;
+    answer.location().to_owned()
+}
+
 fn posts(gateway: &Gateway) -> usize {
     let seen = gateway.origin.requests();
     seen.iter().filter(|seen| seen.method == "POST").count()
@@ -85,9 +98,7 @@ async fn what_cannot_be_decided_upon_is_kept_and_sent_once_when_it_can_be() {
         .start()
         .await;
     let client = gateway.client(Protocol::Http1);
-    let page = client.get(post(&client, "item=book").await.location());
-    let answer = client.fill_login(&page.await, "alice", PASSWORD).await;
-    let resume = answer.location().to_owned();
+    let resume = resumed_at(&client).await;
     gateway.policy.cut(PolicyError::Unavailable);
     gateway.clock.advance(Duration::from_secs(61));
     for _ in 0..2 {
@@ -105,9 +116,7 @@ async fn what_cannot_be_decided_upon_is_kept_and_sent_once_when_it_can_be() {
 async fn who_must_log_in_again_has_one_request_kept() {
     let gateway = Gateway::start().await;
     let client = gateway.client(Protocol::Http1);
-    let page = client.get(post(&client, "item=book").await.location());
-    let answer = client.fill_login(&page.await, "alice", PASSWORD).await;
-    let resume = answer.location().to_owned();
+    let resume = resumed_at(&client).await;
     client.set_cookie("SMSESSION", "gone");
     let challenge = client.get(&resume).await;
     assert_eq!(challenge.status, 303, "{}", challenge.text());
@@ -163,13 +172,7 @@ async fn a_post_that_is_too_large_to_keep_is_not_silently_lost() {
         let answer = client.fill_login(&explained, "alice", PASSWORD).await;
         follow(&client, answer).await;
     }
-    assert!(
-        gateway
-            .origin
-            .requests()
-            .iter()
-            .all(|seen| seen.method != "POST")
-    );
+    assert!(nothing_was_posted(&gateway));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -190,13 +193,7 @@ async fn a_form_of_another_site_is_not_replayed() {
         let answer = client.fill_login(&page, "alice", PASSWORD).await;
         follow(&client, answer).await;
     }
-    assert!(
-        gateway
-            .origin
-            .requests()
-            .iter()
-            .all(|seen| seen.method != "POST")
-    );
+    assert!(nothing_was_posted(&gateway));
 }
 
 #[tokio::test(flavor = "multi_thread")]

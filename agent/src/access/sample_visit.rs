@@ -7,7 +7,6 @@ use http::{HeaderMap, Method};
 use policy_protocol::Timestamp;
 
 use super::Facts;
-use crate::config::env::Environment;
 use crate::http::ConnectionInfo;
 use crate::http::client_origin::ClientOrigin;
 use crate::http::connection_info::{ClientCertificate, ClientTrust, VerifiedCertificate};
@@ -15,6 +14,7 @@ use crate::http::target::RequestTarget;
 use crate::http::transaction::TransactionId;
 use crate::session::Sessions;
 use crate::site::Site;
+use crate::site::tests::site;
 
 /// When it is.
 pub(crate) const NOW: Timestamp = Timestamp(1_000_000);
@@ -37,17 +37,6 @@ resource = "/"
 upstream = "app"
 scheme = "certificate"
 "#;
-
-fn site() -> Site {
-    let folder = tempfile::tempdir().unwrap();
-    let pem = "-----BEGIN CERTIFICATE-----\n-----BEGIN PRIVATE KEY-----\n";
-    for (file, text) in [("policy.toml", ""), ("tls.pem", pem)] {
-        std::fs::write(folder.path().join(file), text).unwrap();
-    }
-    let config =
-        crate::config::load_text(CONFIG, "agent.toml", folder.path(), &Environment::default());
-    Site::build(config.unwrap_or_else(|problems| panic!("{problems}")), None).unwrap()
-}
 
 /// A client of a service that has a certificate of its own.
 fn certified() -> ConnectionInfo {
@@ -90,7 +79,7 @@ impl SampleVisit {
         let host = String::from("app.test");
         let uri = "/payroll".parse().unwrap();
         Self {
-            site: site(),
+            site: site(CONFIG),
             target: RequestTarget::new(host, None, &uri, &Method::GET).unwrap(),
             origin: ClientOrigin::read(&conn, &headers, &[]).unwrap(),
             headers,

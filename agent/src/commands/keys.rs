@@ -12,7 +12,7 @@ use policy_protocol::administration::{
     AgentPresence, KeyRingReport, KeysReport, RollAnswer, RollReason, RollRequest, RollWhich,
 };
 
-use super::admin::{AdminOptions, secret};
+use super::admin::{AdminCommand, secret};
 use super::failed;
 use super::output::say;
 
@@ -20,16 +20,8 @@ use super::output::say;
 const AGAIN: Duration = Duration::from_secs(1);
 
 /// What to do.
-#[derive(Args)]
-pub(crate) struct Options {
-    #[command(flatten)]
-    admin: AdminOptions,
-    #[command(subcommand)]
-    action: Action,
-}
-
 #[derive(Subcommand)]
-enum Action {
+pub(crate) enum Action {
     /// List the keys by their ids, and how long each still opens.
     List,
     /// Show which agent has which keys, and at which policy server it listens.
@@ -42,7 +34,7 @@ enum Action {
 }
 
 #[derive(Args)]
-struct RollOptions {
+pub(crate) struct RollOptions {
     /// Replace the static key instead, which seals what outlives sessions.
     #[arg(long = "static")]
     static_key: bool,
@@ -57,7 +49,7 @@ struct RollOptions {
 }
 
 /// Does what was asked for.
-pub(crate) fn run(options: &Options) -> ExitCode {
+pub(crate) fn run(options: &AdminCommand<Action>) -> ExitCode {
     match &options.action {
         Action::List => options.admin.run(async |client| {
             say(list(&client.keys().await?).trim_end());

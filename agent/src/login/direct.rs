@@ -12,7 +12,7 @@ use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use http::header;
 use policy_protocol::message::Credentials;
-use policy_protocol::{AuthScheme, Reason, Secret, SessionId, Timestamp};
+use policy_protocol::{AuthScheme, Reason, SessionId, Timestamp};
 use zeroize::Zeroizing;
 
 use super::NotLoggedIn;
@@ -213,12 +213,8 @@ pub(crate) fn basic(value: &[u8]) -> Option<Credentials> {
 
 /// A name and a password within bounds.
 pub(crate) fn credentials(user_name: &str, password: &str) -> Option<Credentials> {
-    (is_name(user_name) && password.len() <= MAX_PASSWORD).then(|| Credentials::Password {
-        user_name: user_name.to_owned(),
-        password: Secret::new(password.to_owned()),
-        new_password: None,
-        code: None,
-    })
+    (is_name(user_name) && password.len() <= MAX_PASSWORD)
+        .then(|| Credentials::password(user_name, password))
 }
 
 /// Whether somebody may be called this.

@@ -19,7 +19,8 @@ use http::StatusCode;
 
 use self::rest::Rest;
 use super::Answered;
-use super::core::{Core, status};
+use super::core::Core;
+use super::respond::status;
 use crate::access::Visit;
 use crate::access::protection::covers;
 use crate::config::services::Authaz;

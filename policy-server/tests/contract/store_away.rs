@@ -7,12 +7,11 @@ use futures_util::StreamExt as _;
 use http::StatusCode;
 use policy_protocol::Reason;
 use policy_protocol::administration::{AddAgentRequest, AgentAnswer};
-use policy_protocol::message::LoginRequest;
+use policy_protocol::message::{Credentials, LoginRequest};
 use tower::ServiceExt as _;
 
 use crate::harness::{
-    AGENT, AGENT_SECRET, PASSWORD, World, alive, assert_dead, credentials, persistent, realm,
-    resource,
+    AGENT, AGENT_SECRET, PASSWORD, World, alive, assert_dead, persistent, realm, resource,
 };
 
 /// Status, `Retry-After` and body of an answer.
@@ -49,7 +48,7 @@ fn login() -> String {
     let request = LoginRequest {
         resource: resource("/app"),
         realm: realm(),
-        credentials: credentials("alice", PASSWORD),
+        credentials: Credentials::password("alice", PASSWORD),
         client_address: None,
         previous: Vec::new(),
         transaction_id: String::from("t"),

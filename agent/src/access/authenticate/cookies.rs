@@ -104,14 +104,9 @@ async fn open_cookie(
     zone: &Arc<str>,
     value: &[u8],
 ) -> Result<Arc<Alias>, Unfit> {
-    let missing = |_: KeysMissing| Unfit::Unavailable;
-    let mut keys = sessions.keys.load().map_err(missing)?;
-    let mut opened = SessionClaims::open(value, &keys.ring, zone);
-    if opened.is_err() && names_unknown_key(value, &keys.ring) {
-        keys = sessions.newest_keys().await.map_err(missing)?;
-        opened = SessionClaims::open(value, &keys.ring, zone);
-    }
-    let claims = opened?;
+    let keys = sessions.keys_for(value).await;
+    let keys = keys.map_err(|_| Unfit::Unavailable)?;
+    let claims = SessionClaims::open(value, &keys.ring, zone)?;
     claims.check_times(visit.now)?;
     let spec = claims.session_spec();
     let known = sessions.cache.find(claims.session_id);
