@@ -11,7 +11,8 @@ use policy_protocol::message::{Credentials, LoginRequest};
 use tower::ServiceExt as _;
 
 use crate::harness::{
-    AGENT, AGENT_SECRET, PASSWORD, World, alive, assert_dead, persistent, realm, resource,
+    AGENT, AGENT_SECRET, PASSWORD, World, alive, assert_dead, eventually, persistent, realm,
+    resource,
 };
 
 /// Status, `Retry-After` and body of an answer.
@@ -32,16 +33,6 @@ async fn send(world: &World, method: &str, path: &str, body: String) -> (StatusC
 
 async fn is_ready(world: &World) -> bool {
     send(world, "GET", "ready", String::new()).await.0 == StatusCode::OK
-}
-
-async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
-    let waiting = async {
-        while !is_so().await {
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        }
-    };
-    let waited = tokio::time::timeout(std::time::Duration::from_secs(60), waiting).await;
-    waited.unwrap_or_else(|_| panic!("never: {what}"));
 }
 
 fn login() -> String {
