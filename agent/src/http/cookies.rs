@@ -35,6 +35,14 @@ pub fn first<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h [u8]> {
         .map(|(_, value)| value)
 }
 
+/// RFC 6265 lets a value stand in quotes, which do not belong to it for those who make them.
+pub fn unquoted(value: &[u8]) -> &[u8] {
+    let inner = value.strip_prefix(b"\"");
+    inner
+        .and_then(|inner| inner.strip_suffix(b"\""))
+        .unwrap_or(value)
+}
+
 /// Whether a text can be a cookie's value: without what would end it (RFC 6265, section 4.1.1).
 pub fn is_value(text: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b',' | b';' | b'\\');
