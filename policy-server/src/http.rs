@@ -8,6 +8,7 @@ mod keys;
 mod openapi;
 mod problem;
 mod sessions;
+mod to_the_end;
 mod users;
 
 use std::convert::Infallible;
@@ -18,14 +19,14 @@ use ::http::{HeaderValue, StatusCode, header};
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{DefaultBodyLimit, Extension, FromRequest, Path, Query, Request, State};
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
 use futures_util::StreamExt;
 use policy_client::{PolicyCalls, PolicyError};
 use policy_protocol::message::{
     AuthorizeAnswer, AuthorizeRequest, IsProtectedAnswer, IsProtectedRequest, LoginAnswer,
-    LoginRequest, LogoutAnswer, LogoutRequest, ValidateAnswer, ValidateRequest,
+    LoginRequest, LogoutAnswer, LogoutRequest, SessionTicket, ValidateAnswer, ValidateRequest,
 };
 use policy_protocol::session_service::{SessionServiceAnswer, SessionServiceRequest};
 use policy_protocol::{Event, EventPosition};
@@ -36,6 +37,7 @@ use tokio::sync::watch;
 
 use self::api::{Api, Caller, Output, Parts};
 use self::problem::Problem;
+use self::to_the_end::{Waiting, to_the_end};
 use crate::server::{AgentHandle, PolicyServer};
 
 /// The longest request body, in bytes: a login with the longest credentials fits many times.
@@ -188,12 +190,16 @@ pub(crate) fn router(
     let server = Arc::clone(server);
     let [for_anybody, for_agents, for_administrators] = routes().map(|api| api.router);
     let for_agents = for_agents
+        .layer(from_fn(to_the_end))
         .layer(Extension(Stopping(stopping)))
         .layer(from_fn_with_state(Arc::clone(&server), credentials::agent));
-    let for_administrators = for_administrators.layer(from_fn_with_state(
-        Arc::clone(&server),
-        credentials::administrator,
-    ));
+    let for_administrators =
+        for_administrators
+            .layer(from_fn(to_the_end))
+            .layer(from_fn_with_state(
+                Arc::clone(&server),
+                credentials::administrator,
+            ));
     let calls = for_anybody.merge(for_agents).merge(for_administrators);
     Router::new()
         .nest("/policy/v1", calls)
@@ -294,19 +300,32 @@ async fn ready(State(server): Server) -> Result<&'static str, Problem> {
     }
 }
 
-/// A login may be sent to another policy server only if it is certain that this one did nothing.
+/// A login may be sent to another policy server only if it is certain that this one did nothing. A session that nobody
+/// waits for any more is ended: it would count for the user's quota until its time is over.
 async fn login(
     Extension(agent): Extension<AgentHandle>,
+    Extension(waiting): Extension<Waiting>,
     Call(request): Call<LoginRequest>,
 ) -> Result<Json<LoginAnswer>, Response> {
-    agent
-        .login(request)
-        .await
-        .map(Json)
-        .map_err(|error| match error {
-            PolicyError::Unavailable => problem::not_processed(),
-            error => Problem::from(error).into_response(),
-        })
+    let transaction_id = request.transaction_id.clone();
+    let answer = agent.login(request).await;
+    if let Ok(LoginAnswer::Yes { session }) = &answer
+        && waiting.for_nobody()
+    {
+        let ticket = SessionTicket {
+            session_id: session.id,
+            session_spec: session.spec.clone(),
+        };
+        let request = LogoutRequest {
+            session: ticket,
+            transaction_id,
+        };
+        _ = agent.logout(request).await;
+    }
+    answer.map(Json).map_err(|error| match error {
+        PolicyError::Unavailable => problem::not_processed(),
+        error => Problem::from(error).into_response(),
+    })
 }
 
 /// Declares handlers that hand a call through.

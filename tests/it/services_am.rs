@@ -1,6 +1,7 @@
 //! Sessions as by the REST API of AM, with the real agent and policy server.
 
 mod authenticate;
+mod cors;
 mod elsewhere;
 mod errors;
 mod fuzz;

@@ -290,6 +290,12 @@ impl Browser {
         .await
     }
 
+    /// What a script of the page hands to its last argument, a function, when it is done.
+    pub async fn run(&self, script: &str, arguments: Value) -> Value {
+        let script = json!({ "script": script, "args": arguments });
+        self.command(Method::POST, "/execute/async", script).await
+    }
+
     /// All cookies of the page, with their attributes.
     pub async fn cookies(&self) -> Vec<Value> {
         self.command(Method::GET, "/cookie", Value::Null)

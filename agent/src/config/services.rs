@@ -53,6 +53,8 @@ pub struct Am {
     pub policy_evaluators: Vec<String>,
     /// What policies may be asked of.
     pub policy_sets: Vec<String>,
+    /// Other origins whose pages may call, as browsers write them.
+    pub origins: Vec<String>,
 }
 
 impl Am {

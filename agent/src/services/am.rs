@@ -6,6 +6,7 @@
 mod ask;
 mod authenticate;
 mod caller;
+mod cors;
 mod error;
 mod json;
 mod listing;
@@ -50,32 +51,53 @@ pub fn route(service: &Am, visit: &Visit<'_>) -> Option<Call> {
 
 /// Answers a call.
 pub async fn answer(core: &Core<'_>, service: &Am, call: Call, body: RequestBody) -> Answered {
-    let mut shape = Shape::default();
     // No token of a path comes into the log, nor into anybody's records.
     let without_token = call
         .0
         .has_token
         .then(|| format!("{}/json/sessions/-", service.path));
-    let outcome = match without_token
-        .as_deref()
-        .map(|path| target_of(core.visit, path))
-    {
-        None => respond_to(core, service, call.0, body, &mut shape).await,
-        Some(None) => Err(Refusal::bad_request("Bad Request")),
-        Some(Some(target)) => {
-            let facts = Facts {
-                target: &target,
-                ..core.visit.facts().clone()
-            };
-            let visit = facts.with(core.visit.headers);
-            let core = core.for_visit(&visit);
-            respond_to(&core, service, call.0, body, &mut shape).await
+    let mut shape = Shape::default();
+    let mut response = match cors::preflight(service, core.visit) {
+        Some(response) => response,
+        None => {
+            let outcome = outcome(
+                core,
+                service,
+                call.0,
+                body,
+                without_token.as_deref(),
+                &mut shape,
+            )
+            .await;
+            respond::response(outcome, &shape)
         }
     };
+    cors::allow(service, core.visit, response.headers_mut());
     Answered {
-        response: respond::response(outcome, &shape),
+        response,
         logged_path: without_token,
     }
+}
+
+/// What comes of a call. Records of it show `shown_path` where its own holds a token.
+async fn outcome(
+    core: &Core<'_>,
+    service: &Am,
+    place: Place,
+    body: RequestBody,
+    shown_path: Option<&str>,
+    shape: &mut Shape,
+) -> Result<Reply, Refusal> {
+    let Some(path) = shown_path else {
+        return respond_to(core, service, place, body, shape).await;
+    };
+    let target = target_of(core.visit, path).ok_or_else(|| Refusal::bad_request("Bad Request"))?;
+    let facts = Facts {
+        target: &target,
+        ..core.visit.facts().clone()
+    };
+    let visit = facts.with(core.visit.headers);
+    respond_to(&core.for_visit(&visit), service, place, body, shape).await
 }
 
 /// The call's target with another path and the same query.

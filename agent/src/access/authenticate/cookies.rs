@@ -37,29 +37,35 @@ pub async fn by_cookies(
 
 /// The sessions of ours that a request brings, for logout and step-up: tickets as the policy server wants them, and
 /// whether there may be more, which only newer agent keys open. Looks at the seal only, and at every cookie: one
-/// that is left out would live on.
-pub async fn tickets(
+/// that is left out would live on. What is returned does not need the request any more.
+pub fn tickets(
     sessions: &Arc<Sessions>,
     visit: &Visit<'_>,
-) -> (Vec<SessionTicket>, Result<(), KeysMissing>) {
-    let mut keys = match sessions.keys.load() {
-        Ok(keys) => keys,
-        Err(missing) => return (Vec::new(), Err(missing)),
-    };
-    let mut all = Ok(());
-    let unknown = |(_, value): (&Arc<str>, &[u8])| names_unknown_key(value, &keys.ring);
-    if session_cookies(visit).any(unknown) {
-        // A sibling host can make a cookie name any key. That keeps no other from being opened.
-        match sessions.newest_keys().await {
-            Ok(newest) => keys = newest,
-            Err(missing) => all = Err(missing),
+) -> impl Future<Output = (Vec<SessionTicket>, Result<(), KeysMissing>)> + use<> {
+    let sessions = Arc::clone(sessions);
+    let cookies: Vec<(Arc<str>, Box<[u8]>)> = session_cookies(visit)
+        .map(|(zone, value)| (Arc::clone(zone), value.into()))
+        .collect();
+    async move {
+        let mut keys = match sessions.keys.load() {
+            Ok(keys) => keys,
+            Err(missing) => return (Vec::new(), Err(missing)),
+        };
+        let mut all = Ok(());
+        let is_unknown = |(_, value): &(_, Box<[u8]>)| names_unknown_key(value, &keys.ring);
+        if cookies.iter().any(is_unknown) {
+            // A sibling host can make a cookie name any key. That keeps no other from being opened.
+            match sessions.newest_keys().await {
+                Ok(newest) => keys = newest,
+                Err(missing) => all = Err(missing),
+            }
         }
+        let opened = cookies.iter().filter_map(|(zone, value)| {
+            let claims = SessionClaims::open(value, &keys.ring, zone).ok()?;
+            Some(claims.ticket())
+        });
+        (opened.take(MAX_COOKIES).collect(), all)
     }
-    let opened = session_cookies(visit).filter_map(|(zone, value)| {
-        let claims = SessionClaims::open(value, &keys.ring, zone).ok()?;
-        Some(claims.ticket())
-    });
-    (opened.take(MAX_COOKIES).collect(), all)
 }
 
 /// Session cookies with the zone they claim to be of: the agent's own zone first.

@@ -73,6 +73,9 @@ pub struct Am {
     pub policy_evaluators: Vec<String>,
     /// The applications (policy sets) that policies may be asked of. All stand for the realms of this agent.
     pub policy_sets: Vec<String>,
+    /// Other origins whose pages may use the service from a browser, such as `https://app.example.com`: by CORS, with the
+    /// cookie. Name only what you trust as this agent itself: such a page may do what its user may do here.
+    pub origins: Vec<String>,
 }
 
 impl Default for Am {
@@ -85,6 +88,7 @@ impl Default for Am {
             properties: vec![defaults::AM_PROPERTY.to_owned()],
             policy_evaluators: Vec::new(),
             policy_sets: vec![defaults::AM_APPLICATION.to_owned()],
+            origins: Vec::new(),
         }
     }
 }

@@ -42,6 +42,15 @@ fn every_mistake_is_told_of_its_key() {
             "realm = \"all\", properties = [\"AuthLevel\", \"color\"]",
             ".properties[1]",
         ),
+        (
+            "realm = \"all\", origins = [\"https://a.example.com\", \"http://a.example.com\"]",
+            ".origins[1]",
+        ),
+        ("realm = \"all\", origins = [\"*\"]", ".origins[0]"),
+        (
+            "realm = \"all\", origins = [\"https://a/b\"]",
+            ".origins[0]",
+        ),
     ] {
         assert_eq!(
             keys(&with(settings)),
@@ -55,11 +64,18 @@ fn every_mistake_is_told_of_its_key() {
 
 #[test]
 fn realms_have_names_in_both_directions() {
-    let config = sound(&with("realm = \"all\", realms = { \"/a\" = \"all\" }"));
+    let origins = "origins = [\"https://APP.example.com:443\", \"http://localhost:8080\"]";
+    let config = sound(&with(&format!(
+        "realm = \"all\", realms = {{ \"/a\" = \"all\" }}, {origins}"
+    )));
     let am = config.listeners[0].services.am.as_ref().unwrap();
     assert_eq!(am.path, "/am");
     assert_eq!(am.cookie_name, "iPlanetDirectoryPro");
     assert_eq!(am.properties, [AmProperty::AmCtxId]);
+    assert_eq!(
+        am.origins,
+        ["https://app.example.com", "http://localhost:8080"]
+    );
     assert_eq!(am.agent_realm("/"), Some("all"));
     assert_eq!(am.agent_realm("/a"), Some("all"));
     assert_eq!(am.agent_realm("/b"), None);

@@ -128,6 +128,16 @@ fn am(file: &file::Am, spot: &Spot<'_>) -> Option<Am> {
             }
         }
     }
+    let mut origins = Vec::new();
+    for (index, text) in file.origins.iter().enumerate() {
+        match page_origin(text) {
+            Ok(origin) => origins.push(origin),
+            Err(what) => {
+                spot.key("origins").index(index).problem(what);
+                sound = false;
+            }
+        }
+    }
     Some(Am {
         path: path?,
         realm: realm?,
@@ -136,8 +146,18 @@ fn am(file: &file::Am, spot: &Spot<'_>) -> Option<Am> {
         properties,
         policy_evaluators: file.policy_evaluators.clone(),
         policy_sets: file.policy_sets.clone(),
+        origins,
     })
     .filter(|_| sound)
+}
+
+/// An origin of pages, as browsers write it in the header `Origin`.
+fn page_origin(text: &str) -> Result<String, &'static str> {
+    let url = names::origin(text)?;
+    if url.scheme() != "https" && !names::is_loopback(&url) {
+        return Err("must be https: whoever is on the way could put a page of theirs there");
+    }
+    Ok(url.origin().ascii_serialization())
 }
 
 fn vsphere(file: &file::Vsphere, files: &Files<'_>, spot: &Spot<'_>) -> Option<Vsphere> {

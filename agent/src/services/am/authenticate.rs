@@ -9,11 +9,11 @@ use policy_protocol::message::Credentials;
 
 use super::ask::Ask;
 use super::caller::Live;
+use super::cors;
 use super::error::Refusal;
 use super::json::{Json, object};
 use super::respond::Reply;
 use crate::login::direct::credentials;
-use crate::login::form::is_same_origin;
 
 /// Where a login leads: there is no console here.
 const SUCCESS_URL: &str = "/";
@@ -23,7 +23,7 @@ pub(super) async fn answer(ask: &Ask<'_>) -> Result<Reply, Refusal> {
         return Err(Refusal::method());
     }
     // A page of another site must not log anybody in as somebody else.
-    if !is_same_origin(ask.core.visit) {
+    if !cors::is_meant(ask.service, ask.core.visit) {
         return Err(Refusal::forbidden());
     }
     check_level(ask)?;
@@ -66,11 +66,13 @@ async fn log_in(ask: &Ask<'_>, credentials: Option<Credentials>) -> Result<Reply
     let failed = || Refusal::new(http::StatusCode::UNAUTHORIZED, "Authentication Failed");
     let credentials = credentials.ok_or_else(failed)?;
     let core = ask.core;
+    // First: a call that is refused must not leave a session behind.
+    let no_session = ask.query.is_true("noSession")?;
     let begun = core
         .log_in(ask.realm, core.visit.target, credentials)
         .await?;
     let begun = begun.map_err(|_| failed())?;
-    if ask.query.is_true("noSession")? {
+    if no_session {
         core.end_begun(&begun).await?;
         let reply = object! {
             "message": "Authentication Successful",

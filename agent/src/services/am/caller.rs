@@ -7,10 +7,10 @@ use policy_protocol::session_service::{SessionOperation, SessionServiceAnswer};
 use policy_protocol::sessions::SessionDetails;
 
 use super::ask::Ask;
+use super::cors;
 use super::error::Refusal;
 use crate::config::services::Am;
 use crate::http::cookies;
-use crate::login::form::is_same_origin;
 use crate::services::core::{Answer, Core, Shown};
 
 /// A token that came along with a call.
@@ -64,7 +64,7 @@ impl Token<'_> {
     /// # Errors
     /// If a page of another site may have made the browser send this.
     pub(super) fn must_be_meant(&self, ask: &Ask<'_>) -> Result<(), Refusal> {
-        if self.by_cookie && !is_same_origin(ask.core.visit) {
+        if self.by_cookie && !cors::is_meant(ask.service, ask.core.visit) {
             return Err(Refusal::forbidden());
         }
         Ok(())
