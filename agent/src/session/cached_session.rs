@@ -100,10 +100,7 @@ impl CachedSession {
 
     /// Its name, and the policy server's own memory of it.
     pub fn ticket(&self) -> SessionTicket {
-        SessionTicket {
-            session_id: self.id,
-            session_spec: self.state.load().spec.clone(),
-        }
+        self.state.load().ticket()
     }
 
     /// What Login or Validate last said.

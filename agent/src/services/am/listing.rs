@@ -113,10 +113,8 @@ async fn sessions(
 
 async fn page(ask: &Ask<'_>, caller: &Live, query: SessionQuery) -> Result<SessionList, Refusal> {
     let operation = SessionOperation::List { query };
-    match ask.core.ask(&caller.shown, operation).await? {
+    match caller::administer(ask, caller, operation).await? {
         SessionServiceAnswer::Sessions { list } => Ok(list),
-        SessionServiceAnswer::Forbidden => Err(Refusal::not_administrator()),
-        SessionServiceAnswer::No { .. } => Err(Refusal::access_denied()),
         _ => Err(Unavailable.into()),
     }
 }
