@@ -89,7 +89,7 @@ pub struct Effect {
     pub alone: Agents,
     /// Who may answer 503, or nothing, to a good session and to logins.
     pub failing: Agents,
-    /// For how long from the start of the fault logins that begin may fail at every agent.
+    /// For how long from the start of the fault logins that begin may fail at every agent, if it lasts so long.
     pub logins: Duration,
 }
 

@@ -8,6 +8,7 @@ use crate::checker::{Agents, Effect};
 use crate::installation::{COUNT, Installation, Member};
 use crate::proxy::{Proxy, Way};
 use crate::random::Random;
+use crate::store::Engine;
 
 /// What breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,15 +126,18 @@ impl Fault {
     }
 
     /// What it may do: `docs/src/operate/failures.md` says it to operators.
-    pub const fn effect(&self) -> Effect {
+    pub fn effect(&self, engine: Engine) -> Effect {
         let is_slow = matches!(self.harm, Harm::Link(Way::Open | Way::Slow));
+        // A session is validated with one message to Valkey. PostgreSQL may want a connection first, which takes
+        // several, and over a slow link longer than a call may take.
+        let bears_slowness = engine != Engine::Postgres;
         let failing = match self.part {
-            _ if is_slow => Agents::Nobody,
-            Part::Server(_) | Part::StoreOf(_) => Agents::Nobody,
-            Part::Agent(number) => Agents::One(number),
-            Part::Store => Agents::Everybody,
+            Part::Agent(number) if !is_slow => Agents::One(number),
+            Part::Store if !(is_slow && bears_slowness) => Agents::Everybody,
+            _ => Agents::Nobody,
         };
         let alone = match (self.part, self.harm) {
+            (_, Harm::Link(Way::Slow)) => Agents::Nobody,
             // It has no use for policy servers meanwhile.
             (Part::Agent(_), Harm::Kill | Harm::Pause) => Agents::Nobody,
             // Events arrive.
@@ -141,10 +145,11 @@ impl Fault {
             _ => failing,
         };
         let logins = match self.part {
-            _ if is_slow => Duration::ZERO,
-            Part::Server(_) => PASSED_OVER,
-            Part::StoreOf(_) => BLIND.saturating_add(PASSED_OVER),
-            Part::Agent(_) | Part::Store => Duration::ZERO,
+            // A login is several messages to any store.
+            Part::Store | Part::StoreOf(_) if is_slow => Duration::MAX,
+            Part::Server(_) if !is_slow => PASSED_OVER,
+            Part::StoreOf(_) => BLIND + PASSED_OVER,
+            Part::Server(_) | Part::Agent(_) | Part::Store => Duration::ZERO,
         };
         Effect {
             alone,

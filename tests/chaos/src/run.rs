@@ -76,7 +76,7 @@ pub async fn run(plan: Plan) -> Option<Findings> {
     );
     tokio::time::sleep(WARM_UP).await;
     for fault in faults {
-        one_fault(&fault, &mut all, &watch, &browsers, &each).await;
+        one_fault(&fault, engine, &mut all, &watch, &browsers, &each).await;
     }
     let mut further = Vec::new();
     while watch.now() < least {
@@ -84,7 +84,7 @@ pub async fn run(plan: Plan) -> Option<Findings> {
             further = round(&mut random);
         }
         let fault = further.pop().expect("a round has faults");
-        one_fault(&fault, &mut all, &watch, &browsers, &each).await;
+        one_fault(&fault, engine, &mut all, &watch, &browsers, &each).await;
     }
     kill_all(&mut all, &watch, &browsers, &each).await;
     tokio::time::sleep(PEACE).await;
@@ -106,6 +106,7 @@ pub async fn run(plan: Plan) -> Option<Findings> {
 
 async fn one_fault(
     fault: &Fault,
+    engine: Engine,
     all: &mut Installation,
     watch: &Watch,
     browsers: &[Browser],
@@ -113,7 +114,7 @@ async fn one_fault(
 ) {
     println!("{:>6.1} s: {fault}", watch.now().as_secs_f32());
     watch.report(|report| report.turn_to(&fault.to_string()));
-    watch.timeline(|timeline, now| timeline.begin(fault.effect(), now));
+    watch.timeline(|timeline, now| timeline.begin(fault.effect(engine), now));
     fault.inject(all);
     tokio::time::sleep(fault.lasts).await;
     fault.mend(all).await;

@@ -34,13 +34,17 @@ fn both_engines_together_bear_every_fault_and_each_all_of_the_store() {
 }
 
 #[test]
-fn what_one_of_several_bears_excuses_nobody() {
-    for fault in round(&mut Random::new(1)) {
-        let failing = fault.effect().failing;
-        match fault.part {
-            Part::Server(_) | Part::StoreOf(_) => assert_eq!(failing, Agents::Nobody),
-            Part::Agent(number) => assert_ne!(failing, Agents::One((number + 1) % COUNT)),
-            Part::Store => {}
+fn only_whom_a_fault_touches_may_fail() {
+    for engine in [Engine::Valkey, Engine::Postgres] {
+        for fault in round(&mut Random::new(1)) {
+            let failing = fault.effect(engine).failing;
+            let is_slow = fault.harm == Harm::Link(Way::Slow);
+            let expected = match fault.part {
+                Part::Agent(number) if !is_slow => Agents::One(number),
+                Part::Store if !is_slow || engine == Engine::Postgres => Agents::Everybody,
+                _ => Agents::Nobody,
+            };
+            assert_eq!(failing, expected, "{fault}");
         }
     }
 }
