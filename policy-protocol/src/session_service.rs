@@ -48,16 +48,25 @@ pub enum SessionOperation {
     List {
         /// Which.
         query: SessionQuery,
+        /// None of these realms' sessions.
+        #[serde(default)]
+        except_realms: Vec<String>,
     },
     /// End a session. For administrators.
     End {
         /// Which.
         session_id: SessionId,
     },
-    /// End all sessions of a user. For administrators.
+    /// End the sessions of a user. For administrators.
     EndUser {
         /// A universal id or login name.
         user: String,
+        /// Sessions of this realm only.
+        #[serde(default)]
+        realm: Option<String>,
+        /// None of these realms' sessions.
+        #[serde(default)]
+        except_realms: Vec<String>,
     },
 }
 

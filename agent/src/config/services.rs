@@ -66,6 +66,17 @@ impl Am {
         }
     }
 
+    /// Which realms' sessions are those of a realm of the API: those of one realm only, or all but those of some. `None` if there
+    /// is no such realm.
+    pub fn sessions_of(&self, name: &str) -> Option<(Option<String>, Vec<String>)> {
+        let realm = self.agent_realm(name)?;
+        if realm != self.realm {
+            return Some((Some(realm.to_owned()), Vec::new()));
+        }
+        let others = self.realms.values().filter(|other| **other != self.realm);
+        Some((None, others.cloned().collect()))
+    }
+
     /// What a session's realm is called in the API. Sessions begin elsewhere, too: those are of the top-level
     /// realm.
     pub fn realm_name(&self, agent_realm: &str) -> &str {

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
+use policy_protocol::message::ValidateAnswer;
 use policy_protocol::session_service::{
     SessionOperation, SessionServiceAnswer, SessionServiceRequest,
 };
 use policy_protocol::sessions::SessionQuery;
-use policy_protocol::{Reason, Session, Timestamp};
+use policy_protocol::{RealmContext, Reason, Session, Timestamp};
 
 use crate::harness::{World, alive, assert_dead, realm, resource, ticket};
 
@@ -39,6 +40,7 @@ async fn ask_used_at(
 fn list() -> SessionOperation {
     SessionOperation::List {
         query: SessionQuery::default(),
+        except_realms: Vec::new(),
     }
 }
 
@@ -127,6 +129,8 @@ async fn only_administrators_see_and_end_sessions_of_others() {
     };
     let end_user = |user: &str| SessionOperation::EndUser {
         user: user.to_owned(),
+        realm: None,
+        except_realms: Vec::new(),
     };
     for refused in [list(), end(&carol), end(&bob), end_user("carol")] {
         assert_eq!(
@@ -165,6 +169,41 @@ async fn only_administrators_see_and_end_sessions_of_others() {
         .collect();
     let rejected = acts.iter().filter(|(event, _)| event == "AdminReject");
     assert_eq!((acts.len(), rejected.count()), (8, 4));
+}
+
+/// Users of one name may be different people in different realms.
+#[tokio::test]
+async fn a_user_is_ended_in_the_realms_that_are_meant_alone() {
+    let world = World::remote().await.with_sessions(SECTION).await;
+    let alice = world.login("alice", &realm()).await;
+    let shop = RealmContext {
+        name: String::from("shop"),
+        ..realm()
+    };
+    let end_user = |only: Option<&str>, except: &[&str]| SessionOperation::EndUser {
+        user: String::from("BOB"),
+        realm: only.map(str::to_owned),
+        except_realms: except.iter().map(|&realm| realm.to_owned()).collect(),
+    };
+    for (only, except, ended) in [
+        (Some("shop"), &[][..], [false, true]),
+        (None, &["shop", "other"], [true, false]),
+        (Some("none"), &[], [false, false]),
+        (Some("shop"), &["shop"], [false, false]),
+        (None, &[], [true, true]),
+    ] {
+        let sessions = [
+            world.login("bob", &realm()).await,
+            world.login("bob", &shop).await,
+        ];
+        let answer = ask(&world, &alice, end_user(only, except)).await;
+        assert_eq!(answer, SessionServiceAnswer::Done);
+        for (session, ended) in sessions.iter().zip(ended) {
+            let answer = world.validate(session).await;
+            let dead = matches!(answer, ValidateAnswer::No { .. });
+            assert_eq!(dead, ended, "{only:?} {except:?}: {answer:?}");
+        }
+    }
 }
 
 #[tokio::test]

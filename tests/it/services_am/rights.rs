@@ -138,6 +138,27 @@ async fn sessions_of_others_end_by_handle_or_name_for_administrators_only() {
     assert_eq!(answer.text(), r#"{"valid":false}"#);
 }
 
+/// Users of one name may be different people in different realms.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_is_that_of_a_user_of_the_realm_that_is_called() {
+    let am = Am::start().await;
+    let admin = am.login("alice").await;
+    let (root, alpha) = ("/openam/json", "/openam/json/alpha");
+    for (called, others) in [(root, alpha), (alpha, root)] {
+        let log_in = async |base| am.login_to(&format!("{base}/authenticate"), "carol").await;
+        let (meant, other) = (log_in(called).await, log_in(others).await);
+        let target = format!("{called}/sessions?_action=logoutByUser");
+        let headers = [
+            (super::TOKEN, admin.as_str()),
+            ("content-type", "application/json"),
+        ];
+        let answer = am.post(&target, &headers, r#"{"username":"carol"}"#).await;
+        super::is_exactly(&answer, 200, r#"{"result":true}"#);
+        assert!(!am.is_alive(&meant).await, "{called}");
+        assert!(am.is_alive(&other).await, "{called}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn lists_and_settings_are_for_administrators() {
     let am = Am::start().await;

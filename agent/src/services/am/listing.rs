@@ -112,7 +112,10 @@ async fn sessions(
 }
 
 async fn page(ask: &Ask<'_>, caller: &Live, query: SessionQuery) -> Result<SessionList, Refusal> {
-    let operation = SessionOperation::List { query };
+    let operation = SessionOperation::List {
+        query,
+        except_realms: Vec::new(),
+    };
     match ask.core.ask(&caller.shown, operation).await? {
         SessionServiceAnswer::Sessions { list } => Ok(list),
         SessionServiceAnswer::Forbidden => Err(Refusal::not_administrator()),

@@ -10,6 +10,7 @@ use crate::services::am::caller::Live;
 use crate::services::am::error::Refusal;
 use crate::services::am::json::{Json, object};
 use crate::services::am::properties;
+use crate::services::core::Unavailable;
 
 /// All about a session, in the form of its version. With `resets` that is a use of it.
 pub(super) async fn info(
@@ -54,7 +55,7 @@ pub(super) async fn info(
     })
 }
 
-/// Ends all sessions of a user.
+/// Ends the sessions that a user has in the realm.
 pub(super) async fn logout_by_user(ask: &Ask<'_>) -> Result<Json, Refusal> {
     let caller = v2::administrator(ask).await?;
     let user = ask
@@ -66,8 +67,17 @@ pub(super) async fn logout_by_user(ask: &Ask<'_>) -> Result<Json, Refusal> {
                 "The \"username\" field is not defined in the request or it's not a string",
             )
         })?;
-    let user = user.to_owned();
-    v2::administer(ask, &caller, SessionOperation::EndUser { user }).await?;
+    // Without a realm it would be everybody of this name.
+    let (realm, except_realms) = ask
+        .service
+        .sessions_of(&ask.realm_name)
+        .ok_or(Unavailable)?;
+    let operation = SessionOperation::EndUser {
+        user: user.to_owned(),
+        realm,
+        except_realms,
+    };
+    v2::administer(ask, &caller, operation).await?;
     Ok(object! { "result": true })
 }
 
