@@ -57,7 +57,7 @@ pub enum SessionOperation {
         /// Which.
         session_id: SessionId,
     },
-    /// End the sessions of a user. For administrators.
+    /// End the sessions of a user. For administrators, and for users who name themselves: theirs end, and no namesake's.
     EndUser {
         /// A universal id or login name.
         user: String,

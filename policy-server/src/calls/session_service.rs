@@ -98,13 +98,22 @@ impl PolicyServer {
                     only: realm,
                     except: except_realms,
                 };
+                let own = !administrator && names(&identity, &user);
                 let ended = if administrator {
                     self.end_user(&user, &realms).await
+                } else if own {
+                    self.end_sessions_of_caller(&identity, &realms).await
                 } else {
                     Ok(())
                 };
-                act("revoke-user", None, &user).write(&self.audit).await?;
-                ended.map(|()| done(administrator))
+                let record = act("revoke-user", None, &user);
+                let event = if own {
+                    AuditEvent::AuthLogout
+                } else {
+                    record.event
+                };
+                Record { event, ..record }.write(&self.audit).await?;
+                ended.map(|()| done(administrator || own))
             }
         }
     }
@@ -119,6 +128,11 @@ impl PolicyServer {
                 .iter()
                 .any(|group| identity.groups.contains(group))
     }
+}
+
+/// Whether it is the user themself who is named.
+fn names(identity: &Identity, name: &str) -> bool {
+    name == identity.user_name || name == identity.universal_id
 }
 
 const fn done(allowed: bool) -> SessionServiceAnswer {

@@ -132,7 +132,14 @@ async fn only_administrators_see_and_end_sessions_of_others() {
         realm: None,
         except_realms: Vec::new(),
     };
-    for refused in [list(), end(&carol), end(&bob), end_user("carol")] {
+    for refused in [
+        list(),
+        end(&carol),
+        end(&bob),
+        end_user("carol"),
+        end_user("BOB"),
+        end_user(""),
+    ] {
         assert_eq!(
             ask(&world, &bob, refused).await,
             SessionServiceAnswer::Forbidden
@@ -168,7 +175,51 @@ async fn only_administrators_see_and_end_sessions_of_others() {
         .map(|record| (record["event"].clone(), record["user"].clone()))
         .collect();
     let rejected = acts.iter().filter(|(event, _)| event == "AdminReject");
-    assert_eq!((acts.len(), rejected.count()), (8, 4));
+    assert_eq!((acts.len(), rejected.count()), (10, 6));
+}
+
+#[tokio::test]
+async fn users_end_their_own_sessions_by_their_name() {
+    let world = World::remote().await.with_sessions(SECTION).await;
+    let shop = RealmContext {
+        name: String::from("shop"),
+        ..realm()
+    };
+    let carol = world.login("carol", &realm()).await;
+    let universal_id = carol.identity.universal_id.clone();
+    for name in ["bob", &bobs_universal_id(&world).await] {
+        let (asks, other) = (
+            world.login("bob", &realm()).await,
+            world.login("bob", &realm()).await,
+        );
+        let elsewhere = world.login("bob", &shop).await;
+        let end = |user: &str| SessionOperation::EndUser {
+            user: user.to_owned(),
+            realm: Some(realm().name),
+            except_realms: Vec::new(),
+        };
+        for stranger in ["carol", &universal_id] {
+            let refused = ask(&world, &asks, end(stranger)).await;
+            assert_eq!(refused, SessionServiceAnswer::Forbidden);
+        }
+        let ended = ask(&world, &asks, end(name)).await;
+        assert_eq!(ended, SessionServiceAnswer::Done);
+        assert_dead(world.validate(&asks).await, Reason::REVOKED_SESSION);
+        assert_dead(world.validate(&other).await, Reason::REVOKED_SESSION);
+        alive(world.validate(&elsewhere).await);
+    }
+    alive(world.validate(&carol).await);
+    let recorded = world.audit();
+    let recorded = recorded
+        .iter()
+        .filter(|record| record["action"] == "revoke-user");
+    let events: Vec<_> = recorded.map(|record| record["event"].clone()).collect();
+    let (no, own) = ("AdminReject", "AuthLogout");
+    assert_eq!(events, [no, no, own, no, no, own]);
+}
+
+async fn bobs_universal_id(world: &World) -> String {
+    world.login("bob", &realm()).await.identity.universal_id
 }
 
 /// Users of one name may be different people in different realms.

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use policy_client::PolicyError;
-use policy_protocol::SessionId;
 use policy_protocol::sessions::SessionQuery;
+use policy_protocol::{Identity, SessionId};
 
 use crate::server::PolicyServer;
 use crate::sessions::SessionError;
@@ -30,6 +30,7 @@ impl Realms {
 struct Owned {
     id: SessionId,
     universal_id: String,
+    directory: String,
 }
 
 impl PolicyServer {
@@ -54,6 +55,22 @@ impl PolicyServer {
         }
         // Who it is, in whatever spelling, only the directory can tell.
         known.map(|_| ())
+    }
+
+    /// Ends the sessions that this very user has in these realms.
+    pub(super) async fn end_sessions_of_caller(
+        &self,
+        caller: &Identity,
+        realms: &Realms,
+    ) -> Result<(), PolicyError> {
+        for session in self.sessions_of_user(&caller.universal_id, realms).await? {
+            let own = session.universal_id == caller.universal_id
+                && session.directory == caller.directory.oid;
+            if own {
+                self.end_listed(session.id).await?;
+            }
+        }
+        Ok(())
     }
 
     async fn end_listed(&self, id: SessionId) -> Result<(), PolicyError> {
@@ -84,6 +101,7 @@ impl PolicyServer {
             found.extend(page.sessions.into_iter().map(|session| Owned {
                 id: session.id,
                 universal_id: session.identity.universal_id,
+                directory: session.identity.directory.oid,
             }));
             if page.next.is_none() {
                 return Ok(found);

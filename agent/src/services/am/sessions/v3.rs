@@ -55,9 +55,10 @@ pub(super) async fn info(
     })
 }
 
-/// Ends the sessions that a user has in the realm.
+/// Ends the sessions that a user has in the realm: for administrators, and for the user themself. The policy server looks at
+/// that, too.
 pub(super) async fn logout_by_user(ask: &Ask<'_>) -> Result<Json, Refusal> {
-    let caller = v2::administrator(ask).await?;
+    let caller = v2::meant_caller(ask).await?;
     let user = ask
         .body
         .text("username")
@@ -67,6 +68,10 @@ pub(super) async fn logout_by_user(ask: &Ask<'_>) -> Result<Json, Refusal> {
                 "The \"username\" field is not defined in the request or it's not a string",
             )
         })?;
+    let own = user == caller.user_name() || user == caller.universal_id();
+    if !own && !caller.administrator {
+        return Err(Refusal::not_administrator());
+    }
     // Without a realm it would be everybody of this name.
     let (realm, except_realms) = ask
         .service
