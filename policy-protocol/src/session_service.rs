@@ -1,7 +1,7 @@
 //! What session services ask for a user who shows a session: about that session, and, if the user administers
 //! sessions, about those of others.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
@@ -81,6 +81,9 @@ pub enum SessionServiceAnswer {
         details: Box<SessionDetails>,
         /// Whether its user may administer sessions of others.
         administrator: bool,
+        /// The names of the properties that sessions may have.
+        #[serde(default)]
+        property_names: BTreeSet<String>,
     },
     /// The properties that the session has now.
     Properties {

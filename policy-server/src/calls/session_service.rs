@@ -56,6 +56,7 @@ impl PolicyServer {
             SessionOperation::Describe => Ok(SessionServiceAnswer::Session {
                 details: Box::new(details),
                 administrator,
+                property_names: self.sessions.properties.clone(),
             }),
             SessionOperation::SetProperties { changes } => answer(
                 self.change_session_properties(id, changes)

@@ -1,6 +1,6 @@
 //! What session services ask: by the right of the session that is shown, and of no other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
@@ -53,6 +53,7 @@ async fn asking_about_a_session_does_not_use_it() {
         let SessionServiceAnswer::Session {
             details,
             administrator,
+            property_names,
         } = ask(&world, &session, SessionOperation::Describe).await
         else {
             panic!("not described")
@@ -60,6 +61,7 @@ async fn asking_about_a_session_does_not_use_it() {
         assert_eq!(details.session.id, session.id);
         assert_eq!(details.session.last_access, session.started);
         assert!(!administrator);
+        assert_eq!(property_names, BTreeSet::from([String::from("theme")]));
         // Half an hour of idle time, asked about twice: the second time is too late.
         world.clock.advance(Duration::from_secs(9 * 60));
     }

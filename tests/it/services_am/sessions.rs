@@ -73,7 +73,20 @@ async fn properties_are_noted_read_and_removed() {
         .to_owned();
     let act = async |action, body: Value| am.act("1.2", action, Some(&token), &body).await;
     let names = act("getPropertyNames", Value::Null).await;
-    is_exactly(&names, 200, r#"{"properties":["AMCtxId","AuthLevel"]}"#);
+    let listed = r#"{"properties":["AMCtxId","AuthLevel","color"]}"#;
+    is_exactly(&names, 200, listed);
+    // What may be noted and was not yet is empty.
+    let one = act("getProperty", json!({ "properties": ["color"] })).await;
+    is_exactly(&one, 200, r#"{"color":""}"#);
+    let nothing = format!(r#"{{"AMCtxId":"{id}","AuthLevel":"5","color":""}}"#);
+    let of_all = act("getProperty", json!({})).await;
+    is_exactly(&of_all, 200, &nothing);
+    for version in ["2.0", "3.1"] {
+        let answer = am
+            .act(version, "getSessionProperties", Some(&token), &Value::Null)
+            .await;
+        is_exactly(&answer, 200, &nothing);
+    }
     is_exactly(
         &act("setProperty", json!({ "color": "red" })).await,
         200,
