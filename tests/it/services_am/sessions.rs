@@ -167,11 +167,19 @@ async fn later_versions_say_all_at_once() {
             "latestAccessTime",
             "maxIdleExpirationTime",
             "maxSessionExpirationTime",
+            "properties",
             "realm",
             "sessionHandle",
             "universalId",
             "username",
         ],
+    );
+    let described: Value = info.json();
+    assert_eq!(described["properties"]["AuthLevel"], "5");
+    assert_eq!(
+        described["properties"],
+        am.info(&token).await["properties"],
+        "the same in every version"
     );
     let refreshed = am.act("3.0", "refresh", Some(&token), &Value::Null).await;
     is_exactly(

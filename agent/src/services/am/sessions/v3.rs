@@ -28,22 +28,24 @@ pub(super) async fn info(
     let latest_access = live.session().last_access.to_string();
     let idle_end = limits.idle_end.unwrap_or(limits.max_end).to_string();
     let max_end = limits.max_end.to_string();
+    let properties = properties::readable(ask.service, &live);
+    let properties: Json = properties
+        .iter()
+        .map(|(name, value)| (name, value.as_str()))
+        .collect();
     if ask.version.0 <= 2 {
+        // Some servers of this version have a handle here and others the properties: clients of either are served.
         return Ok(object! {
             "latestAccessTime": latest_access,
             "maxIdleExpirationTime": idle_end,
             "maxSessionExpirationTime": max_end,
+            "properties": properties,
             "realm": realm_name(ask, &live),
             "sessionHandle": v2::handle(live.session().id),
             "universalId": live.universal_id(),
             "username": live.user_name(),
         });
     }
-    let properties = properties::readable(ask.service, &live);
-    let properties: Json = properties
-        .iter()
-        .map(|(name, value)| (name, value.as_str()))
-        .collect();
     Ok(object! {
         "username": live.user_name(),
         "universalId": live.universal_id(),
