@@ -35,9 +35,9 @@ pub fn without_token(listeners: &[Listener], path: &str) -> Option<String> {
         .iter()
         .filter_map(|listener| listener.services.am.as_ref());
     services.find_map(|am| {
-        let below = path.strip_prefix(am.path.as_str())?;
-        let (before, after) = below.split_once("/sessions/")?;
-        (!after.is_empty()).then(|| format!("{}{before}/sessions/-", am.path))
+        let claimed = am.claimed();
+        let (before, after) = path.strip_prefix(claimed)?.split_once("/sessions/")?;
+        (!after.is_empty()).then(|| format!("{claimed}{before}/sessions/-"))
     })
 }
 

@@ -39,7 +39,7 @@ pub struct Authaz {
 /// The AM service.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Am {
-    /// The path below which it is; a canonical resource.
+    /// The path below which it is; a canonical resource, or empty for the top.
     pub path: String,
     /// The realm that `/` stands for.
     pub realm: String,
@@ -58,6 +58,15 @@ pub struct Am {
 }
 
 impl Am {
+    /// This path and everything below it are the service's own. At the top that is only what AM has there for programs.
+    pub fn claimed(&self) -> &str {
+        if self.path.is_empty() {
+            "/json"
+        } else {
+            &self.path
+        }
+    }
+
     /// The realm of this agent that a realm of the API stands for.
     pub fn agent_realm(&self, name: &str) -> Option<&str> {
         match name {

@@ -33,6 +33,7 @@ use self::respond::{Reply, Shape};
 use self::version::{Asked, Version};
 use super::core::Core;
 use super::{Answered, MAX_BODY};
+use crate::access::protection::covers;
 use crate::access::{Facts, Visit};
 use crate::config::services::Am;
 use crate::http::body::{ReadError, RequestBody};
@@ -42,11 +43,14 @@ use crate::http::target::RequestTarget;
 #[derive(Debug)]
 pub struct Call(Place);
 
-/// Whether a request is for this service: everything below its path is.
+/// Whether a request is for this service.
 pub fn route(service: &Am, visit: &Visit<'_>) -> Option<Call> {
     let resource = visit.target.resource();
+    if !covers(service.claimed(), resource) {
+        return None;
+    }
     let below = resource.strip_prefix(service.path.as_str())?;
-    (below.is_empty() || below.starts_with('/')).then(|| Call(paths::read(below)))
+    Some(Call(paths::read(below)))
 }
 
 /// Answers a call.

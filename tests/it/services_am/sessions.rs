@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::Method;
 use serde_json::{Value, json};
 
-use super::{Am, TOKEN, has_members, is_exactly};
+use super::{Am, SERVICE, TOKEN, has_members, is_exactly, setup};
 
 const DEAD: &str = "AQIC5wM2LY4SfcTESTTOKEN.*AAJTSQACMDEAAlNLABM0NQACUzEAAA..*";
 
@@ -292,4 +292,28 @@ async fn every_spelling_of_the_path_leads_there() {
     assert_eq!(pretty.text(), "{\n  \"_id\": \"*\",\n  \"realm\": \"/\"\n}");
     let domains = am.get("/openam/json/serverinfo/cookieDomains", &[]).await;
     assert_eq!(domains.text(), r#"{"domains":[]}"#);
+}
+
+/// Where AM was deployed without a context.
+#[tokio::test(flavor = "multi_thread")]
+async fn at_the_top_the_rest_is_the_applications() {
+    let top = SERVICE.replace("path = \"/openam\"", "path = \"/\"");
+    let open = "[[realms]]\nname = \"open\"\nresource = \"/\"";
+    let am = Am::of(setup().with(&top).with(open)).await;
+    let token = am.login_to("/json/authenticate", "bob").await;
+    for path in [
+        "/json/sessions",
+        "/json/realms/root/sessions/",
+        "/json/alpha/sessions/",
+    ] {
+        let target = format!("{path}?_action=validate");
+        let answer = am.post(&target, &[(TOKEN, &token)], "").await;
+        assert_eq!(answer.json::<Value>()["valid"], true, "{path}");
+    }
+    assert_eq!(am.get("/json/none", &[]).await.status, 404);
+    assert!(am.gateway.origin.requests().is_empty());
+    for path in ["/", "/jsonx", "/sessions/", "/openam/json/sessions"] {
+        assert_eq!(am.get(path, &[]).await.status, 200, "{path}");
+    }
+    assert_eq!(am.gateway.origin.requests().len(), 4);
 }

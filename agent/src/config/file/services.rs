@@ -57,7 +57,7 @@ impl Default for Authaz {
 #[serde(default, deny_unknown_fields)]
 #[schemars(extend("required" = ["realm"]))]
 pub struct Am {
-    /// The path below which the service is: the deployment's context.
+    /// The path below which the service is: the deployment's context. With `/`, only what is below `/json` is the service's.
     pub path: String,
     /// The realm of this agent that the top-level realm `/` stands for. Its scheme must be `form` or `basic`.
     pub realm: Option<String>,

@@ -19,7 +19,7 @@ fn every_mistake_is_told_of_its_key() {
     for (settings, key) in [
         ("", ".realm"),
         ("realm = \"none\"", ".realm"),
-        ("realm = \"all\", path = \"/\"", ".path"),
+        ("realm = \"all\", path = \"\"", ".path"),
         ("realm = \"all\", path = \"am\"", ".path"),
         ("realm = \"all\", path = \"/doorward\"", ".path"),
         (
@@ -82,4 +82,27 @@ fn realms_have_names_in_both_directions() {
     // Of two names the top-level realm's is the one that sessions have.
     assert_eq!(am.realm_name("all"), "/");
     assert_eq!(am.realm_name("another"), "/");
+}
+
+/// Only what is below `/json` is the service's where it is at the top.
+#[test]
+fn the_service_may_be_at_the_top() {
+    let at_the_top = with("realm = \"all\", path = \"/\"");
+    let config = sound(&at_the_top);
+    let am = config.listeners[0].services.am.as_ref().unwrap();
+    assert_eq!((am.path.as_str(), am.claimed()), ("", "/json"));
+    for (path, shown) in [
+        ("/json/sessions/T", Some("/json/sessions/-")),
+        ("/json/alpha/sessions/T", Some("/json/alpha/sessions/-")),
+        ("/json/sessions/", None),
+        ("/x/sessions/T", None),
+    ] {
+        let without = crate::services::without_token(&config.listeners, path);
+        assert_eq!(without.as_deref(), shown, "{path}");
+    }
+    let hidden = at_the_top.replace(
+        "services.am",
+        "services.authaz = { apps = { a = \"b.example\" }, path = \"/json/x\" }\nservices.am",
+    );
+    assert_eq!(keys(&hidden), ["listeners[0].services.am.path"]);
 }

@@ -86,7 +86,10 @@ fn is_app(name: &str) -> Result<(), &'static str> {
 }
 
 fn am(file: &file::Am, spot: &Spot<'_>) -> Option<Am> {
-    let path = path(&file.path, &spot.key("path"));
+    let path = match file.path.as_str() {
+        "/" => Some(String::new()),
+        text => path(text, &spot.key("path")),
+    };
     let realm = named(file.realm.as_ref(), &spot.key("realm"));
     let mut sound = true;
     for name in file.realms.keys() {
@@ -222,7 +225,7 @@ fn check_paths(config: &Config, services: &Services, spot: &Spot<'_>) -> bool {
         .authaz
         .as_ref()
         .map(|it| ("authaz", it.path.as_str()));
-    let am = services.am.as_ref().map(|it| ("am", it.path.as_str()));
+    let am = services.am.as_ref().map(|it| ("am", it.claimed()));
     let vsphere = services.vsphere.as_ref();
     let mut sound = true;
     for (name, path) in authaz.into_iter().chain(am) {
