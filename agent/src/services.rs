@@ -89,7 +89,7 @@ pub async fn answer(sessions: &Arc<Sessions>, visit: &Visit<'_>, body: RequestBo
         return Served::Answered(Box::pin(am::answer(&core, service, call, body)).await);
     }
     if let Some(service) = &services.vsphere
-        && let Some(call) = vsphere::route(visit)
+        && let Some(call) = vsphere::route(service, visit)
     {
         return Served::Answered(Box::pin(vsphere::answer(&core, service, call, body)).await);
     }

@@ -568,6 +568,40 @@ async fn without_a_policy_server_every_form_says_so() {
     }
 }
 
+/// Then the paths without it are the applications'.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_service_may_be_below_a_path_of_its_own() {
+    let moved = "services.vsphere.realm = \"app\"\nservices.vsphere.path = \"/vcenter\"";
+    let moved = OFFERED.replace("services.vsphere.realm = \"app\"", moved);
+    let gateway = Gateway::setup().with(&moved).start().await;
+    let credentials = basic("alice", PASSWORD);
+    let known = [("authorization", credentials.as_str())];
+    for (path, cookie_path) in [
+        ("/vcenter/rest/com/vmware/cis/session", "/vcenter/rest"),
+        ("/vcenter/rest/session", "/vcenter/rest"),
+        ("/vcenter/api/session", "/vcenter/api"),
+    ] {
+        let client = gateway.client(Protocol::Http1);
+        let created = ask(&client, Method::POST, path, &known).await;
+        assert!(created.status.is_success(), "{path}: {}", created.text());
+        let cookie = created.set_cookie("vmware-api-session-id").unwrap();
+        let written_for = format!("; Path={cookie_path}");
+        assert!(cookie.ends_with(&written_for), "{cookie}");
+        let deleted = ask(&client, Method::DELETE, path, &[]).await;
+        assert!(deleted.status.is_success(), "{path}");
+        assert_eq!(ask(&client, Method::GET, path, &[]).await.status, 401);
+    }
+    let service = ("vapi-service", "com.vmware.cis.session");
+    let client = gateway.client(Protocol::Http1);
+    let answer = ask(&client, Method::POST, "/vcenter/api", &[service]).await;
+    assert_eq!(answer.json::<Value>()["error"]["code"], -32700);
+    assert!(gateway.origin.requests().is_empty());
+    for path in [OLD, NEW, "/rest/session", "/api"] {
+        let answer = ask(&client, Method::POST, path, &[service]).await;
+        assert_eq!(answer.json::<SeenRequest>().target, path);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_there_is_said_in_the_form_of_its_path() {
     let gateway = offering(Deployment::Embedded).start().await;

@@ -147,6 +147,8 @@ impl AmProperty {
 /// The vSphere service.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Vsphere {
+    /// What stands before its paths; a canonical resource, or empty.
+    pub path: String,
     /// The realm that logins are for.
     pub realm: String,
     /// Which assertions are taken, if any.
