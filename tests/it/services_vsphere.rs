@@ -373,6 +373,13 @@ async fn the_cookie_is_for_those_who_do_not_keep_the_id() {
                 let created = ask(&client, Method::POST, path, &asked).await;
                 assert_eq!(created.header("set-cookie"), "");
             }
+            // Without a value it says nothing.
+            let empty = [
+                ("authorization", credentials.as_str()),
+                ("vmware-use-header-authn", ""),
+            ];
+            let created = ask(&client, Method::POST, path, &empty).await;
+            assert!(created.set_cookie("vmware-api-session-id").is_some());
             // Nor does a browser's memory of a password count for another site.
             let foreign = [
                 ("authorization", credentials.as_str()),
@@ -528,6 +535,7 @@ async fn without_a_policy_server_every_form_says_so() {
     for deployment in Deployment::BOTH {
         let gateway = offering(deployment).start().await;
         let id = create(&gateway, "alice").await;
+        let other = create(&gateway, "bob").await;
         gateway.policy_server.stop().await;
         let client = gateway.client(Protocol::Http1);
         let credentials = basic("alice", PASSWORD);
@@ -561,10 +569,22 @@ async fn without_a_policy_server_every_form_says_so() {
         let browser = holding(&gateway, &id, Protocol::Http1);
         assert_ne!(browser.get("/app/").await.status, 200);
         let mut raw = gateway.raw().await;
-        let answer = sdk_rpc(&mut raw, "create", user_pass("alice", PASSWORD), "0").await;
-        let fault = &answer["error"]["ERROR"]["com.vmware.vapi.std.errors.service_unavailable"];
-        assert_eq!(fault["error_type"]["OPTIONAL"], "SERVICE_UNAVAILABLE");
-        assert!(fault.get("challenge").is_none());
+        let message = &message[0];
+        let expected = json!({ "error": { "ERROR": {
+            "com.vmware.vapi.std.errors.service_unavailable": {
+                "messages": [{ "STRUCTURE": { "com.vmware.vapi.std.localizable_message": message } }],
+                "data": { "OPTIONAL": null },
+                "error_type": { "OPTIONAL": "SERVICE_UNAVAILABLE" },
+            },
+        } } });
+        for (operation, security) in [
+            ("create", user_pass("alice", PASSWORD)),
+            ("get", session_id(&other)),
+            ("delete", session_id(&other)),
+        ] {
+            let answer = sdk_rpc(&mut raw, operation, security, "0").await;
+            assert_eq!(answer, expected, "{operation}");
+        }
     }
 }
 
@@ -662,23 +682,43 @@ async fn applications_keep_what_is_theirs_and_get_no_token() {
     assert_eq!(seen.header("vmware-api-session-id"), Some(own[0].1));
 }
 
-/// The seed of this service promises it: what is under way completes.
+/// What is under way completes, whatever ends the session.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_end_of_a_session_breaks_nothing_off() {
-    let gateway = offering(Deployment::Remote).start().await;
-    let id = create(&gateway, "alice").await;
-    let browser = holding(&gateway, &id, Protocol::Http1);
-    let request = browser.request(Method::GET, "/app/?do=slow-body");
-    let mut response = browser.start(request.body(empty()).unwrap()).await;
-    let first = response.body_mut().frame().await.unwrap().unwrap();
-    assert_eq!(first.into_data().unwrap(), "first");
-    let client = gateway.client(Protocol::Http1);
-    let shown = [("vmware-api-session-id", id.as_str())];
-    assert_eq!(ask(&client, Method::DELETE, NEW, &shown).await.status, 204);
-    assert!(challenge_reason(&browser.get("/app/").await).is_some());
-    gateway.origin.release(1);
-    let rest = response.into_body().collect().await.unwrap().to_bytes();
-    assert_eq!(rest, "last");
+    let timed = format!(
+        "{OFFERED}[[realms]]\nname = \"app\"\nidle_timeout = \"10m\"\nmax_timeout = \"30m\""
+    );
+    for end in ["delete", "idle", "absolute"] {
+        let setup = Gateway::setup().deployment(Deployment::Remote);
+        let gateway = setup.with(&timed).start().await;
+        let id = create(&gateway, "alice").await;
+        let browser = holding(&gateway, &id, Protocol::Http1);
+        let request = browser.request(Method::GET, "/app/?do=slow-body");
+        let mut response = browser.start(request.body(empty()).unwrap()).await;
+        let first = response.body_mut().frame().await.unwrap().unwrap();
+        assert_eq!(first.into_data().unwrap(), "first");
+        match end {
+            "delete" => {
+                let client = gateway.client(Protocol::Http1);
+                let shown = [("vmware-api-session-id", id.as_str())];
+                assert_eq!(ask(&client, Method::DELETE, NEW, &shown).await.status, 204);
+            }
+            "idle" => gateway.clock.advance(MINUTE * 10),
+            _ => {
+                for _ in 0..3 {
+                    gateway.clock.advance(MINUTE * 9);
+                    assert_eq!(get(&gateway, &id).await.status, 200);
+                }
+                gateway.clock.advance(MINUTE * 3);
+            }
+        }
+        assert_eq!(get(&gateway, &id).await.status, 401, "{end}");
+        let over = holding(&gateway, &id, Protocol::Http1).get("/app/").await;
+        assert!(challenge_reason(&over).is_some(), "{end}");
+        gateway.origin.release(1);
+        let rest = response.into_body().collect().await.unwrap().to_bytes();
+        assert_eq!(rest, "last", "{end}");
+    }
 }
 
 /// A body is read to its end whatever comes of the call, or the connection ends.
