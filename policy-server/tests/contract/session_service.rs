@@ -224,6 +224,36 @@ async fn bobs_universal_id(world: &World) -> String {
     world.login("bob", &realm()).await.identity.universal_id
 }
 
+#[tokio::test]
+async fn a_list_leaves_out_the_realms_that_are_not_meant() {
+    let world = World::remote().await.with_sessions(SECTION).await;
+    let alice = world.login("alice", &realm()).await;
+    let shop = RealmContext {
+        name: String::from("shop"),
+        ..realm()
+    };
+    world.login("bob", &shop).await;
+    for (except, expected) in [
+        (&[][..], &["bob", "alice"][..]),
+        (&["shop"], &["alice"]),
+        (&["app", "other"], &["bob"]),
+    ] {
+        let list = SessionOperation::List {
+            query: SessionQuery::default(),
+            except_realms: except.iter().map(|&realm| realm.to_owned()).collect(),
+        };
+        let SessionServiceAnswer::Sessions { list } = ask(&world, &alice, list).await else {
+            panic!("no list")
+        };
+        let sessions = list.sessions.iter();
+        let mut names: Vec<_> = sessions
+            .map(|session| session.identity.user_name.as_str())
+            .collect();
+        names.sort_unstable_by(|one, other| other.cmp(one));
+        assert_eq!(names, expected, "{except:?}");
+    }
+}
+
 /// Users of one name may be different people in different realms.
 #[tokio::test]
 async fn a_user_is_ended_in_the_realms_that_are_meant_alone() {
