@@ -59,6 +59,18 @@ pub enum Credentials {
     },
 }
 
+impl Credentials {
+    /// A name and a password, and nothing more.
+    pub fn password(user_name: &str, password: &str) -> Self {
+        Self::Password {
+            user_name: user_name.to_owned(),
+            password: Secret::new(password.to_owned()),
+            new_password: None,
+            code: None,
+        }
+    }
+}
+
 /// A session as its holder presents it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

@@ -13,12 +13,13 @@ use self::fields::Fields;
 use super::pages::{LoginPage, Message, PasswordPage};
 use super::state::{LoginState, browser_nonce, new_nonce};
 use super::targets::Target;
-use super::{LoginCall, NotLoggedIn, page, parameter, see_other};
+use super::{LoginCall, NotLoggedIn, logout, page, parameter, see_other};
 use crate::access::{Denial, Visit, authenticate};
 use crate::config::Realm;
 use crate::http::body::{Body, RequestBody};
 use crate::http::target::{RequestTarget, parse_host};
 use crate::session::Sessions;
+use crate::session::cache::CachedSession;
 
 /// Where the user goes who named no place, or none that is allowed.
 const DEFAULT_TARGET: &str = "/";
@@ -148,10 +149,23 @@ async fn log_in(
         Ok(Err(why)) => return Ok(Err(why)),
         Err(_) => return Err(Denial::PolicyUnavailable),
     };
+    let cookie = cookie_of(sessions, visit, &session);
+    if cookie.is_err() {
+        // Nobody could use it, and it would count as one of the user's. The answer is about the cookie either way.
+        let _ = logout::end(sessions, visit, session.ticket()).await;
+    }
+    cookie.map(Ok)
+}
+
+fn cookie_of(
+    sessions: &Sessions,
+    visit: &Visit<'_>,
+    session: &Arc<CachedSession>,
+) -> Result<HeaderValue, Denial> {
     let keys = sessions.keys.load()?;
     let writer = visit.cookie_writer(&keys.ring, visit.bound_address());
-    let cookie = sessions.issue_cookie(&session, visit.now, writer);
-    cookie.map(Ok).ok_or_else(|| {
+    let cookie = sessions.issue_cookie(session, visit.now, writer);
+    cookie.ok_or_else(|| {
         tracing::error!("a session does not fit into a cookie: the user's entry is too large");
         Denial::Internal
     })

@@ -22,7 +22,7 @@ use crate::http::target::RequestTarget;
 use crate::login::{LoginCall, NotLoggedIn, logout};
 use crate::session::Sessions;
 use crate::session::cache::CachedSession;
-use crate::session::cookie::{INVALID, LOGGED_OFF, SessionClaims, names_unknown_key};
+use crate::session::cookie::{INVALID, LOGGED_OFF, SessionClaims};
 use crate::session::validate::NotValidated;
 use crate::telemetry::metrics::{PolicyAnswer, PolicyCall};
 
@@ -213,11 +213,8 @@ impl<'v> Core<'v> {
             return Ok(Err(INVALID));
         }
         let zones = &self.visit.site.zones;
-        let mut keys = self.sessions.keys.load().map_err(|_| Unavailable)?;
-        if names_unknown_key(token, &keys.ring) {
-            let newest = self.sessions.newest_keys().await;
-            keys = newest.map_err(|_| Unavailable)?;
-        }
+        let keys = self.sessions.keys_for(token).await;
+        let keys = keys.map_err(|_| Unavailable)?;
         let opened = zones
             .iter()
             .find_map(|zone| SessionClaims::open(token, &keys.ring, &zone.name).ok());
@@ -335,13 +332,6 @@ impl<'v> Core<'v> {
             Unavailable
         })
     }
-}
-
-/// A response without a body.
-pub fn status(status: http::StatusCode) -> http::Response<crate::http::body::Body> {
-    let mut response = http::Response::new(crate::http::body::Body::empty());
-    *response.status_mut() = status;
-    response
 }
 
 #[cfg(test)]
