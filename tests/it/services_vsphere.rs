@@ -760,3 +760,31 @@ async fn bodies_that_nobody_needs_do_not_desynchronise() {
     assert_eq!(refused.status, 400);
     assert_eq!(body(&refused)["error_type"], "INVALID_REQUEST");
 }
+
+/// A target that has two readings is read by nobody, but the service says so itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_read_is_refused_in_the_form_of_its_path() {
+    let gateway = offering(Deployment::Embedded).start().await;
+    let ask = async |line: &str| {
+        let mut raw = gateway.raw().await;
+        let request = format!(
+            "{line} HTTP/1.1\r\nHost: app.test:x\r\nvapi-service: com.vmware.cis.session\r\n\
+             Content-Length: 0\r\n\r\n"
+        );
+        raw.ask(request).await
+    };
+    let old = ask(&format!("DELETE {OLD}")).await;
+    assert_eq!(old.status, 400);
+    let kind = body(&old)["type"].take();
+    assert_eq!(kind, "com.vmware.vapi.std.errors.invalid_request");
+    let new = ask(&format!("GET {NEW}")).await;
+    assert_eq!(new.status, 400);
+    assert_eq!(body(&new)["error_type"], "INVALID_REQUEST");
+    let message = ask("POST /api").await;
+    assert_eq!(message.status, 200);
+    assert_eq!(body(&message)["error"]["code"], -32600);
+    // What is the applications' is the gateway's to refuse.
+    let other = ask("GET /api").await;
+    assert_eq!(other.status, 400);
+    assert_ne!(other.header("content-type"), Some("application/json"));
+}

@@ -21,7 +21,7 @@ mod sessions;
 mod users;
 mod version;
 
-use http::{Method, Uri};
+use http::{Method, Response, StatusCode, Uri};
 use zeroize::Zeroizing;
 
 use self::ask::Ask;
@@ -36,7 +36,7 @@ use super::{Answered, MAX_BODY};
 use crate::access::protection::covers;
 use crate::access::{Facts, Visit};
 use crate::config::services::Am;
-use crate::http::body::{ReadError, RequestBody};
+use crate::http::body::{Body, ReadError, RequestBody};
 use crate::http::target::RequestTarget;
 
 /// What is asked.
@@ -51,6 +51,13 @@ pub fn route(service: &Am, visit: &Visit<'_>) -> Option<Call> {
     }
     let below = resource.strip_prefix(service.path.as_str())?;
     Some(Call(paths::read(below)))
+}
+
+/// The refusal of a request whose target cannot be read, if it was to be one for this service.
+pub fn refuse(service: &Am, path: &str, status: StatusCode) -> Option<Response<Body>> {
+    let text = status.canonical_reason().unwrap_or_default();
+    covers(service.claimed(), path)
+        .then(|| respond::response(Err(Refusal::new(status, text)), &Shape::default()))
 }
 
 /// Answers a call.
@@ -201,11 +208,11 @@ const fn served(endpoint: &Endpoint) -> &'static [Version] {
 async fn read(visit: &Visit<'_>, body: RequestBody) -> Result<Sent, Refusal> {
     let bytes = body.read(MAX_BODY).await.map_err(|error| match error {
         ReadError::TooLarge => Refusal::new(
-            http::StatusCode::PAYLOAD_TOO_LARGE,
+            StatusCode::PAYLOAD_TOO_LARGE,
             "The content of the request is too large",
         ),
         ReadError::Late => Refusal::new(
-            http::StatusCode::REQUEST_TIMEOUT,
+            StatusCode::REQUEST_TIMEOUT,
             "The content of the request did not arrive in time",
         ),
         ReadError::Broken => Refusal::bad_request("The content of the request broke off"),

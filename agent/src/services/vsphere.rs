@@ -18,6 +18,7 @@ pub mod saml;
 #[path = "vsphere/without_saml.rs"]
 mod saml;
 
+use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 use serde_json::{Value, json};
 use url::form_urlencoded;
@@ -67,6 +68,21 @@ pub fn route(service: &Vsphere, visit: &Visit<'_>) -> Option<Call> {
         target.query(),
         visit.headers,
     )
+}
+
+/// The refusal of a request whose target cannot be read, if it was to be one for this service.
+pub fn refuse(service: &Vsphere, parts: &Parts, status: StatusCode) -> Option<Response<Body>> {
+    let uri = &parts.uri;
+    let below = uri.path().strip_prefix(service.path.as_str())?;
+    let call = find(&parts.method, below, uri.query(), &parts.headers)?;
+    Some(match call {
+        Call::Rest(form, _) => {
+            let mut response = form.fault(service, Fault::InvalidRequest);
+            *response.status_mut() = status;
+            response
+        }
+        Call::Rpc => rpc::no_request(),
+    })
 }
 
 /// What is asked of a path below the service's.

@@ -136,7 +136,7 @@ impl Form {
         }
     }
 
-    fn fault(self, service: &Vsphere, fault: Fault) -> Response<Body> {
+    pub(super) fn fault(self, service: &Vsphere, fault: Fault) -> Response<Body> {
         let (name, kind, messages) = messages(fault);
         let content = match self {
             Self::Old => json!({
