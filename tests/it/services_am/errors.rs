@@ -328,7 +328,7 @@ async fn what_cannot_be_read_is_refused_in_the_services_own_words() {
         "../x",
     ] {
         let answer = am.post(&format!("/openam/json/{path}"), &[], "").await;
-        super::is_exactly(&answer, 400, refused);
+        is_exactly(&answer, 400, refused);
         assert_eq!(
             answer.header("content-type"),
             "application/json;charset=UTF-8"
