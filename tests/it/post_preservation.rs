@@ -90,8 +90,9 @@ async fn what_cannot_be_decided_upon_is_kept_and_sent_once_when_it_can_be() {
         .start()
         .await;
     let client = gateway.client(Protocol::Http1);
-    let page = client.get(post(&client, "item=book").await.location());
-    let answer = client.fill_login(&page.await, "alice", PASSWORD).await;
+    let challenge = post(&client, "item=book").await;
+    let page = client.get(challenge.location()).await;
+    let answer = client.fill_login(&page, "alice", PASSWORD).await;
     let resume = answer.location().to_owned();
     gateway.policy.cut(PolicyError::Unavailable);
     gateway.clock.advance(Duration::from_secs(61));
@@ -110,8 +111,9 @@ async fn what_cannot_be_decided_upon_is_kept_and_sent_once_when_it_can_be() {
 async fn who_must_log_in_again_has_one_request_kept() {
     let gateway = Gateway::start().await;
     let client = gateway.client(Protocol::Http1);
-    let page = client.get(post(&client, "item=book").await.location());
-    let answer = client.fill_login(&page.await, "alice", PASSWORD).await;
+    let challenge = post(&client, "item=book").await;
+    let page = client.get(challenge.location()).await;
+    let answer = client.fill_login(&page, "alice", PASSWORD).await;
     let resume = answer.location().to_owned();
     client.set_cookie("SMSESSION", "gone");
     let challenge = client.get(&resume).await;

@@ -48,13 +48,12 @@ impl PolicyServer {
             } => Some(*not_on_or_after),
             Credentials::Password { .. } | Credentials::Certificate { .. } => None,
         };
-        let agent = &resource.agent;
         let outcome = self
-            .identify(agent, scheme, credentials, client_address)
+            .identify(&resource, scheme, credentials, client_address)
             .await?;
         let user = match outcome {
             Outcome::Accepted(user) => user,
-            Outcome::Challenged(user, reason) => {
+            Outcome::Challenged(user, reason, challenge) => {
                 Record {
                     event: AuditEvent::AuthChallenge,
                     user: &user.identity.universal_id,
@@ -64,7 +63,7 @@ impl PolicyServer {
                 }
                 .write(&self.audit)
                 .await?;
-                return Ok(LoginAnswer::Challenge { reason });
+                return Ok(LoginAnswer::Challenge { reason, challenge });
             }
             Outcome::Rejected(rejection) => {
                 Record {
