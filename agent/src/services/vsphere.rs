@@ -77,7 +77,11 @@ pub fn refuse(service: &Vsphere, parts: &Parts, status: StatusCode) -> Option<Re
     let call = find(&parts.method, below, uri.query(), &parts.headers)?;
     Some(match call {
         Call::Rest(form, _) => {
-            let mut response = form.fault(service, Fault::InvalidRequest);
+            let fault = match status {
+                StatusCode::METHOD_NOT_ALLOWED => Fault::NoSuchMethod,
+                _ => Fault::InvalidRequest,
+            };
+            let mut response = form.fault(service, fault);
             *response.status_mut() = status;
             response
         }
