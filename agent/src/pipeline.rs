@@ -87,7 +87,8 @@ impl Pipeline {
             Ok(response) => response,
             Err(denial) => {
                 record.denied(None, &denial);
-                login::refuse(&site, &record, &denial)
+                services::refuse(conn, &parts, &denial)
+                    .unwrap_or_else(|| login::refuse(&site, &record, &denial))
             }
         };
         record.finish(self.access_log.as_ref(), &parts, response)

@@ -796,6 +796,7 @@ fn no_service_hides_another_or_the_login_pages() {
     let authaz = |path: &str| format!("services.authaz = {{ {apps}, path = \"{path}\" }}\n");
     let am = |path: &str| format!("services.am = {{ realm = \"all\", path = \"{path}\" }}\n");
     let vsphere = "services.vsphere = { realm = \"all\" }\n";
+    let below = "services.vsphere = { realm = \"all\", path = \"/vc\" }\n";
     let [of_authaz, of_am] = ["authaz", "am"].map(|it| format!("listeners[0].services.{it}.path"));
     for (services, key) in [
         (authaz("/doorward"), &of_authaz),
@@ -803,8 +804,15 @@ fn no_service_hides_another_or_the_login_pages() {
         (am("/api") + vsphere, &of_am),
         (am("/x") + &authaz("/x/y"), &of_am),
         (authaz("/rest/com") + vsphere, &of_authaz),
+        (authaz("/vc") + below, &of_authaz),
+        (am("/vc/api") + below, &of_am),
     ] {
         assert_eq!(with(&services), std::slice::from_ref(key), "{services}");
+    }
+    assert_eq!(with(&(am("/api") + below)), [""; 0]);
+    for path in ["/", "vc", "/vc/"] {
+        let services = format!("services.vsphere = {{ realm = \"all\", path = \"{path}\" }}\n");
+        assert_eq!(with(&services), ["listeners[0].services.vsphere.path"]);
     }
 }
 

@@ -1,5 +1,7 @@
 //! By whose session a call is made.
 
+use std::collections::BTreeSet;
+
 use http::{HeaderMap, header};
 use policy_protocol::Timestamp;
 use policy_protocol::message::SessionSummary;
@@ -92,6 +94,8 @@ pub(super) struct Live {
     pub(super) shown: Shown,
     pub(super) details: SessionDetails,
     pub(super) administrator: bool,
+    /// The properties that sessions may have.
+    pub(super) property_names: BTreeSet<String>,
 }
 
 impl Live {
@@ -110,6 +114,7 @@ impl Live {
         };
         let mut live = Self {
             administrator: described.administrator,
+            property_names: described.property_names,
             details: described.details,
             shown,
         };
