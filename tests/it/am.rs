@@ -6,6 +6,7 @@ use harness::fake_am::{COOKIE, Dialect, FakeAm};
 use harness::gateway::Gateway;
 use harness::policy_watch::Call;
 use harness::{Client, Pki, Protocol, SeenRequest, eventually};
+use policy_protocol::Reason;
 use serde_json::{Value, json};
 
 use crate::support::challenge_reason;
@@ -238,4 +239,50 @@ async fn policies_decide_for_as_long_as_they_say() {
         503,
         "the agent may not ask: nobody said no"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_policies_find_over_is_over_here_at_once() {
+    let asking = "[[realms]]\nname = \"app\"\nauthorize = true";
+    let (gateway, am) = behind(Dialect::PingAm, "", asking).await;
+    am.script().decision["ttl"] = json!(0);
+    let token = am.begin("alice");
+    let client = visitor(&gateway, &token);
+    assert_eq!(client.get("/app/").await.status, 200);
+    // Nobody tells of it, and it is not due to be validated.
+    am.sessions().remove(&token);
+    let over = |answer| challenge_reason(&answer) == Some(Reason::REVOKED_SESSION);
+    assert!(over(client.get("/app/").await));
+    let asked = am.requests().len();
+    assert!(over(client.get("/app/").await));
+    assert_eq!(am.requests().len(), asked, "it is known to be over");
+    client
+        .login("/app/", "alice", harness::gateway::PASSWORD)
+        .await;
+    assert_eq!(client.get("/app/").await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_level_that_policies_want_is_asked_for_once() {
+    let asking = "[[realms]]\nname = \"app\"\nauthorize = true";
+    let (gateway, am) = behind(Dialect::PingAm, "", asking).await;
+    let allowed = am.script().decision.clone();
+    let advice = json!({
+        "actions": {}, "advices": {"AuthLevelConditionAdvice": ["10"]}, "ttl": i64::MAX,
+    });
+    am.script().decision = advice.clone();
+    let client = visitor(&gateway, &am.begin("alice"));
+    for _ in 0..2 {
+        let answer = client.get("/app/").await;
+        assert_eq!(challenge_reason(&answer), Some(Reason::AUTH_LEVEL_TOO_LOW));
+    }
+    // A login that does not bring it is not asked for again.
+    client
+        .login("/app/", "alice", harness::gateway::PASSWORD)
+        .await;
+    assert_eq!(client.get("/app/").await.status, 403);
+    assert_eq!(client.get("/app/other").await.status, 403);
+    // The session is alive, and one that brings it passes.
+    am.script().decision = allowed;
+    assert_eq!(client.get("/app/").await.status, 200);
 }

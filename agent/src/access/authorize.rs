@@ -18,6 +18,7 @@ use crate::http::client_origin::is_listed;
 use crate::record::audit_context;
 use crate::session::Sessions;
 use crate::session::cache::CachedSession;
+use crate::session::validate::ends_session;
 use crate::site::Site;
 use crate::telemetry::audit::{self, AuditEvent};
 use crate::telemetry::metrics::{PolicyAnswer, PolicyCall};
@@ -52,6 +53,8 @@ pub enum Decision {
     },
     /// Not allowed.
     No {
+        /// Why.
+        reason: Reason,
         /// Where to lead the browser instead of refusing.
         redirect: Option<Arc<str>>,
     },
@@ -87,7 +90,7 @@ pub fn weight(key: &DecisionKey, kept: &KeptDecision) -> u32 {
             let lengths = headers.chain(cookies.iter().map(HeaderValue::len));
             (lengths.sum(), redirect)
         }
-        Decision::No { redirect } => (0, redirect),
+        Decision::No { redirect, .. } => (0, redirect),
     };
     let redirect = redirect.as_ref().map_or(0, |text| text.len());
     let texts = key.realm.len() + key.server.len() + key.resource.len();
@@ -119,8 +122,9 @@ pub struct Subject<'s> {
 /// Decides, and lets the request pass.
 ///
 /// # Errors
-/// [`Denial::Forbidden`] if a rule or the policy server says no, [`Denial::Elsewhere`] if it says yes and
-/// leads elsewhere, [`Denial::PolicyUnavailable`] if it must be asked and cannot.
+/// [`Denial::Forbidden`] if a rule or the policy server says no, [`Denial::Challenge`] if it says no because the
+/// session is over or too weak, [`Denial::Elsewhere`] if it says yes and leads elsewhere,
+/// [`Denial::PolicyUnavailable`] if it must be asked and cannot.
 pub async fn authorize(
     sessions: &Arc<Sessions>,
     visit: &Visit<'_>,
@@ -170,7 +174,15 @@ pub async fn authorize(
             Decision::Yes {
                 headers, cookies, ..
             } => (Some(headers), Some(cookies)),
-            Decision::No { redirect } => return Err(forbidden(redirect)),
+            Decision::No { reason, redirect } => {
+                if asks_for_login(session, realm, reason, redirect.is_some()) {
+                    return Err(Denial::Challenge {
+                        realm: Arc::clone(realm),
+                        reason,
+                    });
+                }
+                return Err(forbidden(redirect));
+            }
         }
     } else {
         (None, None)
@@ -185,6 +197,18 @@ pub async fn authorize(
             decision_cookies,
         },
     ))
+}
+
+/// Whether a refusal is one that a login may change: the session is over, or weaker than the policies want. A session
+/// that a login to this very realm has made is as strong as another one would be.
+fn asks_for_login(
+    session: &CachedSession,
+    realm: &Realm,
+    reason: Reason,
+    leads_elsewhere: bool,
+) -> bool {
+    let may_step_up = !leads_elsewhere && !session.was_made_for(&realm.name);
+    ends_session(reason) || reason == Reason::AUTH_LEVEL_TOO_LOW && may_step_up
 }
 
 /// What a realm's rules say: a matching `deny` refuses; otherwise, if there are `allow` rules, one must
@@ -301,10 +325,17 @@ async fn decide(
             responses,
             redirect,
         } => (translate(visit.site, responses, redirect), ttl),
-        AuthorizeAnswer::No { ttl, redirect, .. } => {
+        AuthorizeAnswer::No {
+            ttl,
+            reason,
+            redirect,
+        } => {
+            if ends_session(reason) {
+                sessions.cache.end(session.id(), reason);
+            }
             // One that cannot be followed is none: refused is refused.
             let redirect = redirect.and_then(redirect::checked);
-            (Decision::No { redirect }, ttl)
+            (Decision::No { reason, redirect }, ttl)
         }
     };
     // The policy server counted from when it decided, which was not before it was asked.
@@ -326,7 +357,12 @@ async fn decide(
 /// be followed leaves nothing that may be done.
 fn translate(site: &Site, responses: Vec<ResponseAttribute>, redirect: Option<String>) -> Decision {
     let redirect = match redirect.map(redirect::checked) {
-        Some(None) => return Decision::No { redirect: None },
+        Some(None) => {
+            return Decision::No {
+                reason: Reason::NONE,
+                redirect: None,
+            };
+        }
         Some(location) => location,
         None => None,
     };
