@@ -36,7 +36,7 @@ use self::logout::{Ended, MAX_ENDED};
 use self::request::Operation;
 pub use self::settings::{AuthAzCaller, AuthAzProtocol, AuthAzSettings, UserNameField};
 use crate::foreign::{
-    ForeignKind, Link, Memory, basic, begun_here, end_replaced, name_and_password,
+    ForeignKind, Link, Memory, basic, begun_here, clean_up, end_replaced, name_and_password,
 };
 use crate::settings::ClientError;
 use crate::{EventStream, PolicyCalls, PolicyError};
@@ -97,7 +97,7 @@ impl AuthAzClient {
             let reason = Reason::NONE;
             return Ok(LoginAnswer::No { reason });
         }
-        let answer = self.send(&operation).await?;
+        let answer = self.link.within(self.send(&operation)).await?;
         match answer.outcome {
             Outcome::Yes => {}
             Outcome::No => {
@@ -113,7 +113,7 @@ impl AuthAzClient {
         let identity = answer.told.identity();
         if identity.user_name.is_empty() {
             // The name as it was typed is one of many spellings. Nobody will use the session.
-            _ = self.send(&Operation::Logout(spec.as_str())).await;
+            clean_up(self.send(&Operation::Logout(spec.as_str()))).await;
             tracing::error!(
                 "a session was made, and the service does not tell whose it is: no response SM_USER"
             );
@@ -276,18 +276,18 @@ impl PolicyCalls for AuthAzClient {
         &self,
         request: ValidateRequest,
     ) -> BoxFuture<'_, Result<ValidateAnswer, PolicyError>> {
-        Box::pin(self.look_after(request))
+        Box::pin(self.link.within(self.look_after(request)))
     }
 
     fn authorize(
         &self,
         request: AuthorizeRequest,
     ) -> BoxFuture<'_, Result<AuthorizeAnswer, PolicyError>> {
-        Box::pin(self.ask(request))
+        Box::pin(self.link.within(self.ask(request)))
     }
 
     fn logout(&self, request: LogoutRequest) -> BoxFuture<'_, Result<LogoutAnswer, PolicyError>> {
-        Box::pin(self.end(request))
+        Box::pin(self.link.within(self.end(request)))
     }
 
     fn agent_keys(&self) -> BoxFuture<'_, Result<AgentKeySet, PolicyError>> {

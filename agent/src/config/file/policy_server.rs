@@ -85,7 +85,8 @@ pub struct PolicyServer {
     pub notifications: Option<bool>,
     /// For `vsphere`: in which of its forms the service is asked. Default: `api`.
     pub wire_form: Option<WireForm>,
-    /// How long one call may take, over all servers that are tried. Classic name: requesttimeout, in SmHost.conf.
+    /// How long one call may take, over all servers that are tried. A login to `authaz`, `am` or `vsphere` may take 2 s more, to
+    /// end the sessions that it replaces. Classic name: requesttimeout, in SmHost.conf.
     pub timeout: TimeSpan,
     /// How long cached sessions live on past their validation period while no policy server can be reached.
     /// Zero by default: what cannot be checked is refused. The classic agents never stop.
