@@ -34,7 +34,7 @@ use self::answer::{ACCEPT_REDIRECT, Answer, Outcome, REJECT_REDIRECT};
 use self::known::{Known, MAX_KNOWN};
 use self::logout::{Ended, MAX_ENDED};
 use self::request::Operation;
-pub use self::settings::{AuthAzCaller, AuthAzProtocol, AuthAzSettings, UserNameField};
+pub use self::settings::{ANY_HOST, AuthAzCaller, AuthAzProtocol, AuthAzSettings, UserNameField};
 use crate::foreign::{
     ForeignKind, Link, Memory, basic, begun_here, clean_up, end_replaced, name_and_password,
 };

@@ -87,7 +87,7 @@ async fn gateway(configuration: &str) -> (Gateway, ForeignServer, Tokens) {
         .with(REALM)
         .with(configuration)
         .with_other_system(&format!(
-            "[policy_server]\nkind = \"authaz\"\nurls = [{:?}]\nca_file = \"ca.crt\"\nagent_keys_file = \"agent-keys\"\nforeign_level = 5\ncookie_name = \"{COOKIE}\"",
+            "[policy_server]\nkind = \"authaz\"\nurls = [{:?}]\nca_file = \"ca.crt\"\nagent_keys_file = \"agent-keys\"\nforeign_level = 5\ncookie_name = \"{COOKIE}\"\napps = {{ \"app.test\" = \"shop\", \"*\" = \"rest\" }}",
             server.url()
         ))
         .start()
@@ -116,7 +116,7 @@ async fn a_session_that_is_begun_here_lives_and_ends_there() {
     gateway.clock.advance(Duration::from_mins(5));
     assert_eq!(client.get("/app/").await.status, 200);
     let last = server.received().pop().unwrap();
-    assert_eq!(last, "POST /authazws/AuthRestService/authz/agent-1/app/");
+    assert_eq!(last, "POST /authazws/AuthRestService/authz/shop/app/");
 
     client.get("/doorward/logout").await;
     assert!(tokens.lock().unwrap().is_empty());

@@ -29,7 +29,7 @@ struct Dialect {
 
 const AUTHAZ: Dialect = Dialect {
     service: "services.authaz = { apps = { app = \"app.test\" } }",
-    back_end: "kind = \"authaz\"\napp_id = \"app\"\ncookie_name = \"GWSESSION\"\nforeign_level = 5",
+    back_end: "kind = \"authaz\"\napps = { \"*\" = \"app\" }\ncookie_name = \"GWSESSION\"\nforeign_level = 5",
     path: "",
     cookie: "GWSESSION",
     asks: Call::Validate,

@@ -25,7 +25,7 @@ fn configured(protocol: AuthAzProtocol, servers: &[&Script]) -> AuthAzSettings {
     AuthAzSettings {
         link: settings(servers),
         protocol,
-        app_id: String::from("shop"),
+        apps: [(String::from("app.example.com"), String::from("shop"))].into(),
         user_name_field: UserNameField::UserName,
         caller: None,
     }

@@ -82,7 +82,7 @@ fn client(kind: ForeignKind, link: ForeignSettings) -> Box<dyn PolicyCalls> {
             let settings = AuthAzSettings {
                 link,
                 protocol: AuthAzProtocol::Rest,
-                app_id: String::from("shop"),
+                apps: [(String::from("app.example.com"), String::from("shop"))].into(),
                 user_name_field: UserNameField::UserName,
                 caller: None,
             };

@@ -1,5 +1,6 @@
 //! `[policy_server]`
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
@@ -57,8 +58,10 @@ pub struct PolicyServer {
     pub foreign_level: Option<u16>,
     /// For `authaz`: what is spoken. Default: `rest`.
     pub protocol: Option<AuthAzProtocol>,
-    /// For `authaz`: the appId there, an alias of the agent whose realms and policies decide. Default: `agent.name`.
-    pub app_id: Option<String>,
+    /// For `authaz`, which needs it: which appId stands for each host, such as `{ "shop.example.com" = "shop" }`. An appId
+    /// is an alias there of the agent whose realms and policies decide. `*` is for every host that is not named. Classic
+    /// name: AgentName, as pairs of agent name and appId.
+    pub apps: BTreeMap<String, String>,
     /// For `authaz`: what a login calls the user's name. Default: `userName`, since 12.8 SP2; `username` before.
     pub user_name_field: Option<UserNameField>,
     /// For `authaz`: the agent's own user name, for services that ask their callers for one (Basic).
@@ -111,7 +114,7 @@ impl Default for PolicyServer {
             header_name: None,
             foreign_level: None,
             protocol: None,
-            app_id: None,
+            apps: BTreeMap::new(),
             user_name_field: None,
             caller_user: None,
             caller_password_file: None,
