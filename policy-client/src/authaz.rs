@@ -26,8 +26,8 @@ use policy_protocol::message::{
     SessionTicket, ValidateAnswer, ValidateRequest,
 };
 use policy_protocol::{
-    AgentKeySet, Clock, EventPosition, RealmContext, Reason, ResourceContext, Session, SessionId,
-    SessionSpec,
+    AgentKeySet, Clock, EventPosition, Identity, RealmContext, Reason, ResourceContext, Session,
+    SessionId, SessionSpec,
 };
 
 use self::answer::{ACCEPT_REDIRECT, Answer, Outcome, REJECT_REDIRECT};
@@ -110,7 +110,8 @@ impl AuthAzClient {
         let spec = self.link.spec(token.map_or("", |token| token.expose()))?;
         let name = answer.told.session_id().unwrap_or(spec.as_str());
         let id = begun_here(ForeignKind::AuthAz, name, &request.realm);
-        let identity = answer.told.identity();
+        let known = Known::begun(&answer.told, self.link.now());
+        let identity = known.whose();
         if identity.user_name.is_empty() {
             // The name as it was typed is one of many spellings. Nobody will use the session.
             clean_up(self.send(&Operation::Logout(spec.as_str()))).await;
@@ -119,9 +120,8 @@ impl AuthAzClient {
             );
             return Err(PolicyError::Protocol);
         }
-        let known = Known::new(identity, self.link.now());
         self.ended.forget(id);
-        let session = self.session(id, spec, known, &answer, &request.realm);
+        let session = self.session(id, spec, identity, known, &answer, &request.realm);
         end_replaced(self, &session, request.previous, &request.transaction_id).await;
         Ok(LoginAnswer::Yes {
             session: Box::new(session),
@@ -163,12 +163,10 @@ impl AuthAzClient {
             let reason = Reason::USER_LOGOUT;
             return Ok(ValidateAnswer::No { reason });
         }
-        let told = answer.told.identity();
-        let known = match self.known.get(session_id) {
-            Some(known) => known.told_again(told),
-            None => Known::new(told, self.link.now()),
-        };
-        if known.identity.user_name.is_empty() {
+        let known = self.known.get(session_id);
+        let mut known = known.unwrap_or_else(|| Known::seen(self.link.now()));
+        let identity = known.tell(&answer.told);
+        if identity.user_name.is_empty() {
             tracing::warn!(
                 "the service does not tell whose session it is: its policy needs a response SM_USER"
             );
@@ -179,7 +177,8 @@ impl AuthAzClient {
             Some(token) => self.link.spec(token.expose())?,
             None => session_spec,
         };
-        let mut session = self.session(session_id, spec, known, &answer, &request.realm);
+        let realm = &request.realm;
+        let mut session = self.session(session_id, spec, identity, known, &answer, realm);
         if request.overlooked {
             session.last_access = request.last_access.max(session.started);
         }
@@ -193,6 +192,7 @@ impl AuthAzClient {
         &self,
         id: SessionId,
         spec: SessionSpec,
+        identity: Identity,
         known: Known,
         answer: &Answer,
         realm: &RealmContext,
@@ -203,7 +203,7 @@ impl AuthAzClient {
         let session = Session {
             id,
             spec,
-            identity: known.identity.clone(),
+            identity,
             auth_scheme,
             protection_level,
             started: known.started,
