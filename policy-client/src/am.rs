@@ -57,6 +57,9 @@ use crate::retry::Repeat;
 use crate::settings::ClientError;
 use crate::{EventStream, PolicyCalls, PolicyError};
 
+/// Whether this build can listen to AM (feature `am-notifications`).
+pub const HAS_NOTIFICATIONS: bool = cfg!(feature = "am-notifications");
+
 /// Where AM is, and what is asked of it.
 #[derive(Clone, Debug)]
 pub struct AmSettings {
@@ -101,8 +104,7 @@ impl AmClient {
     pub fn new(settings: &AmSettings, clock: Arc<dyn Clock>) -> Result<Self, ClientError> {
         let header = HeaderName::try_from(&settings.cookie_name)
             .map_err(|error| ClientError::Setup(format!("cookie name: {error}")))?;
-        #[cfg(not(feature = "am-notifications"))]
-        if settings.notifications {
+        if settings.notifications && !HAS_NOTIFICATIONS {
             return Err(ClientError::Setup(String::from(
                 "this binary was built without AM's notifications (feature am-notifications)",
             )));

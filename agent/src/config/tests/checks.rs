@@ -610,6 +610,22 @@ fn rules_that_refuse_by_what_authaz_may_forget_warn() {
 }
 
 #[test]
+fn notifications_of_am_need_a_binary_that_can_listen() {
+    let am = "kind = \"am\"\nurls = [\"https://a/am\"]\nagent_keys_file = \"agent-keys\"\nam_agent_user = \"doorward\"\nam_agent_password_file = \"secrets/agent\"\nnotifications = true";
+    let text = with_server(am);
+    if policy_client::am::HAS_NOTIFICATIONS {
+        sound(&text);
+        return;
+    }
+    let problems = problems(&text);
+    let [(_, key, what)] = problems.as_slice() else {
+        panic!("{problems:?}")
+    };
+    assert_eq!(key, "policy_server.notifications");
+    assert!(what.contains("am-notifications"), "{what}");
+}
+
+#[test]
 fn every_host_that_authaz_is_asked_about_has_an_app_id() {
     let server = |apps: &str| {
         with_server(&format!(

@@ -5,7 +5,7 @@ mod authaz;
 use std::time::Duration;
 
 use http::HeaderName;
-use policy_client::am::{AmAgent, AmSettings, AuthIndex, AuthIndexKind};
+use policy_client::am::{AmAgent, AmSettings, AuthIndex, AuthIndexKind, HAS_NOTIFICATIONS};
 use policy_client::foreign::{ForeignKind, ForeignSettings};
 use policy_client::vsphere::{VSphereSettings, WireForm};
 use policy_protocol::{ProtectionLevel, Secret};
@@ -204,6 +204,13 @@ fn am(
     let login = auth_index(file.am_login.as_deref(), &spot.key("am_login"));
     let agent_login = auth_index(file.am_agent_login.as_deref(), &spot.key("am_agent_login"));
     let notifications = file.notifications.unwrap_or_default();
+    if notifications && !HAS_NOTIFICATIONS {
+        spot.key("notifications").problem_with_hint(
+            "this binary was built without the feature am-notifications",
+            "build it with `--features full`, or take the container",
+        );
+        return None;
+    }
     if notifications && file.am_agent_user.is_none() {
         spot.key("notifications")
             .problem("need am_agent_user: AM tells them to nobody else");
