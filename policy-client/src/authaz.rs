@@ -18,6 +18,7 @@ mod settings;
 mod xml;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -48,6 +49,8 @@ pub struct AuthAzClient {
     link: Link,
     settings: AuthAzSettings,
     known: Memory<Known>,
+    /// Whether a login has succeeded since the start.
+    knows_names: AtomicBool,
     /// Sessions that were logged out here.
     ended: Memory<Ended>,
 }
@@ -64,6 +67,7 @@ impl AuthAzClient {
             link: Link::new(ForeignKind::AuthAz, &settings.link, authorization, clock)?,
             settings: settings.clone(),
             known: Memory::new(MAX_KNOWN),
+            knows_names: AtomicBool::new(false),
             ended: Memory::new(MAX_ENDED),
         })
     }
@@ -99,8 +103,17 @@ impl AuthAzClient {
         }
         let answer = self.link.within(self.send(&operation)).await?;
         match answer.outcome {
-            Outcome::Yes => {}
+            Outcome::Yes => self.knows_names.store(true, Ordering::Relaxed),
             Outcome::No => {
+                // Asking again with the other name would count as a second failure.
+                if !self.knows_names.load(Ordering::Relaxed) {
+                    tracing::warn!(
+                        realm = request.realm.name,
+                        user_name_field = self.settings.user_name_field.name(),
+                        "a login failed, and none has succeeded since the start: if all of them fail, \
+                         policy_server.user_name_field is not what the services call a user's name"
+                    );
+                }
                 let reason = answer.told.reason();
                 return Ok(LoginAnswer::No { reason });
             }

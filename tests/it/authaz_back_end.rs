@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use harness::gateway::{Gateway, PASSWORD};
-use harness::{ForeignServer, Pki, Protocol};
+use harness::{ForeignServer, Pki, Protocol, logs};
 use http::{Request, Response, StatusCode};
 use policy_protocol::Reason;
 
@@ -300,4 +300,28 @@ async fn rules_go_by_the_groups_and_attributes_that_the_service_told_last() {
     // An attribute that one path's policy tells opens no other path.
     assert_eq!(status("/app/admin").await, 200);
     assert_eq!(status("/app/").await, 403);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn logins_that_fail_from_the_start_may_have_the_wrong_name_for_names() {
+    const NAME: &str = "a-realm-of-this-test-alone";
+    logs::watch_for(NAME);
+    let warned = || {
+        let lines = logs::leaks(&[NAME]);
+        let about = |line: &&String| line.contains("policy_server.user_name_field");
+        lines.iter().filter(about).count()
+    };
+    let realm = format!(
+        "[[realms]]\nname = \"{NAME}\"\nresource = \"/named\"\nupstream = \"origin\"\nscheme = \"form\""
+    );
+    let (gateway, _server, _) = gateway(&realm).await;
+    let client = gateway.client(Protocol::Http1);
+    for expected in 1..3 {
+        client.submit_login("/named/", "alice", "wrong").await;
+        assert_eq!(warned(), expected);
+    }
+    client.login("/named/", "alice", PASSWORD).await;
+    let other = gateway.client(Protocol::Http1);
+    other.submit_login("/named/", "alice", "wrong").await;
+    assert_eq!(warned(), 2, "the name is right");
 }

@@ -4,7 +4,7 @@ use http::Method;
 use http::header::{ACCEPT, CONTENT_TYPE, COOKIE, HeaderMap, HeaderName, HeaderValue};
 use policy_protocol::{ResourceContext, Secret};
 
-use super::{AuthAzProtocol, AuthAzSettings, UserNameField};
+use super::{AuthAzProtocol, AuthAzSettings};
 use crate::PolicyError;
 use crate::retry::Repeat;
 use crate::transport::Exchange;
@@ -240,11 +240,7 @@ fn soap_body(settings: &AuthAzSettings, app: &str, operation: &Operation<'_>) ->
 fn credentials(body: &mut Xml, settings: &AuthAzSettings, user: &str, password: &Secret<String>) {
     body.text("binaryCreds", "");
     body.text("password", password.expose());
-    let name = match settings.user_name_field {
-        UserNameField::UserName => "userName",
-        UserNameField::Username => "username",
-    };
-    body.text(name, user);
+    body.text(settings.user_name_field.name(), user);
 }
 
 /// XML that is written. There is room for all of it from the start: what grows leaves copies behind.

@@ -51,6 +51,16 @@ pub enum UserNameField {
     Username,
 }
 
+impl UserNameField {
+    /// As it stands in a request.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::UserName => "userName",
+            Self::Username => "username",
+        }
+    }
+}
+
 /// Credentials of the agent itself.
 #[derive(Clone, Debug)]
 pub struct AuthAzCaller {

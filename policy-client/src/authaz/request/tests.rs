@@ -3,7 +3,7 @@ use std::time::Duration;
 use policy_protocol::ProtectionLevel;
 
 use super::*;
-use crate::authaz::AuthAzCaller;
+use crate::authaz::{AuthAzCaller, UserNameField};
 use crate::foreign::ForeignSettings;
 use crate::settings::ServerList;
 
