@@ -15,6 +15,7 @@ use crate::access::protection::covers;
 use crate::access::{Denial, Grant, Visit, identity, realm_context, redirect};
 use crate::config::{Realm, Rule};
 use crate::http::client_origin::is_listed;
+use crate::login::direct;
 use crate::record::audit_context;
 use crate::session::Sessions;
 use crate::session::cache::CachedSession;
@@ -175,7 +176,9 @@ pub async fn authorize(
                 headers, cookies, ..
             } => (Some(headers), Some(cookies)),
             Decision::No { reason, redirect } => {
-                if asks_for_login(session, realm, reason, redirect.is_some()) {
+                let may_step_up =
+                    redirect.is_none() && may_step_up(sessions, visit, realm, session);
+                if ends_session(reason) || reason == Reason::AUTH_LEVEL_TOO_LOW && may_step_up {
                     return Err(Denial::Challenge {
                         realm: Arc::clone(realm),
                         reason,
@@ -199,16 +202,15 @@ pub async fn authorize(
     ))
 }
 
-/// Whether a refusal is one that a login may change: the session is over, or weaker than the policies want. A session
-/// that a login to this very realm has made is as strong as another one would be.
-fn asks_for_login(
-    session: &CachedSession,
+/// Whether a login may make a stronger session. One that a login to this very realm has made is as strong as the next,
+/// and who sends credentials with each request would be asked for them for ever.
+fn may_step_up(
+    sessions: &Sessions,
+    visit: &Visit<'_>,
     realm: &Realm,
-    reason: Reason,
-    leads_elsewhere: bool,
+    session: &CachedSession,
 ) -> bool {
-    let may_step_up = !leads_elsewhere && !session.was_made_for(&realm.name);
-    ends_session(reason) || reason == Reason::AUTH_LEVEL_TOO_LOW && may_step_up
+    !session.was_made_for(&realm.name) && direct::presented(sessions, visit, realm).is_none()
 }
 
 /// What a realm's rules say: a matching `deny` refuses; otherwise, if there are `allow` rules, one must
