@@ -11,6 +11,8 @@ pub mod grant;
 pub mod identity;
 pub mod protection;
 pub mod redirect;
+#[cfg(test)]
+pub(crate) mod sample_visit;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -27,6 +29,7 @@ use crate::http::ConnectionInfo;
 use crate::http::client_origin::ClientOrigin;
 use crate::http::target::RequestTarget;
 use crate::http::transaction::TransactionId;
+use crate::login::Resumed;
 use crate::session::Sessions;
 use crate::session::reissue::Writer;
 use crate::session::validate::ends_session;
@@ -74,6 +77,8 @@ pub struct Facts<'r> {
     pub metrics: &'r WorkerMetrics,
     /// Whether a script asks, which can do nothing with a page.
     pub from_script: bool,
+    /// The request that waited for a login, if this is one.
+    pub resumed: Option<&'r Resumed>,
 }
 
 /// One request, as far as decisions about it are concerned.
@@ -107,6 +112,12 @@ impl<'r> Facts<'r> {
             facts: self,
             headers,
         }
+    }
+
+    /// From now on, what is known of a request that waited for a login.
+    pub fn resume(&mut self, resumed: &'r Resumed) {
+        self.target = resumed.target();
+        self.resumed = Some(resumed);
     }
 
     /// The resource as the policy server wants it.

@@ -116,15 +116,14 @@ impl Pipeline {
             Served::NotOurs(body) => body,
             Served::Answered(answered) => return Ok(record.served(answered)),
         };
-        let waited_for_login;
+        let resumed;
         let body = match login::portal(&self.sessions, &facts.with(&parts.headers), body).await? {
             Portal::NotOurs(body) => body,
             Portal::Answered(response) => return Ok(record.answered(Outcome::Served, response)),
-            Portal::Resumed(waiting) => {
-                let (target, body) = waiting.restore(&mut parts.headers);
-                waited_for_login = target;
-                facts.target = &waited_for_login;
-                body
+            Portal::Resumed(waited_for_login) => {
+                resumed = waited_for_login;
+                facts.resume(&resumed);
+                resumed.restore(&mut parts.headers)
             }
         };
         let visit = facts.with(&parts.headers);
@@ -135,6 +134,9 @@ impl Pipeline {
                 return login::challenge(&self.sessions, &visit, denial, body).await;
             }
         };
+        if !login::may_be_sent(&self.sessions, &facts) {
+            return Ok(record.answered(Outcome::Served, login::already_sent(&visit)));
+        }
         record.granted(&facts, &grant);
         let request = outbound::prepare(&facts, parts, body, &grant);
         let response = site.upstreams.forward(&grant, request, conn.worker).await?;

@@ -6,6 +6,7 @@
 pub mod am;
 pub mod authaz;
 pub mod core;
+mod respond;
 pub mod vsphere;
 
 use std::sync::Arc;

@@ -76,6 +76,8 @@ pub(crate) enum KeyError {
     Unreadable,
     #[error("there are no keys in the store any more")]
     Gone,
+    #[error("the store did not say a moment ago which keys there are")]
+    Unknown,
     #[error(transparent)]
     Refused(#[from] Refusal),
 }
@@ -98,8 +100,8 @@ pub(crate) struct Keys {
     /// Held by whoever changes keys or takes another store for the right one, over the calls to the store:
     /// keys of one store must never be written into another.
     changing: tokio::sync::Mutex<()>,
-    /// When the store was last asked because of an unknown key.
-    looked: tokio::sync::Mutex<Option<Instant>>,
+    /// When the store was last asked because of an unknown key, and whether it answered.
+    looked: tokio::sync::Mutex<Option<(Instant, bool)>>,
     /// How long something sealed with a key may live.
     lifetime: Duration,
 }
@@ -192,15 +194,22 @@ impl Keys {
         let asked = Instant::now();
         let mut looked = self.looked.lock().await;
         let keys = self.ticket_keys();
-        if enough(&keys) || looked.is_some_and(|at| at >= asked) {
+        if enough(&keys) {
             return Ok(keys);
         }
-        // Whoever comes meanwhile waits for the same look.
-        if let Some(at) = *looked {
+        // Whoever came meanwhile has waited for the same look. If that failed, nobody knows of the key: who is told of
+        // no key takes the session for none.
+        if let Some((_, answered)) = looked.filter(|(at, _)| *at >= asked) {
+            return answered.then_some(keys).ok_or(KeyError::Unknown);
+        }
+        if let Some((at, _)) = *looked {
             tokio::time::sleep_until(at + LOOK_EVERY).await;
         }
-        *looked = Some(Instant::now());
-        self.reload().await?;
+        // Noted only when it is over: a look that somebody gave up is nobody's.
+        let began = Instant::now();
+        let reloaded = self.reload().await;
+        *looked = Some((began, reloaded.is_ok()));
+        reloaded?;
         Ok(self.ticket_keys())
     }
 

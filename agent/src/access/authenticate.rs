@@ -84,12 +84,17 @@ async fn by_credentials(
     admit(sessions, visit, realm, &alias, Refresh::Cookie).await
 }
 
-/// The sessions that a request brings, for logout: as [`tickets`], and those that were begun in another system.
-pub async fn all_tickets(
+/// The sessions that a request brings, for logout: as [`tickets`], and those that were begun in another system. What
+/// is returned does not need the request any more.
+pub fn all_tickets(
     sessions: &Arc<Sessions>,
     visit: &Visit<'_>,
-) -> (Vec<SessionTicket>, Result<(), KeysMissing>) {
-    let (mut all, complete) = tickets(sessions, visit).await;
-    all.extend(foreign::tickets(visit).take(MAX_COOKIES));
-    (all, complete)
+) -> impl Future<Output = (Vec<SessionTicket>, Result<(), KeysMissing>)> + use<> {
+    let ours = tickets(sessions, visit);
+    let foreign: Vec<_> = foreign::tickets(visit).take(MAX_COOKIES).collect();
+    async {
+        let (mut all, complete) = ours.await;
+        all.extend(foreign);
+        (all, complete)
+    }
 }

@@ -18,14 +18,14 @@ pub mod saml;
 #[path = "vsphere/without_saml.rs"]
 mod saml;
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 use serde_json::{Value, json};
 use url::form_urlencoded;
 
 use self::operations::{Fault, Operation};
 use self::rest::Form;
 use super::core::Core;
-use super::{Answered, MAX_BODY};
+use super::{Answered, MAX_BODY, respond};
 use crate::access::Visit;
 use crate::config::services::Vsphere;
 use crate::http::body::{Body, RequestBody};
@@ -115,23 +115,11 @@ pub async fn answer(core: &Core<'_>, service: &Vsphere, call: Call, body: Reques
 }
 
 /// Every answer: JSON, or nothing.
-fn respond(status: StatusCode, content: Option<&Value>) -> Response<Body> {
-    let body = content.map_or_else(Body::empty, |value| Body::text(value.to_string()));
-    let mut response = Response::new(body);
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    if content.is_some() {
-        headers.insert(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("application/json"),
-        );
+fn in_json(status: StatusCode, content: Option<&Value>) -> Response<Body> {
+    match content {
+        Some(content) => respond::content(status, "application/json", content.to_string()),
+        None => respond::empty(status),
     }
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    );
-    response
 }
 
 /// The name of a standard error in lower and upper case, and its messages. Those of 401 and 404 are as known

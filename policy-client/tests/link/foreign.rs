@@ -16,8 +16,7 @@ use policy_protocol::message::{
     AuthorizeRequest, Credentials, LoginRequest, LogoutRequest, SessionTicket, ValidateRequest,
 };
 use policy_protocol::{
-    AuthScheme, Clock, ManualClock, ProtectionLevel, RealmContext, ResourceContext, Secret,
-    Timestamp,
+    AuthScheme, Clock, ManualClock, ProtectionLevel, RealmContext, ResourceContext, Timestamp,
 };
 use tokio::net::TcpListener;
 use tokio::task::{AbortHandle, JoinSet};
@@ -204,12 +203,7 @@ pub(crate) fn login(user: &str, password: &str) -> LoginRequest {
     LoginRequest {
         resource: resource(),
         realm: realm(),
-        credentials: Credentials::Password {
-            user_name: user.to_owned(),
-            password: Secret::new(password.to_owned()),
-            new_password: None,
-            code: None,
-        },
+        credentials: Credentials::password(user, password),
         client_address: None,
         previous: Vec::new(),
         transaction_id: String::from("1"),

@@ -221,6 +221,8 @@ impl Directory for FileDirectory {
     fn refresh(&self) -> BoxFuture<'_, Result<Changes, DirectoryError>> {
         // A small local file, read only when it has changed.
         Box::pin(async move {
+            // A change of a password reads the file itself: what was read before it must not take its place.
+            let _writing = self.writing.lock().await;
             self.reload().map_err(|problems| {
                 tracing::error!(%problems, "users file ignored, the users are as before");
                 DirectoryError::Failure

@@ -13,15 +13,14 @@ use policy_protocol::administration::{
 };
 use policy_protocol::{EventKind, Secret};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tower::ServiceExt as _;
 
 use crate::harness::{ADMIN_SECRET, AGENT, AGENT_SECRET, World, client_of};
+use crate::network::trusting;
 
 const NEW: &str = "gateway-2";
 
@@ -276,21 +275,12 @@ async fn status_with_certificate(
     certificate: Option<(CertificateDer<'static>, PrivateKeyDer<'static>)>,
     pair: Option<&str>,
 ) -> Option<u16> {
-    let mut roots = RootCertStore::empty();
-    let file = world.dir.path().join("cert.pem");
-    roots
-        .add(CertificateDer::from_pem_file(file).unwrap())
-        .unwrap();
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(roots);
+    let trusting = trusting(world);
     let config = match certificate {
-        Some((certificate, key)) => builder
+        Some((certificate, key)) => trusting
             .with_client_auth_cert(vec![certificate], key)
             .unwrap(),
-        None => builder.with_no_client_auth(),
+        None => trusting.with_no_client_auth(),
     };
     let stream = TcpStream::connect(world.url().replace("https://", ""))
         .await

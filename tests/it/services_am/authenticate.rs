@@ -235,6 +235,9 @@ async fn without_a_session_there_is_no_token() {
     );
     assert_eq!(answer.set_cookie(TOKEN), None);
     is_exactly(&am.try_login(&target, "alice", "wrong").await, 401, FAILED);
+    // Nor is there a session where the call is refused.
+    let twice = format!("{target}&noSession=true");
+    assert_eq!(am.try_login(&twice, "alice", PASSWORD).await.status, 400);
     let admin = am.login("alice").await;
     let list = am
         .get(

@@ -37,32 +37,38 @@ pub async fn by_cookies(
 
 /// The sessions of ours that a request brings, for logout and step-up: tickets as the policy server wants them, and
 /// whether there may be more, which only newer agent keys open. Looks at the seal only, and at every cookie: one
-/// that is left out would live on.
-pub async fn tickets(
+/// that is left out would live on. What is returned does not need the request any more.
+pub fn tickets(
     sessions: &Arc<Sessions>,
     visit: &Visit<'_>,
-) -> (Vec<SessionTicket>, Result<(), KeysMissing>) {
-    let mut keys = match sessions.keys.load() {
-        Ok(keys) => keys,
-        Err(missing) => return (Vec::new(), Err(missing)),
-    };
-    let mut all = Ok(());
-    let unknown = |(_, value): (&Arc<str>, &[u8])| names_unknown_key(value, &keys.ring);
-    if session_cookies(visit).any(unknown) {
-        // A sibling host can make a cookie name any key. That keeps no other from being opened.
-        match sessions.newest_keys().await {
-            Ok(newest) => keys = newest,
-            Err(missing) => all = Err(missing),
+) -> impl Future<Output = (Vec<SessionTicket>, Result<(), KeysMissing>)> + use<> {
+    let sessions = Arc::clone(sessions);
+    let cookies: Vec<(Arc<str>, Box<[u8]>)> = session_cookies(visit)
+        .map(|(zone, value)| (Arc::clone(zone), value.into()))
+        .collect();
+    async move {
+        let mut keys = match sessions.keys.load() {
+            Ok(keys) => keys,
+            Err(missing) => return (Vec::new(), Err(missing)),
+        };
+        let mut all = Ok(());
+        let is_unknown = |(_, value): &(_, Box<[u8]>)| names_unknown_key(value, &keys.ring);
+        if cookies.iter().any(is_unknown) {
+            // A sibling host can make a cookie name any key. That keeps no other from being opened.
+            match sessions.newest_keys().await {
+                Ok(newest) => keys = newest,
+                Err(missing) => all = Err(missing),
+            }
         }
+        let opened = cookies.iter().filter_map(|(zone, value)| {
+            let claims = SessionClaims::open(value, &keys.ring, zone).ok()?;
+            Some(SessionTicket {
+                session_id: claims.session_id,
+                session_spec: claims.session_spec(),
+            })
+        });
+        (opened.take(MAX_COOKIES).collect(), all)
     }
-    let opened = session_cookies(visit).filter_map(|(zone, value)| {
-        let claims = SessionClaims::open(value, &keys.ring, zone).ok()?;
-        Some(SessionTicket {
-            session_id: claims.session_id,
-            session_spec: claims.session_spec(),
-        })
-    });
-    (opened.take(MAX_COOKIES).collect(), all)
 }
 
 /// Session cookies with the zone they claim to be of: the agent's own zone first.
@@ -98,14 +104,9 @@ async fn open_cookie(
     zone: &Arc<str>,
     value: &[u8],
 ) -> Result<Arc<Alias>, Unfit> {
-    let missing = |_: KeysMissing| Unfit::Unavailable;
-    let mut keys = sessions.keys.load().map_err(missing)?;
-    let mut opened = SessionClaims::open(value, &keys.ring, zone);
-    if opened.is_err() && names_unknown_key(value, &keys.ring) {
-        keys = sessions.newest_keys().await.map_err(missing)?;
-        opened = SessionClaims::open(value, &keys.ring, zone);
-    }
-    let claims = opened?;
+    let keys = sessions.keys_for(value).await;
+    let keys = keys.map_err(|_| Unfit::Unavailable)?;
+    let claims = SessionClaims::open(value, &keys.ring, zone)?;
     claims.check_times(visit.now)?;
     let spec = claims.session_spec();
     let known = sessions.cache.find(claims.session_id);

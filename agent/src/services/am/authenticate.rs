@@ -66,11 +66,13 @@ async fn log_in(ask: &Ask<'_>, credentials: Option<Credentials>) -> Result<Reply
     let failed = || Refusal::new(http::StatusCode::UNAUTHORIZED, "Authentication Failed");
     let credentials = credentials.ok_or_else(failed)?;
     let core = ask.core;
+    // First: a call that is refused must not leave a session behind.
+    let no_session = ask.query.is_true("noSession")?;
     let begun = core
         .log_in(ask.realm, core.visit.target, credentials)
         .await?;
     let begun = begun.map_err(|_| failed())?;
-    if ask.query.is_true("noSession")? {
+    if no_session {
         core.end_begun(&begun).await?;
         let reply = object! {
             "message": "Authentication Successful",

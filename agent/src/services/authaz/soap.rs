@@ -7,12 +7,13 @@ use http::{HeaderMap, Response, StatusCode, header};
 
 use super::fields::Fields;
 use super::operation::Operation;
-use super::reply::{DECLARATION, Reply, response};
+use super::reply::{DECLARATION, Reply};
 use super::rest::{MAX_CALL, status_of};
 use super::xml::{Element, Malformed};
 use super::{Core, caller, operations};
 use crate::config::services::Authaz;
 use crate::http::body::{Body, RequestBody};
+use crate::services::respond;
 
 /// Namespaces of calls: the one that clients use, and those in documents.
 const NAMESPACES: [&str; 3] = [
@@ -60,7 +61,7 @@ impl Version {
         let text = format!(
             "{DECLARATION}<soap:Envelope xmlns:soap=\"{namespace}\"><soap:Body>{body}</soap:Body></soap:Envelope>"
         );
-        response(status, self.content_type(), text)
+        respond::content(status, self.content_type(), text)
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use super::operations::{self, Done, Fault, Operation};
-use super::{SESSION_ID, messages, respond, saml, single};
+use super::{SESSION_ID, in_json, messages, saml, single};
 use crate::access::Visit;
 use crate::config::services::Vsphere;
 use crate::http::body::Body;
@@ -97,7 +97,7 @@ impl Form {
             (Self::Old, Done::Deleted) => (StatusCode::OK, None),
             (Self::New, Done::Deleted) => (StatusCode::NO_CONTENT, None),
         };
-        respond(status, content.as_ref())
+        in_json(status, content.as_ref())
     }
 
     fn created(self, visit: &Visit<'_>, id: String) -> Response<Body> {
@@ -105,7 +105,7 @@ impl Form {
             Self::Old => StatusCode::OK,
             Self::New => StatusCode::CREATED,
         };
-        let mut response = respond(status, Some(&self.wrapped(json!(id))));
+        let mut response = in_json(status, Some(&self.wrapped(json!(id))));
         let keeps_id = visit.headers.get(&USE_HEADER);
         if keeps_id.is_none_or(HeaderValue::is_empty) {
             let cookie = self.set_cookie(id);
@@ -156,7 +156,7 @@ impl Form {
             Fault::NoSuchMethod => StatusCode::METHOD_NOT_ALLOWED,
             Fault::InvalidRequest => StatusCode::BAD_REQUEST,
         };
-        let mut response = respond(status, Some(&content));
+        let mut response = in_json(status, Some(&content));
         let also = match fault {
             Fault::NoSuchMethod => Some((header::ALLOW, "GET, POST, DELETE")),
             Fault::ServiceUnavailable => Some((header::RETRY_AFTER, "5")),

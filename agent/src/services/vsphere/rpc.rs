@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::operations::{self, Done, Fault};
 use super::rest::Received;
-use super::{SERVICE, SESSION_ID, messages, respond, saml, single};
+use super::{SERVICE, SESSION_ID, in_json, messages, saml, single};
 use crate::config::services::Vsphere;
 use crate::http::body::Body;
 use crate::login::direct;
@@ -115,7 +115,7 @@ pub(super) async fn answer(core: &Core<'_>, service: &Vsphere, body: Received) -
             "error": { "code": code, "message": text },
         }),
     };
-    respond(StatusCode::OK, Some(&answer))
+    in_json(StatusCode::OK, Some(&answer))
 }
 
 /// What is looked at may be 128 levels deep; the rest is skipped without going down.
