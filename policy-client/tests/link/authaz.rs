@@ -24,7 +24,7 @@ fn configured(protocol: AuthAzProtocol, servers: &[&Script]) -> AuthAzSettings {
     AuthAzSettings {
         link: settings(servers),
         protocol,
-        app_id: String::from("shop"),
+        apps: [(String::from("app.example.com"), String::from("shop"))].into(),
         user_name_field: UserNameField::UserName,
         caller: None,
     }
@@ -223,6 +223,7 @@ async fn what_is_no_answer_is_neither_yes_nor_no() {
         Does::says(401, ""),
         Does::says(403, "<html>Forbidden</html>"),
         Does::says(404, ""),
+        Does::says(429, ""),
         result("NOT_CONNECTED"),
         result("SERVER_ERROR"),
         result("LOGIN_ERROR"),
@@ -241,6 +242,18 @@ async fn what_is_no_answer_is_neither_yes_nor_no() {
             assert!(validated.is_err(), "{protocol:?} {does:?}");
             let login = client.login(login("alice", PASSWORD)).await;
             assert!(login.is_err(), "{protocol:?} {does:?}");
+            let authorized = client.authorize(authorize(there())).await;
+            let ended = client.logout(logout(there())).await;
+            // Nothing decides there: that is a no to who wants a decision, and to the end of what is not known.
+            if matches!(&does, Does::Says(200, body) if body.contains("NOT_PROTECTED")) {
+                let refused = matches!(authorized, Ok(AuthorizeAnswer::No { .. }));
+                assert!(refused, "{protocol:?} {authorized:?}");
+                let reason = Reason::INVALID_SESSION;
+                assert_eq!(ended, Ok(LogoutAnswer::No { reason }), "{protocol:?}");
+            } else {
+                assert!(authorized.is_err(), "{protocol:?} {does:?}");
+                assert!(ended.is_err(), "{protocol:?} {does:?}");
+            }
         }
     }
 }
