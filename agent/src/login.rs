@@ -165,18 +165,25 @@ impl LoginCall {
                 Ok(adopted.map_err(NotLoggedIn::Refused))
             }
             LoginAnswer::No { reason } => Ok(Err(NotLoggedIn::Refused(reason))),
-            LoginAnswer::Challenge { reason } => Ok(Err(NotLoggedIn::NewPassword(reason))),
+            LoginAnswer::Challenge { reason, challenge } => {
+                Ok(Err(NotLoggedIn::Challenged { reason, challenge }))
+            }
         }
     }
 }
 
 /// Why a login made no session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum NotLoggedIn {
     /// The credentials do not do.
     Refused(Reason),
-    /// They do, once the password is changed.
-    NewPassword(Reason),
+    /// They do, together with something more.
+    Challenged {
+        /// What: a proof, if it is [`Reason::TOKEN_CARD_CHALLENGE`], and a new password otherwise.
+        reason: Reason,
+        /// What the next proof must answer.
+        challenge: Option<String>,
+    },
 }
 
 /// From a plain listener to the same place over TLS.

@@ -16,6 +16,7 @@ mod basic;
 mod browser;
 mod cache;
 mod certificate;
+mod clients_interop;
 mod config;
 mod corpus;
 mod doorward_to_doorward;

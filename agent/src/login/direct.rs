@@ -28,8 +28,6 @@ const MAX_AUTHORIZATION: usize = 8192;
 pub const MAX_USER_NAME: usize = 256;
 /// The longest password.
 pub const MAX_PASSWORD: usize = 4096;
-/// The longest one-time or recovery code, with blanks in it.
-pub(super) const MAX_CODE: usize = 64;
 
 /// Clients differ in whether they pad.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -179,8 +177,8 @@ impl Login {
             Ok(Err(NotLoggedIn::Refused(Reason::USER_DISABLED))) => {
                 return Err(Unfit::Refused(Reason::UNKNOWN_USER));
             }
-            // There is no page here to change a password on.
-            Ok(Err(NotLoggedIn::Refused(reason) | NotLoggedIn::NewPassword(reason))) => {
+            // There is no page here to change a password or answer a challenge on.
+            Ok(Err(NotLoggedIn::Refused(reason) | NotLoggedIn::Challenged { reason, .. })) => {
                 return Err(Unfit::Refused(reason));
             }
             Err(_) => return Err(Unfit::Unavailable),

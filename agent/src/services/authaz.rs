@@ -5,8 +5,10 @@
 //! | `AuthRestService/login/{appId}/{resource}`, `blogin`, `logout`, `authz` | an operation: `rest` |
 //! | `login/{appId}/{resource}`, `blogin`, `logout`, `authz` | the same, shorter |
 //! | `auth` | all operations: `soap` |
+//! | `auth?wsdl` | what these are, for clients that are made from it: `description` |
 
 mod caller;
+mod description;
 mod fields;
 mod operation;
 mod operations;
@@ -15,7 +17,7 @@ mod rest;
 mod soap;
 mod xml;
 
-use http::StatusCode;
+use http::{Method, StatusCode};
 
 use self::rest::Rest;
 use super::Answered;
@@ -33,6 +35,8 @@ pub enum Call {
     Rest(Rest),
     /// The SOAP interface.
     Soap,
+    /// What the SOAP interface is.
+    Description,
     /// There is nothing at this path.
     Unknown,
 }
@@ -44,7 +48,9 @@ pub fn route(service: &Authaz, visit: &Visit<'_>) -> Option<Call> {
         return None;
     }
     let below = target.path().strip_prefix(service.path.as_str());
+    let reads = *target.method() == Method::GET;
     Some(match below {
+        Some("/auth") if reads && description::is_asked_for(target.query()) => Call::Description,
         Some("/auth") => Call::Soap,
         Some(below) => Rest::parse(below, target.query()).map_or(Call::Unknown, Call::Rest),
         None => Call::Unknown,
@@ -56,6 +62,7 @@ pub async fn answer(core: &Core<'_>, service: &Authaz, call: Call, body: Request
     let response = match call {
         Call::Rest(call) => rest::answer(core, service, call, body).await,
         Call::Soap => soap::answer(core, service, body).await,
+        Call::Description => description::answer(core, service).await,
         Call::Unknown => status(StatusCode::NOT_FOUND),
     };
     response.into()

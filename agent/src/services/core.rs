@@ -156,10 +156,10 @@ impl<'v> Core<'v> {
                     must_change: false,
                 }));
             }
-            Err(NotLoggedIn::NewPassword(reason)) => {
+            Err(NotLoggedIn::Challenged { reason, .. }) => {
                 return Ok(Err(NotBegun {
                     reason,
-                    must_change: true,
+                    must_change: reason != Reason::TOKEN_CARD_CHALLENGE,
                 }));
             }
         };

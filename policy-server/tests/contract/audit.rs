@@ -7,7 +7,7 @@ use policy_client::PolicyError;
 use policy_protocol::administration::{AddAgentRequest, AgentAnswer, RotateAgentRequest};
 use policy_protocol::message::{Credentials, LoginAnswer, LogoutRequest};
 use policy_protocol::sessions::SessionQuery;
-use policy_protocol::{Reason, SessionId};
+use policy_protocol::{Reason, SessionId, Timestamp};
 use policy_server::NotEnrolled;
 use policy_server::sessions::SessionError;
 
@@ -83,6 +83,41 @@ async fn every_decision_is_recorded_and_no_secret_is() {
     ] {
         assert!(!text.contains(secret), "{secret} is in\n{text}");
     }
+}
+
+#[tokio::test]
+async fn a_refusal_for_an_assertion_that_ends_too_soon_is_recorded() {
+    let believed = format!("[[assertions]]\nissuer = \"sts\"\nagents = [\"{AGENT}\"]\n[limits]");
+    let world = World::embedded().await;
+    let world = world.restart_with("[limits]", &believed).await;
+    let assert_until = |not_on_or_after: Timestamp| Credentials::Assertion {
+        name_id: String::from("alice"),
+        issuer: String::from("sts"),
+        not_on_or_after,
+    };
+    let soon = world.now().plus(Duration::from_secs(3));
+    let answer = world.present(assert_until(soon), &realm(), None).await;
+    assert!(matches!(answer, LoginAnswer::Yes { .. }), "{answer:?}");
+    // What begins now is dated after the end of all sessions, which is later than that of the assertion.
+    world.server.revoke_user("id-of-alice").await.unwrap();
+    let answer = world.present(assert_until(soon), &realm(), None).await;
+    let reason = Reason::UNKNOWN_USER;
+    assert_eq!(answer, LoginAnswer::No { reason });
+    let records = world.audit();
+    let last = records.last().unwrap();
+    for (field, expected) in [
+        ("event", "AuthReject"),
+        ("user", "id-of-alice"),
+        ("directory", "users"),
+        ("reason", "unknown_user"),
+        ("client", "192.0.2.1"),
+        ("realm", "app"),
+        ("transaction_id", "t1"),
+    ] {
+        assert_eq!(last[field], expected, "{field}");
+    }
+    let detail = last["detail"].as_str().unwrap();
+    assert!(detail.starts_with("assertion that ends"), "{detail}");
 }
 
 #[tokio::test]

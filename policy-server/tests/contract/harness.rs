@@ -2,6 +2,7 @@
 
 mod files;
 mod requests;
+mod store_server;
 
 use std::net::IpAddr;
 use std::path::Path;
@@ -24,7 +25,6 @@ use policy_server::store::Store;
 use policy_server::store::sqlite::SqliteStore;
 use policy_server::{PolicyServer, PolicyServerConfig, RunningPolicyServer, serve};
 use tempfile::TempDir;
-use test_services::Valkey;
 
 pub(crate) use self::files::{ADMIN_SECRET, AGENT, AGENT_SECRET, FINGERPRINT, PASSWORD, users};
 use self::files::{prepare, write};
@@ -32,6 +32,7 @@ pub(crate) use self::requests::{
     address, alive, assert_dead, authorization, by_command, login_request, persistent, realm,
     resource, ticket, validation,
 };
+use self::store_server::StoreServer;
 
 const TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -42,7 +43,7 @@ pub(crate) struct World {
     pub(crate) calls: Arc<dyn PolicyCalls>,
     running: Option<RunningPolicyServer>,
     /// The server of the store, if this world has one of its own.
-    pub(crate) store: Option<Valkey>,
+    pub(crate) store: Option<StoreServer>,
 }
 
 impl World {
@@ -52,39 +53,6 @@ impl World {
 
     pub(crate) async fn remote() -> Self {
         Self::start(tempfile::tempdir().unwrap(), true, "").await
-    }
-
-    #[cfg(feature = "postgres")]
-    pub(crate) async fn on_postgres() -> Option<Self> {
-        let server = test_services::Postgres::shared()?;
-        let dir = tempfile::tempdir().unwrap();
-        write(dir.path(), "store-password", server.password());
-        let url = server.database();
-        let url = url.replace(&format!(":{}@", server.password()), "@");
-        let ca_file = server.ca_file();
-        let store = format!(
-            "[store]\ntimeout = \"20s\"\nkind = \"postgres\"\nurl = \"{url}\"\nca_file = \"{}\"\n\
-             password_file = \"store-password\"\n\
-             [keys]\nmaster_key_file = \"master-key\"\n",
-            ca_file.display()
-        );
-        Some(Self::start(dir, false, &store).await)
-    }
-
-    #[cfg(feature = "valkey")]
-    pub(crate) async fn on_valkey() -> Option<Self> {
-        let server = Valkey::start()?;
-        let dir = tempfile::tempdir().unwrap();
-        write(dir.path(), "store-password", server.password());
-        let store = format!(
-            "[store]\ntimeout = \"20s\"\nkind = \"valkey\"\nurl = \"redis://{}\"\n\
-             password_file = \"store-password\"\n\
-             [keys]\nmaster_key_file = \"master-key\"\n",
-            server.address()
-        );
-        let mut world = Self::start(dir, false, &store).await;
-        world.store = Some(server);
-        Some(world)
     }
 
     async fn start(dir: TempDir, remote: bool, store: &str) -> Self {
