@@ -72,10 +72,7 @@ impl From<SessionClaims> for Shown {
     fn from(claims: SessionClaims) -> Self {
         Self {
             last_access: claims.last_access,
-            ticket: SessionTicket {
-                session_id: claims.session_id,
-                session_spec: claims.session_spec(),
-            },
+            ticket: claims.ticket(),
         }
     }
 }

@@ -11,7 +11,7 @@ use policy_protocol::session_service::{
 use policy_protocol::sessions::SessionQuery;
 use policy_protocol::{RealmContext, Reason, Session, Timestamp};
 
-use crate::harness::{World, alive, assert_dead, realm, resource, ticket};
+use crate::harness::{World, alive, assert_dead, realm, resource};
 
 const SECTION: &str = "administrators = [\"admins\"]\nproperties = [\"theme\"]";
 
@@ -26,7 +26,7 @@ async fn ask_used_at(
     operation: SessionOperation,
 ) -> SessionServiceAnswer {
     let request = SessionServiceRequest {
-        session: ticket(by),
+        session: by.ticket(),
         resource: resource("/json/sessions"),
         last_access,
         operation,
@@ -293,7 +293,7 @@ async fn a_user_is_ended_in_the_realms_that_are_meant_alone() {
 async fn a_dead_session_gives_no_right() {
     let world = World::remote().await.with_sessions(SECTION).await;
     let alice = world.login("alice", &realm()).await;
-    world.logout(ticket(&alice)).await;
+    world.logout(alice.ticket()).await;
     for operation in [SessionOperation::Describe, list()] {
         assert_eq!(
             ask(&world, &alice, operation).await,

@@ -118,10 +118,8 @@ async fn page(
     caller: &Live,
     operation: SessionOperation,
 ) -> Result<SessionList, Refusal> {
-    match ask.core.ask(&caller.shown, operation).await? {
+    match caller::administer(ask, caller, operation).await? {
         SessionServiceAnswer::Sessions { list } => Ok(list),
-        SessionServiceAnswer::Forbidden => Err(Refusal::not_administrator()),
-        SessionServiceAnswer::No { .. } => Err(Refusal::access_denied()),
         _ => Err(Unavailable.into()),
     }
 }

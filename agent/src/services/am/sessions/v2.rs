@@ -110,10 +110,8 @@ pub(super) async fn administer(
     caller: &Live,
     operation: SessionOperation,
 ) -> Result<(), Refusal> {
-    match ask.core.ask(&caller.shown, operation).await? {
+    match caller::administer(ask, caller, operation).await? {
         SessionServiceAnswer::Done => Ok(()),
-        SessionServiceAnswer::Forbidden => Err(Refusal::not_administrator()),
-        SessionServiceAnswer::No { .. } => Err(Refusal::access_denied()),
         _ => Err(Unavailable.into()),
     }
 }
