@@ -1,6 +1,6 @@
 //! One file for each subcommand.
 
-mod admin;
+pub(crate) mod admin;
 pub(crate) mod agent;
 pub(crate) mod agents;
 pub(crate) mod check;

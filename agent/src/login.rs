@@ -43,7 +43,7 @@ use crate::telemetry::Outcome;
 use crate::telemetry::metrics::{PolicyAnswer, PolicyCall};
 
 pub use challenge::{challenge, is_script};
-pub use preserve::Resumed;
+pub use preserve::{Resumed, already_sent, may_be_sent};
 pub use refusal::refuse;
 
 /// What the paths below `login.path` make of a request.
@@ -144,6 +144,7 @@ impl LoginCall {
     ) -> Result<Result<Arc<CachedSession>, NotLoggedIn>, PolicyError> {
         let previous = self.request.previous.iter();
         let replaced: Vec<_> = previous.map(|ticket| ticket.session_id).collect();
+        let realm = self.request.realm.name.clone();
         let generation = sessions.trust.generation();
         let answer = sessions.policy.login(self.request).await;
         let counted = match &answer {
@@ -162,21 +163,29 @@ impl LoginCall {
                     sessions.cache.end(id, Reason::REVOKED_SESSION);
                 }
                 let adopted = sessions.cache.adopt(*session, generation, self.now);
+                let adopted = adopted.inspect(|session| session.make_for(realm));
                 Ok(adopted.map_err(NotLoggedIn::Refused))
             }
             LoginAnswer::No { reason } => Ok(Err(NotLoggedIn::Refused(reason))),
-            LoginAnswer::Challenge { reason } => Ok(Err(NotLoggedIn::NewPassword(reason))),
+            LoginAnswer::Challenge { reason, challenge } => {
+                Ok(Err(NotLoggedIn::Challenged { reason, challenge }))
+            }
         }
     }
 }
 
 /// Why a login made no session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum NotLoggedIn {
     /// The credentials do not do.
     Refused(Reason),
-    /// They do, once the password is changed.
-    NewPassword(Reason),
+    /// They do, together with something more.
+    Challenged {
+        /// What: a proof, if it is [`Reason::TOKEN_CARD_CHALLENGE`], and a new password otherwise.
+        reason: Reason,
+        /// What the next proof must answer.
+        challenge: Option<String>,
+    },
 }
 
 /// From a plain listener to the same place over TLS.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use commands::admin::AdminCommand;
 use commands::schema::Wanted;
 
 /// Faster than the system's for many small, short-lived pieces, and it gives memory back.
@@ -65,13 +66,13 @@ enum Command {
     #[cfg(feature = "embedded")]
     HashPassword,
     /// See and end sessions.
-    Sessions(commands::sessions::Options),
+    Sessions(AdminCommand<commands::sessions::Action>),
     /// See how a user's logins stand, end a lockout, give and take a second factor.
-    Users(commands::users::Options),
+    Users(AdminCommand<commands::users::Action>),
     /// See which keys there are and who has them, and roll them over.
-    Keys(commands::keys::Options),
+    Keys(AdminCommand<commands::keys::Action>),
     /// Register agents, and give them new credentials.
-    Agents(commands::agents::Options),
+    Agents(AdminCommand<commands::agents::Action>),
     /// Explain what would be decided for an address, and for a user.
     Why(Box<commands::why::Options>),
 }
@@ -97,8 +98,8 @@ fn main() -> ExitCode {
         Command::Schema { .. } => commands::schema::run(Wanted::Schema),
         #[cfg(feature = "embedded")]
         Command::HashPassword => commands::hash_password::run(),
-        Command::Sessions(options) => commands::sessions::run(&options),
-        Command::Users(options) => commands::users::run(&options),
+        Command::Sessions(command) => command.run(commands::sessions::act),
+        Command::Users(command) => command.run(commands::users::act),
         Command::Keys(options) => commands::keys::run(&options),
         Command::Agents(options) => commands::agents::run(&options),
         Command::Why(options) => commands::why::run(&options),

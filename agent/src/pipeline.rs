@@ -10,10 +10,8 @@ use http::request::Parts;
 use http::{HeaderValue, Request, Response};
 use hyper::body::Incoming;
 
-use crate::access::authenticate::authenticate;
-use crate::access::authorize::authorize;
 use crate::access::protection::Protection;
-use crate::access::{Denial, Grant, Visit};
+use crate::access::{self, Denial, Grant, Visit};
 use crate::config::defaults::MAX_HEADER_FIELDS;
 use crate::http::ConnectionInfo;
 use crate::http::body::{Body, RequestBody};
@@ -87,7 +85,8 @@ impl Pipeline {
             Ok(response) => response,
             Err(denial) => {
                 record.denied(None, &denial);
-                login::refuse(&site, &record, &denial)
+                services::refuse(conn, &parts, &denial)
+                    .unwrap_or_else(|| login::refuse(&site, &record, &denial))
             }
         };
         record.finish(self.access_log.as_ref(), &parts, response)
@@ -118,15 +117,14 @@ impl Pipeline {
             Served::NotOurs(body) => body,
             Served::Answered(answered) => return Ok(record.served(answered)),
         };
-        let waited_for_login;
+        let resumed;
         let body = match login::portal(&self.sessions, &facts.with(&parts.headers), body).await? {
             Portal::NotOurs(body) => body,
             Portal::Answered(response) => return Ok(record.answered(Outcome::Served, response)),
-            Portal::Resumed(waiting) => {
-                let (target, body) = waiting.restore(&mut parts.headers);
-                waited_for_login = target;
-                facts.target = &waited_for_login;
-                body
+            Portal::Resumed(waited_for_login) => {
+                resumed = waited_for_login;
+                facts.resume(&resumed);
+                resumed.restore(&mut parts.headers)
             }
         };
         let visit = facts.with(&parts.headers);
@@ -137,6 +135,9 @@ impl Pipeline {
                 return login::challenge(&self.sessions, &visit, denial, body).await;
             }
         };
+        if !login::may_be_sent(&self.sessions, &facts) {
+            return Ok(record.answered(Outcome::Served, login::already_sent(&visit)));
+        }
         record.granted(&facts, &grant);
         let request = outbound::prepare(&facts, parts, body, &grant);
         let response = site.upstreams.forward(&grant, request, conn.worker).await?;
@@ -149,8 +150,7 @@ impl Pipeline {
         match visit.site.realms.find(visit.target)? {
             Protection::Open(open) => Ok((open.grant(), None)),
             Protection::Protected(realm) => {
-                let admitted = authenticate(&self.sessions, visit, &realm).await?;
-                let grant = authorize(&self.sessions, visit, &realm, &admitted).await?;
+                let (admitted, grant) = access::admit(&self.sessions, visit, &realm).await?;
                 Ok((grant, admitted.set_cookie))
             }
         }

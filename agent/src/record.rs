@@ -94,6 +94,7 @@ impl<'m> Record<'m> {
             transaction_id: self.transaction_id.clone(),
             metrics: self.metrics,
             from_script: self.from_script,
+            resumed: None,
         }
     }
 

@@ -11,6 +11,8 @@ pub mod link;
 mod on_runtime;
 pub mod reissue;
 #[cfg(test)]
+pub(crate) mod sample;
+#[cfg(test)]
 pub(crate) mod scripted_policy;
 pub mod single_flight;
 pub mod trust;
@@ -21,6 +23,8 @@ use std::sync::Arc;
 use policy_client::PolicyCalls;
 use policy_protocol::event::SILENCE;
 use policy_protocol::{Clock, Timestamp};
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
 
 use self::single_flight::SingleFlight;
 use crate::telemetry::metrics::Metrics;
@@ -47,7 +51,7 @@ pub struct Sessions {
     /// Turns credentials that come with every request into keys of the cache.
     pub credential_digest: crate::login::direct::CredentialDigest,
     /// Logouts that the policy server has yet to hear of.
-    pub unsent_logouts: crate::login::unsent_logouts::UnsentLogouts,
+    pub unsent_logouts: Arc<crate::login::unsent_logouts::UnsentLogouts>,
     /// Proofs with SAML assertions that were used: over all listeners and configurations.
     #[cfg(feature = "saml")]
     pub saml_replays: crate::services::vsphere::saml::replay::Replays,
@@ -56,6 +60,8 @@ pub struct Sessions {
     key_fetch: key_fetch::KeyFetch,
     /// Joined for no longer than events are trusted without another: an answer may be as old as its call.
     validations: SingleFlight<validate::FlightKey, validate::Validated>,
+    /// Where calls to the policy server are made.
+    runtime: Handle,
     /// Logins with credentials that come with every request, by a digest of them.
     pub logins: SingleFlight<Box<[u8]>, crate::login::direct::LoggedIn>,
 }
@@ -77,26 +83,39 @@ impl Sessions {
         metrics: Arc<Metrics>,
         cache_bytes: u64,
     ) -> Self {
+        let runtime = Handle::current();
+        let unsent_logouts = Arc::default();
         Self {
             cache: cache::SessionCache::new(cache_bytes),
             keys: keys::AgentKeys::default(),
             trust: trust::Trust::default(),
-            key_fetch: key_fetch::KeyFetch::on(tokio::runtime::Handle::current()),
-            validations: SingleFlight::on(tokio::runtime::Handle::current(), SILENCE),
-            logins: SingleFlight::on(tokio::runtime::Handle::current(), on_runtime::MAX_CALL),
+            key_fetch: key_fetch::KeyFetch::on(runtime.clone()),
+            validations: SingleFlight::on(runtime.clone(), SILENCE),
+            logins: SingleFlight::on(runtime.clone(), on_runtime::MAX_CALL),
             used_once: cache::BoundedMap::new(MAX_USED_ONCE, |_, ()| 1),
             preserved: crate::login::preserve::PreservedRequests::default(),
             credential_digest: crate::login::direct::CredentialDigest::random(),
-            unsent_logouts: crate::login::unsent_logouts::UnsentLogouts::default(),
             #[cfg(feature = "saml")]
             saml_replays: crate::services::vsphere::saml::replay::Replays::default(),
             policy: Arc::new(on_runtime::OnRuntime::new(
                 policy,
-                tokio::runtime::Handle::current(),
+                runtime.clone(),
+                Arc::clone(&unsent_logouts),
             )),
+            unsent_logouts,
+            runtime,
             clock,
             metrics,
         }
+    }
+
+    /// Carries out what was asked for, also if whoever asked does not wait for it: a request ends with its
+    /// connection, wherever it is.
+    pub(crate) fn carry_out<T: Send + 'static>(
+        &self,
+        act: impl Future<Output = T> + Send + 'static,
+    ) -> JoinHandle<T> {
+        self.runtime.spawn(act)
     }
 
     /// The current time.

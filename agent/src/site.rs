@@ -206,4 +206,4 @@ impl Site {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -678,6 +678,38 @@ fn an_import_says_by_its_exit_code_whether_something_protects_less() {
     assert_eq!(run(&mut doorward(&["import"])).0, 2);
 }
 
+/// As the guides say it: by its bare name, from the folder that it is in.
+#[test]
+fn a_configuration_is_read_from_the_folder_that_one_is_in() {
+    let folder = tempfile::tempdir().unwrap();
+    let guide = r#"
+[[listeners]]
+address = "127.0.0.1:0"
+[policy_server]
+kind = "am"
+urls = ["https://am.example.com/am"]
+agent_keys_file = "agent-keys.json"
+[[upstreams]]
+name = "payroll"
+servers = ["http://127.0.0.1:3000"]
+[[realms]]
+name = "payroll"
+resource = "/"
+upstream = "payroll"
+scheme = "form"
+protection_level = 0
+"#;
+    fs::write(folder.path().join("agent.toml"), guide).unwrap();
+    let check = || run(doorward(&["check", "agent.toml"]).current_dir(folder.path()));
+    let (code, out, err) = check();
+    assert_eq!(code, 0, "{out}{err}");
+    let elsewhere = guide.replace("agent-keys.json", "keys/agent-keys.json");
+    fs::write(folder.path().join("agent.toml"), elsewhere).unwrap();
+    let (code, out, err) = check();
+    assert_eq!((code, out.as_str()), (64, ""));
+    assert!(err.contains("policy_server.agent_keys_file"), "{err}");
+}
+
 #[test]
 fn what_is_sound_is_said_to_be_and_explained() {
     let world = World::new();

@@ -148,6 +148,7 @@ impl Stage {
             transaction_id: TransactionId::next(),
             metrics: self.sessions.metrics.worker(0),
             from_script: false,
+            resumed: None,
         };
         let visit = facts.with(&parts.headers);
         let grant = match self.site.realms.find(&target).expect("a realm") {

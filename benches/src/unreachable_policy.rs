@@ -4,8 +4,8 @@ use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, ready};
 use policy_client::{EventStream, PolicyCalls, PolicyError};
 use policy_protocol::message::{
-    AuthorizeAnswer, AuthorizeRequest, IsProtectedAnswer, IsProtectedRequest, LoginAnswer,
-    LoginRequest, LogoutAnswer, LogoutRequest, ValidateAnswer, ValidateRequest,
+    AuthorizeAnswer, AuthorizeRequest, LoginAnswer, LoginRequest, LogoutAnswer, LogoutRequest,
+    ValidateAnswer, ValidateRequest,
 };
 use policy_protocol::{AgentKeySet, EventPosition};
 
@@ -18,10 +18,6 @@ fn none<'a, T: Send + 'a>() -> Answer<'a, T> {
 }
 
 impl PolicyCalls for UnreachablePolicy {
-    fn is_protected(&self, _: IsProtectedRequest) -> Answer<'_, IsProtectedAnswer> {
-        none()
-    }
-
     fn login(&self, _: LoginRequest) -> Answer<'_, LoginAnswer> {
         none()
     }

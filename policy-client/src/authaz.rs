@@ -12,91 +12,35 @@
 
 mod answer;
 mod known;
+mod logout;
 mod request;
+mod settings;
 mod xml;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use futures_util::FutureExt as _;
-use futures_util::future::{BoxFuture, ready};
+use futures_util::future::BoxFuture;
 use policy_protocol::message::{
-    AuthorizeAnswer, AuthorizeRequest, IsProtectedAnswer, IsProtectedRequest, LoginAnswer,
-    LoginRequest, LogoutAnswer, LogoutRequest, SessionTicket, ValidateAnswer, ValidateRequest,
+    AuthorizeAnswer, AuthorizeRequest, LoginAnswer, LoginRequest, LogoutAnswer, LogoutRequest,
+    SessionTicket, ValidateAnswer, ValidateRequest,
 };
 use policy_protocol::{
-    AgentKeySet, Clock, EventPosition, RealmContext, Reason, ResourceContext, Secret, Session,
+    AgentKeySet, Clock, EventPosition, Identity, RealmContext, Reason, ResourceContext, Session,
     SessionId, SessionSpec,
 };
 
 use self::answer::{ACCEPT_REDIRECT, Answer, Outcome, REJECT_REDIRECT};
 use self::known::{Known, MAX_KNOWN};
+use self::logout::{Ended, MAX_ENDED};
 use self::request::Operation;
+pub use self::settings::{ANY_HOST, AuthAzCaller, AuthAzProtocol, AuthAzSettings, UserNameField};
 use crate::foreign::{
-    ForeignKind, ForeignSettings, Link, Memory, basic, begun_here, end_replaced, name_and_password,
+    ForeignKind, Link, Memory, basic, begun_here, clean_up, end_replaced, name_and_password,
 };
 use crate::settings::ClientError;
 use crate::{EventStream, PolicyCalls, PolicyError};
-
-/// Logouts remembered at least, some ten megabytes at most: more than there are within the max timeout of a session.
-const MAX_ENDED: usize = 50_000;
-
-/// Refusals of a logout that are not believed. A session that is over there already is refused for ever.
-const MAX_REFUSALS: u32 = 5;
-
-/// Where the services are, and how they are asked.
-#[derive(Clone, Debug)]
-pub struct AuthAzSettings {
-    /// The servers; `/authazws` is below their addresses.
-    pub link: ForeignSettings,
-    /// What is spoken.
-    pub protocol: AuthAzProtocol,
-    /// The alias there of the agent whose realms and policies decide.
-    pub app_id: String,
-    /// What the login's user name is called.
-    pub user_name_field: UserNameField,
-    /// The agent's own credentials, for services that are protected themselves.
-    pub caller: Option<AuthAzCaller>,
-}
-
-/// What is spoken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AuthAzProtocol {
-    /// A POST of XML for each operation, at a path of its own.
-    Rest,
-    /// SOAP, at one path.
-    Soap,
-}
-
-/// What the login's user name is called. A service that expects the other spelling takes the name for empty.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum UserNameField {
-    /// Since 12.8 SP2.
-    UserName,
-    /// Before.
-    Username,
-}
-
-/// Credentials of the agent itself.
-#[derive(Clone, Debug)]
-pub struct AuthAzCaller {
-    /// Its name.
-    pub user: String,
-    /// Its password.
-    pub password: Secret<String>,
-    /// Whether to send the cookie `SMCHALLENGE=YES`, without which an agent with RequireCookies does not look at
-    /// Basic credentials.
-    pub challenge_cookie: bool,
-}
-
-/// What the service has said of a logout.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Ended {
-    /// That it is one.
-    Confirmed,
-    /// That it is none, so many times; or nothing yet.
-    Refused(u32),
-}
 
 /// A client of the services.
 ///
@@ -105,7 +49,9 @@ pub struct AuthAzClient {
     link: Link,
     settings: AuthAzSettings,
     known: Memory<Known>,
-    /// Sessions that were logged out here. The service goes on saying yes to the tokens of some.
+    /// Whether a login has succeeded since the start.
+    knows_names: AtomicBool,
+    /// Sessions that were logged out here.
     ended: Memory<Ended>,
 }
 
@@ -121,6 +67,7 @@ impl AuthAzClient {
             link: Link::new(ForeignKind::AuthAz, &settings.link, authorization, clock)?,
             settings: settings.clone(),
             known: Memory::new(MAX_KNOWN),
+            knows_names: AtomicBool::new(false),
             ended: Memory::new(MAX_ENDED),
         })
     }
@@ -140,8 +87,8 @@ impl AuthAzClient {
         answer::read(answer.status, answer.body.expose(), operation.success())
     }
 
-    async fn log_in(&self, request: &LoginRequest) -> Result<LoginAnswer, PolicyError> {
-        let (user, password) = match name_and_password(request) {
+    async fn log_in(&self, request: LoginRequest) -> Result<LoginAnswer, PolicyError> {
+        let (user, password) = match name_and_password(&request) {
             Ok(found) => found,
             Err(reason) => return Ok(LoginAnswer::No { reason }),
         };
@@ -154,10 +101,19 @@ impl AuthAzClient {
             let reason = Reason::NONE;
             return Ok(LoginAnswer::No { reason });
         }
-        let answer = self.send(&operation).await?;
+        let answer = self.link.within(self.send(&operation)).await?;
         match answer.outcome {
-            Outcome::Yes => {}
+            Outcome::Yes => self.knows_names.store(true, Ordering::Relaxed),
             Outcome::No => {
+                // Asking again with the other name would count as a second failure.
+                if !self.knows_names.load(Ordering::Relaxed) {
+                    tracing::warn!(
+                        realm = request.realm.name,
+                        user_name_field = self.settings.user_name_field.name(),
+                        "a login failed, and none has succeeded since the start: if all of them fail, \
+                         policy_server.user_name_field is not what the services call a user's name"
+                    );
+                }
                 let reason = answer.told.reason();
                 return Ok(LoginAnswer::No { reason });
             }
@@ -167,18 +123,19 @@ impl AuthAzClient {
         let spec = self.link.spec(token.map_or("", |token| token.expose()))?;
         let name = answer.told.session_id().unwrap_or(spec.as_str());
         let id = begun_here(ForeignKind::AuthAz, name, &request.realm);
-        let identity = answer.told.identity();
+        let known = Known::begun(&answer.told, self.link.now());
+        let identity = known.whose();
         if identity.user_name.is_empty() {
             // The name as it was typed is one of many spellings. Nobody will use the session.
-            _ = self.send(&Operation::Logout(spec.as_str())).await;
+            clean_up(self.send(&Operation::Logout(spec.as_str()))).await;
             tracing::error!(
                 "a session was made, and the service does not tell whose it is: no response SM_USER"
             );
             return Err(PolicyError::Protocol);
         }
-        let known = Known::new(identity, self.link.now());
         self.ended.forget(id);
-        let session = self.session(id, spec, known, &answer, &request.realm);
+        let session = self.session(id, spec, identity, known, &answer, &request.realm);
+        end_replaced(self, &session, request.previous, &request.transaction_id).await;
         Ok(LoginAnswer::Yes {
             session: Box::new(session),
         })
@@ -219,12 +176,10 @@ impl AuthAzClient {
             let reason = Reason::USER_LOGOUT;
             return Ok(ValidateAnswer::No { reason });
         }
-        let told = answer.told.identity();
-        let known = match self.known.get(session_id) {
-            Some(known) => known.told_again(told),
-            None => Known::new(told, self.link.now()),
-        };
-        if known.identity.user_name.is_empty() {
+        let known = self.known.get(session_id);
+        let mut known = known.unwrap_or_else(|| Known::seen(self.link.now()));
+        let identity = known.tell(&answer.told);
+        if identity.user_name.is_empty() {
             tracing::warn!(
                 "the service does not tell whose session it is: its policy needs a response SM_USER"
             );
@@ -235,7 +190,8 @@ impl AuthAzClient {
             Some(token) => self.link.spec(token.expose())?,
             None => session_spec,
         };
-        let mut session = self.session(session_id, spec, known, &answer, &request.realm);
+        let realm = &request.realm;
+        let mut session = self.session(session_id, spec, identity, known, &answer, realm);
         if request.overlooked {
             session.last_access = request.last_access.max(session.started);
         }
@@ -249,6 +205,7 @@ impl AuthAzClient {
         &self,
         id: SessionId,
         spec: SessionSpec,
+        identity: Identity,
         known: Known,
         answer: &Answer,
         realm: &RealmContext,
@@ -259,7 +216,7 @@ impl AuthAzClient {
         let session = Session {
             id,
             spec,
-            identity: known.identity.clone(),
+            identity,
             auth_scheme,
             protection_level,
             started: known.started,
@@ -272,48 +229,6 @@ impl AuthAzClient {
         };
         self.known.insert(id, known);
         session
-    }
-
-    /// Whether a session was logged out here.
-    fn is_ended(&self, id: SessionId) -> bool {
-        self.ended.get(id).is_some()
-    }
-
-    async fn end(&self, request: LogoutRequest) -> Result<LogoutAnswer, PolicyError> {
-        let SessionTicket {
-            session_id: id,
-            session_spec,
-        } = request.session;
-        // Of any other token nobody knows yet that it ever was one: those must not push real ones out.
-        let is_ours = Link::is_begun_here(id) || self.known.get(id).is_some() || self.is_ended(id);
-        let refusals = match self.ended.get(id) {
-            Some(Ended::Confirmed) => {
-                let reason = Reason::USER_LOGOUT;
-                return Ok(LogoutAnswer::No { reason });
-            }
-            Some(Ended::Refused(times)) => times,
-            None => 0,
-        };
-        if is_ours {
-            self.ended.insert(id, Ended::Refused(refusals));
-            self.known.forget(id);
-        }
-        let answer = self.send(&Operation::Logout(session_spec.as_str())).await?;
-        match answer.outcome {
-            Outcome::Yes => {
-                self.ended.insert(id, Ended::Confirmed);
-                Ok(LogoutAnswer::Yes)
-            }
-            // It may live on there; whoever tells of it has to try again.
-            Outcome::No | Outcome::NotProtected if is_ours && refusals < MAX_REFUSALS => {
-                tracing::warn!("the service has not ended a session");
-                self.ended.insert(id, Ended::Refused(refusals + 1));
-                Err(PolicyError::Failure)
-            }
-            Outcome::No | Outcome::NotProtected => Ok(LogoutAnswer::No {
-                reason: Reason::INVALID_SESSION,
-            }),
-        }
     }
 
     async fn ask(&self, request: AuthorizeRequest) -> Result<AuthorizeAnswer, PolicyError> {
@@ -366,40 +281,26 @@ fn not_protected(resource: &ResourceContext) -> PolicyError {
 }
 
 impl PolicyCalls for AuthAzClient {
-    fn is_protected(
-        &self,
-        _: IsProtectedRequest,
-    ) -> BoxFuture<'_, Result<IsProtectedAnswer, PolicyError>> {
-        // Only with a session, and nobody asks.
-        ready(Err(PolicyError::Failure)).boxed()
-    }
-
     fn login(&self, request: LoginRequest) -> BoxFuture<'_, Result<LoginAnswer, PolicyError>> {
-        Box::pin(async move {
-            let answer = self.log_in(&request).await?;
-            if let LoginAnswer::Yes { session } = &answer {
-                end_replaced(self, session, request.previous, &request.transaction_id).await;
-            }
-            Ok(answer)
-        })
+        Box::pin(self.log_in(request))
     }
 
     fn validate(
         &self,
         request: ValidateRequest,
     ) -> BoxFuture<'_, Result<ValidateAnswer, PolicyError>> {
-        Box::pin(self.look_after(request))
+        Box::pin(self.link.within(self.look_after(request)))
     }
 
     fn authorize(
         &self,
         request: AuthorizeRequest,
     ) -> BoxFuture<'_, Result<AuthorizeAnswer, PolicyError>> {
-        Box::pin(self.ask(request))
+        Box::pin(self.link.within(self.ask(request)))
     }
 
     fn logout(&self, request: LogoutRequest) -> BoxFuture<'_, Result<LogoutAnswer, PolicyError>> {
-        Box::pin(self.end(request))
+        Box::pin(self.link.within(self.end(request)))
     }
 
     fn agent_keys(&self) -> BoxFuture<'_, Result<AgentKeySet, PolicyError>> {

@@ -25,6 +25,7 @@ mod tls;
 mod transport;
 pub mod vsphere;
 
+use std::future::ready;
 use std::pin::Pin;
 
 use futures_util::Stream;
@@ -68,11 +69,13 @@ pub type EventStream = Pin<Box<dyn Stream<Item = Result<Event, PolicyError>> + S
 /// They are made on cache misses only, so the futures are boxed and the trait is used as an object.
 /// Implementations set their own deadlines.
 pub trait PolicyCalls: Send + Sync + 'static {
-    /// Does a policy cover this resource?
+    /// Does a policy cover this resource? Only Doorward's own policy server answers; whatever else fails.
     fn is_protected(
         &self,
-        request: IsProtectedRequest,
-    ) -> BoxFuture<'_, Result<IsProtectedAnswer, PolicyError>>;
+        _: IsProtectedRequest,
+    ) -> BoxFuture<'_, Result<IsProtectedAnswer, PolicyError>> {
+        Box::pin(ready(Err(PolicyError::Failure)))
+    }
     /// Exchanges credentials for a session.
     fn login(&self, request: LoginRequest) -> BoxFuture<'_, Result<LoginAnswer, PolicyError>>;
     /// Is this session alive? Returns it with a newly sealed spec.
@@ -93,7 +96,7 @@ pub trait PolicyCalls: Send + Sync + 'static {
         &self,
         _: SessionServiceRequest,
     ) -> BoxFuture<'_, Result<SessionServiceAnswer, PolicyError>> {
-        Box::pin(std::future::ready(Err(PolicyError::Failure)))
+        Box::pin(ready(Err(PolicyError::Failure)))
     }
     /// The agent keys in force.
     fn agent_keys(&self) -> BoxFuture<'_, Result<AgentKeySet, PolicyError>>;

@@ -1,7 +1,9 @@
 //! HTTPS to policy servers, and to other systems' services. The only module that knows the HTTP client.
 
 mod address;
+mod exchange;
 mod reply;
+mod source;
 
 use std::fmt::Display;
 use std::sync::Arc;
@@ -18,13 +20,15 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
-use self::address::{address, base, below};
-use self::reply::{chain, decode, failure, read, says_not_processed, success};
-use crate::limits::{CONNECT_TIMEOUT, KEEP_ALIVE, MAX_FOREIGN_ANSWER, POOL_IDLE, PROBE_TIMEOUT};
+use self::address::{address, base};
+pub(crate) use self::exchange::{Answer, Exchange};
+use self::reply::{chain, decode, failure, says_not_processed, success};
+use self::source::{Source, is_well};
+use crate::limits::{CONNECT_TIMEOUT, KEEP_ALIVE, POOL_IDLE, PROBE_TIMEOUT};
 use crate::retry::{Call, Caller, Failure, Repeat};
-use crate::servers::{Blame, Servers};
+use crate::servers::Servers;
 use crate::settings::{ClientError, Dialect, TransportSettings};
-use crate::{PolicyError, probe, tls};
+use crate::{PolicyError, tls};
 
 /// Names this client to the policy server for as long as it exists: a random value.
 const INSTANCE: HeaderName = HeaderName::from_static("doorward-agent-instance");
@@ -50,26 +54,6 @@ struct Outgoing<'a> {
     path: &'a [&'a str],
     query: &'a [(&'a str, &'a str)],
     body: Option<Secret<Vec<u8>>>,
-}
-
-/// A request in another system's own form.
-pub(crate) struct Exchange<'a> {
-    /// Whether it may reach two servers.
-    pub(crate) repeat: Repeat,
-    pub(crate) method: Method,
-    /// Segments below the server's address; each is escaped.
-    pub(crate) path: &'a [&'a str],
-    /// Sent as it is: some servers compare it as text.
-    pub(crate) query: Option<&'a str>,
-    /// Those that hold a secret are marked as sensitive.
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: Option<Secret<Vec<u8>>>,
-}
-
-/// The answer to an [`Exchange`]: neither a server's failure (5xx) nor a redirect.
-pub(crate) struct Answer {
-    pub(crate) status: StatusCode,
-    pub(crate) body: Secret<Vec<u8>>,
 }
 
 impl<'a> Outgoing<'a> {
@@ -123,52 +107,6 @@ impl Transport {
         let asked = is_well(self.client.clone(), self.dialect, self.bases[0].clone());
         let answer = tokio::time::timeout(PROBE_TIMEOUT, asked).await;
         answer.unwrap_or(false)
-    }
-
-    /// Sends another system's request, and reads the answer whatever its status says, but for 5xx: those are
-    /// failures of the server, 501 aside. A redirect is no answer, and is not followed.
-    pub(crate) async fn exchange(&self, exchange: &Exchange<'_>) -> Result<Answer, PolicyError> {
-        self.exchange_or_fault(exchange, |_| false).await
-    }
-
-    /// The same, where a 500 is an answer if its body is a fault: SOAP says so of requests that it does not
-    /// understand, and a server that does is well.
-    pub(crate) async fn exchange_or_fault(
-        &self,
-        exchange: &Exchange<'_>,
-        is_fault: fn(&[u8]) -> bool,
-    ) -> Result<Answer, PolicyError> {
-        self.make(Call::new(exchange.repeat), move |server| async move {
-            let base = &self.bases[server];
-            let mut url = below(base, &[], exchange.path);
-            url.set_query(exchange.query);
-            let mut request = self
-                .client
-                .request(exchange.method.clone(), url)
-                .headers(exchange.headers.clone());
-            if let Some(body) = &exchange.body {
-                request = request.body(body.expose().clone());
-            }
-            let response = sent(base, request).await?;
-            let status = response.status();
-            if status == StatusCode::INTERNAL_SERVER_ERROR {
-                let body = Secret::new(read(response, MAX_FOREIGN_ANSWER).await?);
-                return match is_fault(body.expose()) {
-                    true => Ok(Answer { status, body }),
-                    false => Err(failed(base, status)),
-                };
-            }
-            let response = well(base, response).await?;
-            if status.is_redirection() {
-                tracing::warn!(server = %base, status = status.as_u16(), "a redirect is not followed");
-                return Err(Failure::Refused(PolicyError::Protocol));
-            }
-            Ok(Answer {
-                status,
-                body: Secret::new(read(response, MAX_FOREIGN_ANSWER).await?),
-            })
-        })
-        .await
     }
 
     /// POSTs what does the same if it is done twice, and reads the answer.
@@ -343,55 +281,6 @@ async fn well(base: &Url, response: Response) -> Result<Response, Failure> {
 fn failed(base: &Url, status: StatusCode) -> Failure {
     tracing::warn!(server = %base, status = status.as_u16(), "the policy server failed");
     Failure::Failed
-}
-
-/// One server, for what goes on beside calls.
-pub(crate) struct Source {
-    client: Client,
-    dialect: Dialect,
-    base: Url,
-    servers: Arc<Servers>,
-    server: usize,
-}
-
-impl Source {
-    /// A stream from here is silent although it should not be: calls need not find that out once more.
-    pub(crate) fn fell_silent(&self) {
-        if self
-            .servers
-            .failed(self.server, Blame::Certain, Instant::now())
-        {
-            self.probe();
-        }
-    }
-
-    /// Probes the server in the background until it is back.
-    fn probe(&self) {
-        let servers = Arc::downgrade(&self.servers);
-        let (client, dialect, base) = (self.client.clone(), self.dialect, self.base.clone());
-        let ask = move || is_well(client.clone(), dialect, base.clone());
-        tokio::spawn(probe::run(servers, self.server, ask));
-    }
-}
-
-/// Asks one server whether it is well.
-async fn is_well(client: Client, dialect: Dialect, base: Url) -> bool {
-    if dialect == Dialect::Foreign {
-        // There is no address where all of them say so: any answer but a failure has to do.
-        let answer = client.get(base).send().await;
-        return answer.is_ok_and(|answer| !answer.status().is_server_error());
-    }
-    let [ready, live] = ["ready", "live"].map(|path| address(&base, &[path], &[]));
-    match client.get(ready).send().await.map(|answer| answer.status()) {
-        // One that does not say whether it is ready: alive has to do.
-        Ok(StatusCode::NOT_FOUND) => client
-            .get(live)
-            .send()
-            .await
-            .is_ok_and(|answer| answer.status().is_success()),
-        Ok(status) => status.is_success(),
-        Err(_) => false,
-    }
 }
 
 /// What goes along with every request.

@@ -19,8 +19,8 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, ready};
 use policy_protocol::message::{
-    AuthorizeAnswer, AuthorizeRequest, IsProtectedAnswer, IsProtectedRequest, LoginAnswer,
-    LoginRequest, LogoutAnswer, LogoutRequest, SessionTicket, ValidateAnswer, ValidateRequest,
+    AuthorizeAnswer, AuthorizeRequest, LoginAnswer, LoginRequest, LogoutAnswer, LogoutRequest,
+    SessionTicket, ValidateAnswer, ValidateRequest,
 };
 use policy_protocol::{
     AgentKeySet, Clock, EventPosition, Identity, RealmContext, Reason, Session, SessionId,
@@ -30,7 +30,7 @@ use policy_protocol::{
 use self::reply::{Info, Reply};
 use self::request::Operation;
 use crate::foreign::{
-    ForeignKind, ForeignSettings, Link, begun_here, end_replaced, name_and_password,
+    ForeignKind, ForeignSettings, Link, begun_here, clean_up, end_replaced, name_and_password,
 };
 use crate::settings::ClientError;
 use crate::{EventStream, PolicyCalls, PolicyError};
@@ -75,29 +75,31 @@ impl VSphereClient {
         })
     }
 
-    async fn create(&self, request: &LoginRequest) -> Result<LoginAnswer, PolicyError> {
-        let (user, password) = match name_and_password(request) {
+    async fn create(&self, request: LoginRequest) -> Result<LoginAnswer, PolicyError> {
+        let (user, password) = match name_and_password(&request) {
             Ok(found) => found,
             Err(reason) => return Ok(LoginAnswer::No { reason }),
         };
+        let deadline = self.link.deadline();
         let operation = Operation::Create { user, password };
-        let answer = self.send(&operation).await?;
+        let answer = deadline.hold(self.send(&operation)).await?;
         let Reply::Done(token) = reply::created(self.form, &answer)? else {
             let reason = Reason::NONE;
             return Ok(LoginAnswer::No { reason });
         };
         let spec = self.link.spec(token.expose())?;
-        match self.get(&spec).await {
+        match deadline.hold(self.get(&spec)).await {
             Ok(Reply::Done(info)) => {
                 let id = begun_here(ForeignKind::VSphere, spec.as_str(), &request.realm);
                 let session = self.session(id, spec, info, &request.realm, Timestamp(0));
+                end_replaced(self, &session, request.previous, &request.transaction_id).await;
                 Ok(LoginAnswer::Yes {
                     session: Box::new(session),
                 })
             }
             other => {
                 // Nobody will use it.
-                _ = self.delete(&spec).await;
+                clean_up(self.delete(&spec)).await;
                 tracing::error!("a session was made, and the service does not tell whose it is");
                 Err(other.err().unwrap_or(PolicyError::Protocol))
             }
@@ -166,21 +168,8 @@ fn identity(user: String) -> Identity {
 }
 
 impl PolicyCalls for VSphereClient {
-    fn is_protected(
-        &self,
-        _: IsProtectedRequest,
-    ) -> BoxFuture<'_, Result<IsProtectedAnswer, PolicyError>> {
-        ready(Ok(IsProtectedAnswer::No)).boxed()
-    }
-
     fn login(&self, request: LoginRequest) -> BoxFuture<'_, Result<LoginAnswer, PolicyError>> {
-        Box::pin(async move {
-            let answer = self.create(&request).await?;
-            if let LoginAnswer::Yes { session } = &answer {
-                end_replaced(self, session, request.previous, &request.transaction_id).await;
-            }
-            Ok(answer)
-        })
+        Box::pin(self.create(request))
     }
 
     fn validate(
@@ -192,7 +181,7 @@ impl PolicyCalls for VSphereClient {
                 session_id,
                 session_spec,
             } = request.session;
-            Ok(match self.get(&session_spec).await? {
+            Ok(match self.link.within(self.get(&session_spec)).await? {
                 Reply::Done(info) => ValidateAnswer::Yes {
                     session: Box::new(self.session(
                         session_id,
@@ -224,7 +213,8 @@ impl PolicyCalls for VSphereClient {
     fn logout(&self, request: LogoutRequest) -> BoxFuture<'_, Result<LogoutAnswer, PolicyError>> {
         Box::pin(async move {
             // Gone already is gone.
-            self.delete(&request.session.session_spec).await?;
+            let spec = &request.session.session_spec;
+            self.link.within(self.delete(spec)).await?;
             Ok(LogoutAnswer::Yes)
         })
     }

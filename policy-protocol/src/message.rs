@@ -28,7 +28,8 @@ pub enum Credentials {
         /// What the password is to be changed to before the login completes.
         #[serde(default)]
         new_password: Option<Secret<String>>,
-        /// The proof of a second factor, as typed: a one-time code or a recovery code.
+        /// The proof of a second factor: a one-time code or a recovery code as typed, or what answers the
+        /// `challenge` of the login before.
         #[serde(default)]
         code: Option<Secret<String>>,
     },
@@ -57,6 +58,18 @@ pub enum Credentials {
         /// When it is over, and the session with it.
         not_on_or_after: Timestamp,
     },
+}
+
+impl Credentials {
+    /// A name and a password, and nothing more.
+    pub fn password(user_name: &str, password: &str) -> Self {
+        Self::Password {
+            user_name: user_name.to_owned(),
+            password: Secret::new(password.to_owned()),
+            new_password: None,
+            code: None,
+        }
+    }
 }
 
 /// A session as its holder presents it.
@@ -124,12 +137,16 @@ pub enum LoginAnswer {
         /// Why, as far as the user may know.
         reason: Reason,
     },
-    /// The credentials are right, and something more is needed: a new password, in another Login() with
-    /// the same credentials.
+    /// The credentials are right, and something more is needed: a new password or a proof, in another
+    /// Login() with the same credentials.
     Challenge {
-        /// Why: the password must be changed (1, 19, 20), or the new one that came along is not in force
-        /// (21, 22).
+        /// Why: the password must be changed (1, 19, 20), the new one that came along is not in force
+        /// (21, 22), or the second factor must be proven in answer to the challenge (15).
         reason: Reason,
+        /// What the next proof must answer, for the login page and whatever runs on it. Nothing if proofs
+        /// of the realm's auth scheme answer nothing.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        challenge: Option<String>,
     },
 }
 
@@ -297,4 +314,26 @@ pub struct SessionSummary {
     /// What applications have noted about it.
     #[serde(default)]
     pub properties: BTreeMap<String, String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_challenge_without_a_text_is_written_as_ever_and_one_with_it_is_read_by_all() {
+        let challenge = |challenge: Option<&str>| LoginAnswer::Challenge {
+            reason: Reason::PASSWORD_MUST_CHANGE,
+            challenge: challenge.map(str::to_owned),
+        };
+        let plain = r#"{"answer":"challenge","reason":1}"#;
+        assert_eq!(serde_json::to_string(&challenge(None)).unwrap(), plain);
+        let with_text = serde_json::to_string(&challenge(Some("x"))).unwrap();
+        let read = |text: &str| serde_json::from_str::<LoginAnswer>(text).unwrap();
+        assert_eq!(read(plain), challenge(None));
+        assert_eq!(read(&with_text), challenge(Some("x")));
+        // As an agent reads that knows a field less than there is.
+        let more = with_text.replace('}', r#","unknown":1}"#);
+        assert_eq!(read(&more), challenge(Some("x")));
+    }
 }

@@ -61,6 +61,16 @@ impl AuthScheme {
             Self::None => "Anonymous",
         }
     }
+
+    /// The longest proof of a second factor, in bytes, that a login page takes beside the password; nothing
+    /// if the scheme asks for none.
+    pub const fn longest_proof(self) -> Option<usize> {
+        match self {
+            // A one-time code or a recovery code, with blanks in it.
+            Self::Totp => Some(64),
+            Self::Form | Self::Basic | Self::Certificate | Self::None => None,
+        }
+    }
 }
 
 /// The resource a call is about.

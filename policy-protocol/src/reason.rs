@@ -36,6 +36,8 @@ impl Reason {
     pub const CERTIFICATE_REVOKED: Self = Self(10);
     /// The list of revoked certificates is too old to trust.
     pub const CRL_OUT_OF_DATE: Self = Self(11);
+    /// The password is right; a second factor must be proven in answer to a challenge.
+    pub const TOKEN_CARD_CHALLENGE: Self = Self(15);
     /// The password will expire soon; the login completes.
     pub const PASSWORD_WILL_EXPIRE: Self = Self(18);
     /// The password was not changed in time, and must be changed before the login completes.
@@ -76,6 +78,7 @@ impl Reason {
             9 => "invalid_session_ip",
             10 => "certificate_revoked",
             11 => "crl_out_of_date",
+            15 => "token_card_challenge",
             18 => "password_will_expire",
             19 => "password_expired",
             20 => "immediate_password_change",

@@ -48,6 +48,8 @@ pub(crate) async fn run(
     mut place: u64,
     mut stopped: watch::Receiver<bool>,
 ) {
+    // Whether a store that is another one was joined in part only.
+    let mut joining = false;
     loop {
         let part = tokio::select! {
             _ = stopped.wait_for(|stopped| *stopped) => return,
@@ -57,9 +59,14 @@ pub(crate) async fn run(
             return;
         };
         let taken = match part.unwrap_or(Err(StoreError::TimedOut)) {
-            Ok(part) if server.keys.are_of_this_store() => take(&server, place, part).await,
-            // Or it was joined without its keys.
-            Ok(_) | Err(StoreError::Replaced) => rejoin(&server).await,
+            Ok(part) if !joining && server.keys.are_of_this_store() => {
+                take(&server, place, part).await
+            }
+            Ok(_) | Err(StoreError::Replaced) => {
+                let joined = rejoin(&server).await;
+                joining = joined.is_err();
+                joined
+            }
             Err(error) => Err(error.into()),
         };
         match taken {

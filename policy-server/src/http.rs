@@ -8,6 +8,7 @@ mod keys;
 mod openapi;
 mod problem;
 mod sessions;
+mod to_the_end;
 mod users;
 
 use std::convert::Infallible;
@@ -16,15 +17,16 @@ use std::time::Duration;
 
 use ::http::{HeaderValue, StatusCode, header};
 use axum::body::{Body, Bytes};
-use axum::extract::{DefaultBodyLimit, Extension, FromRequest, Query, Request, State};
-use axum::middleware::from_fn_with_state;
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{DefaultBodyLimit, Extension, FromRequest, Path, Query, Request, State};
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
 use futures_util::StreamExt;
 use policy_client::{PolicyCalls, PolicyError};
 use policy_protocol::message::{
     AuthorizeAnswer, AuthorizeRequest, IsProtectedAnswer, IsProtectedRequest, LoginAnswer,
-    LoginRequest, LogoutAnswer, LogoutRequest, ValidateAnswer, ValidateRequest,
+    LoginRequest, LogoutAnswer, LogoutRequest, SessionTicket, ValidateAnswer, ValidateRequest,
 };
 use policy_protocol::session_service::{SessionServiceAnswer, SessionServiceRequest};
 use policy_protocol::{Event, EventPosition};
@@ -35,6 +37,7 @@ use tokio::sync::watch;
 
 use self::api::{Api, Caller, Output, Parts};
 use self::problem::Problem;
+use self::to_the_end::{Waiting, to_the_end};
 use crate::server::{AgentHandle, PolicyServer};
 
 /// The longest request body, in bytes: a login with the longest credentials fits many times.
@@ -187,12 +190,16 @@ pub(crate) fn router(
     let server = Arc::clone(server);
     let [for_anybody, for_agents, for_administrators] = routes().map(|api| api.router);
     let for_agents = for_agents
+        .layer(from_fn(to_the_end))
         .layer(Extension(Stopping(stopping)))
         .layer(from_fn_with_state(Arc::clone(&server), credentials::agent));
-    let for_administrators = for_administrators.layer(from_fn_with_state(
-        Arc::clone(&server),
-        credentials::administrator,
-    ));
+    let for_administrators =
+        for_administrators
+            .layer(from_fn(to_the_end))
+            .layer(from_fn_with_state(
+                Arc::clone(&server),
+                credentials::administrator,
+            ));
     let calls = for_anybody.merge(for_agents).merge(for_administrators);
     Router::new()
         .nest("/policy/v1", calls)
@@ -260,6 +267,24 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Call<T> {
     }
 }
 
+type Server = State<Arc<PolicyServer>>;
+
+/// What a path names, unless it names nothing that there can be.
+type Named<T> = Result<Path<T>, PathRejection>;
+
+fn named<T>(path: Named<T>) -> Result<T, Problem> {
+    path.map(|Path(name)| name)
+        .map_err(|_| Problem::BAD_REQUEST)
+}
+
+/// Says whether what was removed was there.
+fn removed(was_there: bool) -> Result<StatusCode, Problem> {
+    match was_there {
+        true => Ok(StatusCode::NO_CONTENT),
+        false => Err(Problem::NOT_FOUND),
+    }
+}
+
 type Answer<T> = Result<Json<T>, Problem>;
 
 fn answer<T>(outcome: Result<T, PolicyError>) -> Answer<T> {
@@ -267,7 +292,7 @@ fn answer<T>(outcome: Result<T, PolicyError>) -> Answer<T> {
 }
 
 /// Whether the store answers, by what is known without asking it.
-async fn ready(State(server): State<Arc<PolicyServer>>) -> Result<&'static str, Problem> {
+async fn ready(State(server): Server) -> Result<&'static str, Problem> {
     if server.store_health.is_fresh() {
         Ok("ready\n")
     } else {
@@ -275,19 +300,32 @@ async fn ready(State(server): State<Arc<PolicyServer>>) -> Result<&'static str, 
     }
 }
 
-/// A login may be sent to another policy server only if it is certain that this one did nothing.
+/// A login may be sent to another policy server only if it is certain that this one did nothing. A session that nobody
+/// waits for any more is ended: it would count for the user's quota until its time is over.
 async fn login(
     Extension(agent): Extension<AgentHandle>,
+    Extension(waiting): Extension<Waiting>,
     Call(request): Call<LoginRequest>,
 ) -> Result<Json<LoginAnswer>, Response> {
-    agent
-        .login(request)
-        .await
-        .map(Json)
-        .map_err(|error| match error {
-            PolicyError::Unavailable => problem::not_processed(),
-            error => Problem::from(error).into_response(),
-        })
+    let transaction_id = request.transaction_id.clone();
+    let answer = agent.login(request).await;
+    if let Ok(LoginAnswer::Yes { session }) = &answer
+        && waiting.for_nobody()
+    {
+        let ticket = SessionTicket {
+            session_id: session.id,
+            session_spec: session.spec.clone(),
+        };
+        let request = LogoutRequest {
+            session: ticket,
+            transaction_id,
+        };
+        _ = agent.logout(request).await;
+    }
+    answer.map(Json).map_err(|error| match error {
+        PolicyError::Unavailable => problem::not_processed(),
+        error => Problem::from(error).into_response(),
+    })
 }
 
 /// Declares handlers that hand a call through.
@@ -344,7 +382,7 @@ impl Output for EventLines {
 async fn events(
     Extension(agent): Extension<AgentHandle>,
     Extension(stopping): Extension<Stopping>,
-    query: Result<Query<EventsQuery>, axum::extract::rejection::QueryRejection>,
+    query: Result<Query<EventsQuery>, QueryRejection>,
 ) -> Result<EventLines, Problem> {
     let Query(query) = query.map_err(|_| Problem::BAD_REQUEST)?;
     let position = query

@@ -4,42 +4,27 @@
 //! There is one record for all policy servers. Whoever finds that a rollover is due does it by
 //! compare-and-swap; who comes second takes what the first one wrote.
 
+mod record;
+mod rollover;
+
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use policy_protocol::administration::{AgentPresence, HeldKeys, RollReason, RollWhich};
+use policy_protocol::administration::HeldKeys;
 use policy_protocol::message::SessionTicket;
-use policy_protocol::seal::KEY_LENGTH;
-use policy_protocol::{
-    AgentKeySet, Clock, EventKind, KEY_PROPAGATION, SealError, Secret, Timestamp,
-};
-use serde::{Deserialize, Serialize};
+use policy_protocol::{AgentKeySet, Clock, EventKind, KEY_PROPAGATION, SealError};
 use tokio::time::Instant;
 
-use crate::agent_keys::AgentKeyState;
-use crate::config::Limits;
+pub(crate) use self::record::exist;
+use self::record::{KeyState, RECORD, load, load_or_make, save};
+pub(crate) use self::rollover::{Refusal, Rollover};
 use crate::master_key::{MasterKey, OpenRecordError};
-use crate::rolling_keys::{
-    MAX_PREVIOUS, NoRandomness, RollingKeys, UnusableKey, check_new, derived_key, random_key,
-};
-use crate::store::{RecordChange, RecordKind, Store, StoreError};
+use crate::rolling_keys::NoRandomness;
+use crate::store::{RecordKind, Store, StoreError};
 use crate::ticket_keys::TicketKeys;
 
 /// A spec whose key is unknown makes a policy server look into the store, but not more often than this.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-
-/// Keys at rest.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct KeyState {
-    pub(crate) agent: AgentKeyState,
-    pub(crate) ticket: RollingKeys,
-    /// When the keys were last rolled over, or made.
-    pub(crate) rolled_at: Timestamp,
-    pub(crate) rolled_because: RollReason,
-}
-
-/// The name of the one record.
-const RECORD: &str = "keys";
 
 /// Keys in use.
 pub(crate) struct KeysInUse {
@@ -52,6 +37,15 @@ pub(crate) struct KeysInUse {
 }
 
 impl KeysInUse {
+    fn new(store: &dyn Store, state: KeyState, version: u64, is_stale: bool) -> Self {
+        Self {
+            version,
+            ticket_keys: Arc::new(TicketKeys::new(&state.ticket, store.identity())),
+            state,
+            is_stale,
+        }
+    }
+
     /// What an agent has that has these.
     pub(crate) fn held(&self) -> HeldKeys {
         HeldKeys {
@@ -82,32 +76,10 @@ pub(crate) enum KeyError {
     Unreadable,
     #[error("there are no keys in the store any more")]
     Gone,
+    #[error("the store did not say a moment ago which keys there are")]
+    Unknown,
     #[error(transparent)]
     Refused(#[from] Refusal),
-}
-
-/// Why keys are not rolled over.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Refusal {
-    #[error("there are agents that do not have the next key yet")]
-    AgentsBehind(Vec<AgentPresence>),
-    #[error("there are {MAX_PREVIOUS} previous keys already, and the oldest may still be needed")]
-    TooMany,
-    #[error(transparent)]
-    Key(#[from] UnusableKey),
-}
-
-/// How to roll over.
-#[derive(Debug)]
-pub(crate) struct Rollover {
-    pub(crate) which: RollWhich,
-    /// What to make the next keys from, if not from randomness.
-    pub(crate) next: Option<Secret<[u8; KEY_LENGTH]>>,
-    pub(crate) reason: RollReason,
-    /// Not if the last one was less than this ago.
-    pub(crate) unless_within: Duration,
-    /// Agents that listen to any policy server.
-    pub(crate) agents: Vec<AgentPresence>,
 }
 
 /// What became of a copy of the keys.
@@ -128,8 +100,8 @@ pub(crate) struct Keys {
     /// Held by whoever changes keys or takes another store for the right one, over the calls to the store:
     /// keys of one store must never be written into another.
     changing: tokio::sync::Mutex<()>,
-    /// When the store was last asked because of an unknown key.
-    looked: tokio::sync::Mutex<Option<Instant>>,
+    /// When the store was last asked because of an unknown key, and whether it answered.
+    looked: tokio::sync::Mutex<Option<(Instant, bool)>>,
     /// How long something sealed with a key may live.
     lifetime: Duration,
 }
@@ -222,76 +194,23 @@ impl Keys {
         let asked = Instant::now();
         let mut looked = self.looked.lock().await;
         let keys = self.ticket_keys();
-        if enough(&keys) || looked.is_some_and(|at| at >= asked) {
+        if enough(&keys) {
             return Ok(keys);
         }
-        // Whoever comes meanwhile waits for the same look.
-        if let Some(at) = *looked {
+        // Whoever came meanwhile has waited for the same look. If that failed, nobody knows of the key: who is told of
+        // no key takes the session for none.
+        if let Some((_, answered)) = looked.filter(|(at, _)| *at >= asked) {
+            return answered.then_some(keys).ok_or(KeyError::Unknown);
+        }
+        if let Some((at, _)) = *looked {
             tokio::time::sleep_until(at + LOOK_EVERY).await;
         }
-        *looked = Some(Instant::now());
-        self.reload().await?;
+        // Noted only when it is over: a look that somebody gave up is nobody's.
+        let began = Instant::now();
+        let reloaded = self.reload().await;
+        *looked = Some((began, reloaded.is_ok()));
+        reloaded?;
         Ok(self.ticket_keys())
-    }
-
-    /// Rolls keys over. Returns whether that was done: not if it is not due.
-    pub(crate) async fn roll(&self, order: &Rollover) -> Result<bool, KeyError> {
-        self.change(|keys, state| {
-            let now = self.clock.now();
-            if now.since(state.rolled_at) < order.unless_within {
-                return Ok(Changed::No);
-            }
-            state.agent.rolling.drop_old(now);
-            state.ticket.drop_old(now);
-            if order.reason != RollReason::Forced {
-                check(keys, order)?;
-                let longest = state.agent.rolling.previous.len();
-                if longest.max(state.ticket.previous.len()) >= MAX_PREVIOUS {
-                    return Err(Refusal::TooMany.into());
-                }
-            }
-            match order.which {
-                RollWhich::Rolling => self.roll_over(state, order, now)?,
-                RollWhich::Static => {
-                    let new = random_key(|id| state.agent.iter().any(|key| key.id == id))?;
-                    let old = std::mem::replace(&mut state.agent.static_key, new);
-                    // What it sealed may outlive sessions, but nothing is meant to live longer than this.
-                    let drop_at = now.plus(Limits::LONGEST + KEY_PROPAGATION);
-                    state.agent.rolling.retire(old, drop_at);
-                }
-            }
-            Ok(Changed::ForAgents)
-        })
-        .await
-    }
-
-    fn roll_over(
-        &self,
-        state: &mut KeyState,
-        order: &Rollover,
-        now: Timestamp,
-    ) -> Result<(), KeyError> {
-        let (agent, ticket) = match &order.next {
-            None => (
-                random_key(|id| state.agent.iter().any(|key| key.id == id))?,
-                random_key(|id| state.ticket.iter().any(|key| key.id == id))?,
-            ),
-            Some(secret) => (
-                check_new(derived_key(secret, "agent key")?, state.agent.iter())
-                    .map_err(Refusal::from)?,
-                check_new(
-                    derived_key(secret, "session ticket key")?,
-                    state.ticket.iter(),
-                )
-                .map_err(Refusal::from)?,
-            ),
-        };
-        let drop_at = now.plus(self.lifetime);
-        state.agent.rolling.roll(agent, drop_at);
-        state.ticket.roll(ticket, drop_at);
-        state.rolled_at = now;
-        state.rolled_because = order.reason;
-        Ok(())
     }
 
     /// Drops keys that nothing alive was sealed with, and seals the record with the current master key.
@@ -335,95 +254,12 @@ impl Keys {
             };
             let version = keys.version;
             if save(&*self.store, &self.master, &state, version, announce).await? {
-                self.put_to_use(in_use(&*self.store, state, version + 1, false));
+                self.put_to_use(KeysInUse::new(&*self.store, state, version + 1, false));
                 return Ok(true);
             }
             self.load_under_lock().await?;
         }
     }
-}
-
-/// Nobody may be caught by the next key.
-fn check(keys: &KeysInUse, order: &Rollover) -> Result<(), Refusal> {
-    let next = keys.held().next;
-    let has_next = |agent: &&AgentPresence| {
-        agent
-            .keys
-            .is_some_and(|held| held.next == next || held.current == next)
-    };
-    let behind: Vec<_> = order
-        .agents
-        .iter()
-        .filter(|agent| !has_next(agent))
-        .cloned()
-        .collect();
-    // The static key seals at once: there is nothing that anybody could know before.
-    if behind.is_empty() || order.which == RollWhich::Static {
-        Ok(())
-    } else {
-        Err(Refusal::AgentsBehind(behind))
-    }
-}
-
-fn in_use(store: &dyn Store, state: KeyState, version: u64, is_stale: bool) -> KeysInUse {
-    KeysInUse {
-        version,
-        ticket_keys: Arc::new(TicketKeys::new(&state.ticket, store.identity())),
-        state,
-        is_stale,
-    }
-}
-
-async fn load(store: &dyn Store, master: &MasterKey) -> Result<Option<KeysInUse>, KeyError> {
-    let Some(record) = store.record(RecordKind::Keys, RECORD).await? else {
-        return Ok(None);
-    };
-    let opened = master.open(RecordKind::Keys, RECORD, &record.value)?;
-    let state = serde_json::from_slice(opened.plain.expose()).map_err(|_| KeyError::Unreadable)?;
-    Ok(Some(in_use(store, state, record.version, opened.is_stale)))
-}
-
-/// Whether there are keys, whatever they are sealed with.
-pub(crate) async fn exist(store: &dyn Store) -> Result<bool, StoreError> {
-    Ok(store.record(RecordKind::Keys, RECORD).await?.is_some())
-}
-
-async fn load_or_make(
-    store: &dyn Store,
-    master: &MasterKey,
-    clock: &dyn Clock,
-) -> Result<KeysInUse, KeyError> {
-    if let Some(keys) = load(store, master).await? {
-        return Ok(keys);
-    }
-    let state = KeyState {
-        agent: AgentKeyState::random()?,
-        ticket: RollingKeys::random(None)?,
-        rolled_at: clock.now(),
-        rolled_because: RollReason::First,
-    };
-    // If it is not saved, another policy server was faster.
-    save(store, master, &state, 0, None).await?;
-    load(store, master).await?.ok_or(KeyError::Gone)
-}
-
-async fn save(
-    store: &dyn Store,
-    master: &MasterKey,
-    state: &KeyState,
-    expected: u64,
-    announce: Option<EventKind>,
-) -> Result<bool, KeyError> {
-    let plain = Secret::new(serde_json::to_vec(state).map_err(|_| KeyError::Unreadable)?);
-    let change = RecordChange {
-        kind: RecordKind::Keys,
-        name: RECORD.to_owned(),
-        value: Some(master.seal(RecordKind::Keys, RECORD, plain.expose())?),
-        expected,
-        expires: None,
-        announce,
-    };
-    Ok(store.change_record(change).await?)
 }
 
 #[cfg(test)]

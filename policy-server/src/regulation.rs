@@ -22,23 +22,26 @@ mod counter;
 mod known;
 mod name;
 mod networks;
+mod records;
+mod standing;
 
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use minicbor::{Decode, Encode};
-use policy_protocol::{Clock, Secret, Timestamp};
+use policy_protocol::Clock;
 use tokio::time::{Instant, sleep};
 
 use self::counter::{Admission, Attempts, NetworkFailures};
 use self::known::KnownNetworks;
 use self::name::Name;
 use self::networks::{Place, UnderWay, network_of};
+use self::records::Records;
 use crate::config::regulation::{NetworkLimit, RegulationConfig};
-use crate::store::{RecordChange, RecordKind, Store, StoreError};
+use crate::store::{Store, StoreError};
 
 pub(crate) use self::counter::Ending;
+pub(crate) use self::standing::Standing;
 
 /// How long an attempt waits for others to be decided, in real time: agents wait five seconds.
 const MAX_WAIT: Duration = Duration::from_secs(2);
@@ -47,7 +50,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(25);
 
 /// Counts attempts to log in.
 pub(crate) struct Regulation {
-    store: Arc<dyn Store>,
+    records: Records,
     clock: Arc<dyn Clock>,
     settings: RegulationConfig,
     under_way: UnderWay,
@@ -76,6 +79,16 @@ pub(crate) struct Attempt {
 }
 
 impl Attempt {
+    /// Nothing is counted yet.
+    const fn from(network: Option<String>) -> Self {
+        Self {
+            names: Vec::new(),
+            network,
+            places: Vec::new(),
+            refused: false,
+        }
+    }
+
     /// The password was looked at and is wrong.
     pub(crate) const fn refused(&mut self) {
         self.refused = true;
@@ -86,25 +99,6 @@ impl Attempt {
     }
 }
 
-/// What is known of the attempts with a name.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Standing {
-    /// Failed ones in a row.
-    pub(crate) failures: u32,
-    /// Until when no password is looked at, if that is so.
-    pub(crate) refused_until: Option<Timestamp>,
-}
-
-impl Standing {
-    /// The worse of both.
-    pub(crate) fn worse(self, other: Self) -> Self {
-        Self {
-            failures: self.failures.max(other.failures),
-            refused_until: self.refused_until.max(other.refused_until),
-        }
-    }
-}
-
 impl Regulation {
     pub(crate) fn new(
         store: Arc<dyn Store>,
@@ -112,7 +106,7 @@ impl Regulation {
         settings: RegulationConfig,
     ) -> Self {
         Self {
-            store,
+            records: Records::new(store),
             clock,
             settings,
             under_way: UnderWay::default(),
@@ -149,12 +143,8 @@ impl Regulation {
         let limits = self.settings.networks.iter();
         let networks = limits.filter_map(|limit| Some((network_of(client?, limit), limit)));
         let networks: Vec<_> = networks.collect();
-        let mut attempt = Attempt {
-            names: Vec::new(),
-            network: networks.first().map(|(network, _)| network.clone()),
-            places: Vec::new(),
-            refused: false,
-        };
+        let smallest = networks.first().map(|(network, _)| network.clone());
+        let mut attempt = Attempt::from(smallest);
         let is_known = self.is_known(name, &attempt).await?;
         for (network, limit) in networks {
             let place = self.under_way.enter(network);
@@ -207,80 +197,42 @@ impl Regulation {
         let mut locked = false;
         for (name, record) in &attempt.names {
             let now = self.clock.now();
-            self.change(record, |attempts: &Attempts| {
-                let ended = attempts.end(ending, now, &self.settings);
-                let after = ended.as_ref();
-                locked |= after.is_some_and(|after| after.is_locked(now, &self.settings));
-                Some(ended.map(|ended| (ended.expires(&self.settings), ended)))
-            })
-            .await?;
-            if let (Ending::Right, Some(network)) = (ending, &attempt.network) {
-                self.change(&name.known(), |known: &KnownNetworks| {
-                    let known = known.with(network, now)?;
-                    Some(Some((known.expires(), known)))
+            self.records
+                .change(record, |attempts: &Attempts| {
+                    let ended = attempts.end(ending, now, &self.settings);
+                    let after = ended.as_ref();
+                    locked |= after.is_some_and(|after| after.is_locked(now, &self.settings));
+                    Some(ended.map(|ended| (ended.expires(&self.settings), ended)))
                 })
                 .await?;
+            if let (Ending::Right, Some(network)) = (ending, &attempt.network) {
+                self.records
+                    .change(&name.known(), |known: &KnownNetworks| {
+                        let known = known.with(network, now)?;
+                        Some(Some((known.expires(), known)))
+                    })
+                    .await?;
             }
         }
         if ending == Ending::Wrong {
             for place in &attempt.places {
                 let now = self.clock.now();
-                self.change(&network_record(place), |failures: &NetworkFailures| {
-                    let more = failures.plus_one(now, &self.settings);
-                    Some(Some((more.expires(&self.settings), more)))
-                })
-                .await?;
+                self.records
+                    .change(&network_record(place), |failures: &NetworkFailures| {
+                        let more = failures.plus_one(now, &self.settings);
+                        Some(Some((more.expires(&self.settings), more)))
+                    })
+                    .await?;
             }
         }
         Ok(locked && ending == Ending::Wrong)
-    }
-
-    /// What is known of a name: the worst of it.
-    pub(crate) async fn standing(&self, name: &str) -> Result<Standing, StoreError> {
-        self.standing_in(self.records_of(&Name::of(name)).await?)
-            .await
-    }
-
-    async fn standing_in(&self, records: Vec<String>) -> Result<Standing, StoreError> {
-        let now = self.clock.now();
-        let mut standing = Standing::default();
-        for record in records {
-            let (attempts, _): (Attempts, _) = self.read(&record).await?;
-            let attempts = attempts.at(now, &self.settings);
-            let until = attempts.refused_until;
-            standing = standing.worse(Standing {
-                failures: attempts.failures,
-                refused_until: (now < until).then_some(until),
-            });
-        }
-        Ok(standing)
-    }
-
-    /// Forgets what is counted for a name.
-    pub(crate) async fn forgive(&self, name: &str) -> Result<(), StoreError> {
-        self.forget(self.records_of(&Name::of(name)).await?).await
-    }
-
-    async fn forget(&self, records: Vec<String>) -> Result<(), StoreError> {
-        for record in records {
-            self.change(&record, |_: &Attempts| Some(None::<(Timestamp, Attempts)>))
-                .await?;
-        }
-        Ok(())
-    }
-
-    /// All records that count a name.
-    async fn records_of(&self, name: &Name) -> Result<Vec<String>, StoreError> {
-        let (known, _): (KnownNetworks, _) = self.read(&name.known()).await?;
-        let in_networks = known.networks().map(|network| name.record_in(network));
-        Ok(std::iter::once(name.record()).chain(in_networks).collect())
     }
 
     async fn is_known(&self, name: &Name, attempt: &Attempt) -> Result<bool, StoreError> {
         let Some(network) = &attempt.network else {
             return Ok(false);
         };
-        let (known, _): (KnownNetworks, _) = self.read(&name.known()).await?;
+        let (known, _): (KnownNetworks, _) = self.records.read(&name.known()).await?;
         Ok(known.knows(network, self.clock.now()))
     }
 
@@ -289,7 +241,7 @@ impl Regulation {
         place: &Place,
         limit: &NetworkLimit,
     ) -> Result<Step<()>, StoreError> {
-        let (failures, _): (NetworkFailures, _) = self.read(&network_record(place)).await?;
+        let (failures, _): (NetworkFailures, _) = self.records.read(&network_record(place)).await?;
         let failures = failures.at(self.clock.now(), &self.settings);
         Ok(if failures >= limit.max_failures {
             Step::Refused
@@ -312,83 +264,29 @@ impl Regulation {
             _ => name.record(),
         };
         let mut step = Step::Wait;
-        self.change(&record, |attempts: &Attempts| {
-            match attempts.admit(self.clock.now(), &self.settings) {
-                Admission::Counted(counted) => {
-                    step = Step::Done(());
-                    Some(Some((counted.expires(&self.settings), counted)))
+        self.records
+            .change(&record, |attempts: &Attempts| {
+                match attempts.admit(self.clock.now(), &self.settings) {
+                    Admission::Counted(counted) => {
+                        step = Step::Done(());
+                        Some(Some((counted.expires(&self.settings), counted)))
+                    }
+                    Admission::Refused => {
+                        step = Step::Refused;
+                        None
+                    }
+                    Admission::Undecided => {
+                        step = Step::Wait;
+                        None
+                    }
                 }
-                Admission::Refused => {
-                    step = Step::Refused;
-                    None
-                }
-                Admission::Undecided => {
-                    step = Step::Wait;
-                    None
-                }
-            }
-        })
-        .await?;
+            })
+            .await?;
         Ok(match step {
             Step::Done(()) => Step::Done(record),
             Step::Refused => Step::Refused,
             Step::Wait => Step::Wait,
         })
-    }
-
-    async fn read<T: Default + for<'b> Decode<'b, ()>>(
-        &self,
-        record: &str,
-    ) -> Result<(T, u64), StoreError> {
-        match self.store.record(RecordKind::Regulation, record).await? {
-            Some(record) => {
-                let value = minicbor::decode(record.value.expose());
-                let value = value.map_err(|_| unreadable())?;
-                Ok((value, record.version))
-            }
-            None => Ok((T::default(), 0)),
-        }
-    }
-
-    /// Changes a record to what `to` makes of it, with the time until which it is kept. `Some(None)`
-    /// removes it, `None` leaves it as it is.
-    async fn change<T: Default + Encode<()> + for<'b> Decode<'b, ()>>(
-        &self,
-        record: &str,
-        mut to: impl FnMut(&T) -> Option<Option<(Timestamp, T)>>,
-    ) -> Result<(), StoreError> {
-        let deadline = Instant::now() + MAX_WAIT;
-        loop {
-            let (value, expected) = self.read(record).await?;
-            let Some(new) = to(&value) else {
-                return Ok(());
-            };
-            if new.is_none() && expected == 0 {
-                return Ok(());
-            }
-            let (expires, value) = match new {
-                Some((expires, value)) => {
-                    let value = minicbor::to_vec(&value).map_err(|_| unreadable())?;
-                    (Some(expires), Some(Secret::new(value)))
-                }
-                None => (None, None),
-            };
-            let change = RecordChange {
-                kind: RecordKind::Regulation,
-                name: record.to_owned(),
-                value,
-                expected,
-                expires,
-                announce: None,
-            };
-            if self.store.change_record(change).await? {
-                return Ok(());
-            }
-            // Somebody else was first: of all who try at once, one always gets through.
-            if Instant::now() >= deadline {
-                return Err(StoreError::TimedOut);
-            }
-        }
     }
 }
 
@@ -418,10 +316,6 @@ enum Step<T> {
 
 fn network_record(place: &Place) -> String {
     format!("network/{}", place.network())
-}
-
-fn unreadable() -> StoreError {
-    StoreError::Failed(String::from("a record of login regulation cannot be read"))
 }
 
 #[cfg(test)]

@@ -1,18 +1,21 @@
 //! Second factors: what a user proves beside the password.
 //!
-//! [`SecondFactor`] is the seam: whatever can be proven by something that is typed or sent along with a
-//! password (a one-time code today, an assertion of WebAuthn another day) is one implementation.
-//! [`Totp`] is the one there is.
+//! [`SecondFactor`] is the seam: whatever can be proven by something that is sent along with a password is one
+//! implementation, whether it is typed unasked (a one-time code) or answers a challenge (an assertion of
+//! WebAuthn another day). [`Totp`] is the one there is.
 
 mod recovery;
 mod totp;
 
+use std::sync::Arc;
+
 use futures_util::future::BoxFuture;
-use policy_protocol::{Identity, Secret};
+use policy_protocol::user_administration::{Enrolment, SecondFactorStatus};
+use policy_protocol::{AuthScheme, Clock, Identity, Secret};
 
-use crate::store::StoreError;
-
-pub(crate) use self::totp::{EnrolError, Totp};
+use self::totp::Totp;
+use crate::master_key::MasterKey;
+use crate::store::{Store, StoreError};
 
 /// What became of a proof.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,14 +39,81 @@ pub(crate) enum SecondFactorError {
     NoRandomness,
 }
 
-/// A kind of second factor.
+/// Why a user was not enrolled.
+#[derive(Clone, Debug, thiserror::Error)]
+pub(crate) enum EnrolError {
+    #[error("this user has a second factor")]
+    Enrolled,
+    #[error(transparent)]
+    Failed(#[from] SecondFactorError),
+}
+
+/// The outcome of a call to a second factor, later.
+type Answer<'a, T, E = SecondFactorError> = BoxFuture<'a, Result<T, E>>;
+
+/// A kind of second factor. What it must remember is in the store: the next call may come to another
+/// policy server.
 pub(crate) trait SecondFactor: Send + Sync + 'static {
-    /// Does this prove that it is the user? One that is spent proves nothing a second time, whichever
-    /// policy server is asked; one that is not may still be spent.
+    /// Gives a user what proofs are made with. `issuer` is what apps show beside the user's name.
+    fn enrol<'a>(
+        &'a self,
+        user: &'a Identity,
+        issuer: &'a str,
+    ) -> Answer<'a, Enrolment, EnrolError>;
+
+    /// Takes it away. `false` if there was none.
+    fn remove<'a>(&'a self, user: &'a Identity) -> Answer<'a, bool>;
+
+    /// What a user has.
+    fn status<'a>(&'a self, user: &'a Identity) -> Answer<'a, Option<SecondFactorStatus>>;
+
+    /// A challenge for this user on `host`, the one the user wants to reach, as the login page understands it.
+    /// Nothing if proofs answer none, or the user has nothing to answer with. Called only after the right
+    /// password.
+    fn begin<'a>(&'a self, user: &'a Identity, host: &'a str) -> Answer<'a, Option<String>>;
+
+    /// Does this prove that it is the user, on this host? One that is spent proves nothing a second time,
+    /// whichever policy server is asked; one that is not may still be spent.
     fn verify<'a>(
         &'a self,
         user: &'a Identity,
+        host: &'a str,
         proof: &'a Secret<String>,
         spend: bool,
-    ) -> BoxFuture<'a, Result<Proof, SecondFactorError>>;
+    ) -> Answer<'a, Proof>;
 }
+
+/// Makes the second factors of a policy server.
+pub(crate) type OpenSecondFactors =
+    fn(Arc<dyn Store>, Arc<dyn Clock>, Arc<MasterKey>) -> SecondFactors;
+
+/// The second factors of a policy server.
+pub(crate) struct SecondFactors {
+    /// What realms of the scheme `totp` ask for, and administrators enrol.
+    pub(crate) totp: Box<dyn SecondFactor>,
+}
+
+impl SecondFactors {
+    pub(crate) fn new(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        master_key: Arc<MasterKey>,
+    ) -> Self {
+        Self {
+            totp: Box::new(Totp::new(store, clock, master_key)),
+        }
+    }
+
+    /// What an auth scheme asks for beside the password, if it does.
+    pub(crate) fn of(&self, scheme: AuthScheme) -> Option<&dyn SecondFactor> {
+        match scheme {
+            AuthScheme::Totp => Some(&*self.totp),
+            AuthScheme::Form | AuthScheme::Basic | AuthScheme::Certificate | AuthScheme::None => {
+                None
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

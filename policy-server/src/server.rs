@@ -28,7 +28,7 @@ use crate::master_key::{self, MasterKey, MasterKeyError};
 use crate::policy::store::PolicyStore;
 use crate::presence::{self, Presence, Process};
 use crate::regulation::Regulation;
-use crate::second_factor::Totp;
+use crate::second_factor::{OpenSecondFactors, SecondFactors};
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Store, StoreError};
 use crate::store_health::StoreHealth;
@@ -56,7 +56,7 @@ pub struct PolicyServer {
     pub(crate) sessions: SessionsConfig,
     pub(crate) assertions: Assertions,
     pub(crate) regulation: Regulation,
-    pub(crate) second_factors: Totp,
+    pub(crate) second_factors: SecondFactors,
     pub(crate) answer_time: AnswerTime,
     pub(crate) policies: PolicyStore,
     /// Agents that may ask over HTTPS.
@@ -140,6 +140,16 @@ impl PolicyServer {
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
     ) -> Result<Arc<Self>, OpenError> {
+        Self::open_proving(config, store, clock, SecondFactors::new).await
+    }
+
+    /// The same with second factors of one's own.
+    pub(crate) async fn open_proving(
+        config: PolicyServerConfig,
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        second_factors: OpenSecondFactors,
+    ) -> Result<Arc<Self>, OpenError> {
         let state = |error: &dyn Display| unusable(&config, error);
         let directories = Directories::open(&config.directories).map_err(OpenError::Users)?;
         let audit =
@@ -165,7 +175,7 @@ impl PolicyServer {
         let presence =
             Arc::new(Presence::new(&config.name, address).map_err(|error| state(&error))?);
         let regulation = Regulation::new(Arc::clone(&store), Arc::clone(&clock), config.regulation);
-        let second_factors = Totp::new(
+        let second_factors = second_factors(
             Arc::clone(&store),
             Arc::clone(&clock),
             Arc::clone(&master_key),

@@ -52,8 +52,15 @@ impl PolicyServer {
         &self,
         id: SessionId,
     ) -> Result<Option<SessionDetails>, PolicyError> {
+        // Before the store is asked: what is written meanwhile is in the one or in the other.
+        let noted = self.uses.noted(id).unwrap_or_default();
         let found = self.store.get(id, self.now()).await.map_err(failure)?;
-        Ok(found.map(|session| self.details(session)))
+        Ok(found.map(|session| {
+            self.details(SessionSummary {
+                last_access: session.last_access.max(noted),
+                ..session
+            })
+        }))
     }
 
     /// The session of a ticket, if it is alive, without using it; else why it is not. Its user is as the
@@ -128,12 +135,6 @@ impl PolicyServer {
     }
 
     fn details(&self, session: SessionSummary) -> SessionDetails {
-        let session = SessionSummary {
-            last_access: session
-                .last_access
-                .max(self.uses.noted(session.id).unwrap_or_default()),
-            ..session
-        };
         SessionDetails {
             limits: effective_limits(&session, &self.limits),
             session,

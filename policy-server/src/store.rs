@@ -16,6 +16,8 @@
 
 #[cfg(feature = "postgres")]
 pub mod postgres;
+mod record;
+mod session;
 pub mod sqlite;
 #[cfg(feature = "valkey")]
 pub mod valkey;
@@ -25,7 +27,13 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use policy_protocol::message::SessionSummary;
-use policy_protocol::{EventKind, Secret, SessionId, Timestamp};
+use policy_protocol::{EventKind, SessionId, Timestamp};
+
+pub use self::record::{Record, RecordChange, RecordKind, first_version};
+pub use self::session::{
+    Ending, Insertion, ListCursor, MAX_PAGE, OnExcess, Quota, SessionFilter, SessionPage, Standing,
+    ends,
+};
 
 /// Why a store gave no answer.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -64,192 +72,6 @@ impl From<serde_json::Error> for StoreError {
 /// The outcome of a call to a store, later.
 pub type StoreFuture<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
 
-/// What a store knows of a session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Standing {
-    /// Whether the session, every session of its user, or every session of all was revoked.
-    pub revoked: bool,
-    /// If the session is in the store: when it was last known to be used.
-    pub last_access: Option<Timestamp>,
-}
-
-/// A revocation of one session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ending {
-    /// The session.
-    pub id: SessionId,
-    /// Until when the record is needed: the session's latest end.
-    pub keep_until: Timestamp,
-}
-
-/// How many sessions a user may have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Quota {
-    /// At most so many, the new one included.
-    pub sessions: u32,
-    /// What gives way to the new session when there are as many already.
-    pub on_excess: OnExcess,
-}
-
-impl Quota {
-    /// Which of a user's `others` give way to a new session, the first ones first; `None` if none may. What it
-    /// replaces does not count.
-    fn gives_way(
-        self,
-        others: impl Iterator<Item = Ending>,
-        replaces: &[Ending],
-    ) -> Option<Vec<Ending>> {
-        let counts = |other: &Ending| replaces.iter().all(|replaced| replaced.id != other.id);
-        let mut others: Vec<_> = others.filter(counts).collect();
-        let room = usize::try_from(self.sessions).unwrap_or(usize::MAX);
-        let excess = (others.len() + 1).saturating_sub(room);
-        if excess > 0 && self.on_excess == OnExcess::Refuse {
-            return None;
-        }
-        others.truncate(excess);
-        Some(others)
-    }
-}
-
-/// What happens at a login beyond the quota.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OnExcess {
-    /// The login is refused.
-    Refuse,
-    /// The sessions that began first end.
-    EndOldest,
-    /// The sessions that would end first, by [`ends`], end now.
-    EndNextToExpire,
-}
-
-/// What became of a new session.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Insertion {
-    /// It is kept; these others of its user ended for it, because of the quota.
-    Kept {
-        /// The sessions that gave way.
-        ended: Vec<SessionId>,
-    },
-    /// The user has as many sessions as they may; nothing was changed.
-    OverQuota,
-}
-
-/// Which sessions to list: those that all given conditions hold for.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct SessionFilter {
-    /// A universal id or login name.
-    pub user: Option<String>,
-    /// The agent that asked for the login.
-    pub agent: Option<String>,
-    /// The realm that was logged in to.
-    pub realm: Option<String>,
-    /// Begun at this time or before.
-    pub started_until: Option<Timestamp>,
-    /// Begun at this time or after.
-    pub started_from: Option<Timestamp>,
-}
-
-impl SessionFilter {
-    /// Whether a session is one of those.
-    pub fn matches(&self, session: &SessionSummary) -> bool {
-        let is = |wanted: &Option<String>, has: &str| wanted.as_deref().is_none_or(|it| it == has);
-        let user = &session.identity;
-        (is(&self.user, &user.universal_id) || is(&self.user, &user.user_name))
-            && is(&self.agent, &session.agent)
-            && is(&self.realm, &session.realm)
-            && self
-                .started_until
-                .is_none_or(|until| session.started <= until)
-            && self.started_from.is_none_or(|from| session.started >= from)
-    }
-}
-
-/// A place in a list of sessions: the last one seen. Lists are sorted by start and id, newest first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ListCursor {
-    /// When it began.
-    pub started: Timestamp,
-    /// Its id.
-    pub id: SessionId,
-}
-
-/// A part of a list of sessions.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct SessionPage {
-    /// The sessions, newest first. There may be fewer than asked for, even none, before the end.
-    pub sessions: Vec<SessionSummary>,
-    /// Where the list goes on, if it does.
-    pub next: Option<ListCursor>,
-}
-
-/// The most sessions on one page.
-pub const MAX_PAGE: usize = 1000;
-
-/// A small value that is changed by compare-and-swap.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Record {
-    /// What it holds; sealed by whoever wrote it if that is secret.
-    pub value: Secret<Vec<u8>>,
-    /// [`first_version`] for a new record, one more at every change.
-    pub version: u64,
-}
-
-/// What kind of thing a record is. With its name it is the record's key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum RecordKind {
-    /// The keys: one record.
-    Keys,
-    /// A registered agent, by name.
-    Agent,
-    /// Which agents a policy server has, and which keys they have, by policy server.
-    Presence,
-    /// Failed logins, by user or network.
-    Regulation,
-    /// A user's second factor, by a hash of the user's directory and universal id.
-    SecondFactor,
-}
-
-impl RecordKind {
-    /// How engines write it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Keys => "keys",
-            Self::Agent => "agent",
-            Self::Presence => "presence",
-            Self::Regulation => "regulation",
-            Self::SecondFactor => "second-factor",
-        }
-    }
-}
-
-/// The version of a record that is made: random, from 1 to 2⁴⁸, which every engine and JSON hold exactly.
-/// Whoever has read a record that was removed and made again meanwhile must not find its version there.
-///
-/// # Errors
-/// Without randomness.
-pub fn first_version() -> Result<u64, StoreError> {
-    let mut random = [0; 8];
-    getrandom::fill(&mut random).map_err(|error| StoreError::Failed(error.to_string()))?;
-    Ok((u64::from_be_bytes(random) >> 16) + 1)
-}
-
-/// A change of a record.
-#[derive(Clone, Debug)]
-pub struct RecordChange {
-    /// What kind of record.
-    pub kind: RecordKind,
-    /// Its name.
-    pub name: String,
-    /// What it is to hold; `None` to remove it.
-    pub value: Option<Secret<Vec<u8>>>,
-    /// The version that must be there for the change to be made; 0 if there must be none.
-    pub expected: u64,
-    /// When the record may be forgotten, if ever.
-    pub expires: Option<Timestamp>,
-    /// What is appended to the feed with it.
-    pub announce: Option<EventKind>,
-}
-
 /// A part of the feed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FeedPart {
@@ -267,19 +89,6 @@ pub enum FeedPart {
 pub const MAX_FEED_PART: usize = 1000;
 /// Entries of the feed that an engine keeps at least. Engines may keep more.
 pub const FEED_KEPT: u64 = 100_000;
-
-/// When a session in the store ends if nothing more is heard of it. A store knows of uses late (agents
-/// validate once in a validation period, which is at most the idle timeout), so the idle timeout counts
-/// twice. Rows whose end has come are neither counted, listed nor found, and are cleaned up.
-pub fn ends(session: &SessionSummary, last_access: Timestamp) -> Timestamp {
-    if session.idle_timeout.is_zero() {
-        session.expires
-    } else {
-        session
-            .expires
-            .min(last_access.plus(2 * session.idle_timeout))
-    }
-}
 
 /// Integers of databases are signed; times past the year 292 billion are all the same to us.
 fn seconds(time: Timestamp) -> i64 {

@@ -41,7 +41,7 @@ impl PolicyServer {
             standing = standing.worse(of_codes.map_err(failure)?);
         }
         let second_factor = match identity {
-            Some(identity) => self.second_factors.status(identity).await,
+            Some(identity) => self.second_factors.totp.status(identity).await,
             None => Ok(None),
         };
         Ok(UserStatus {
@@ -88,7 +88,7 @@ impl PolicyServer {
     async fn enrol(&self, name: &str, issuer: &str) -> Result<Enrolment, NotEnrolled> {
         let user = self.user(name).await?;
         let user = user.ok_or(NotEnrolled::UnknownUser)?;
-        let enrolled = self.second_factors.enrol(&user.identity, issuer).await;
+        let enrolled = self.second_factors.totp.enrol(&user.identity, issuer).await;
         enrolled.map_err(|error| match error {
             EnrolError::Enrolled => NotEnrolled::Already,
             EnrolError::Failed(error) => NotEnrolled::Failed(failure(error)),
@@ -108,7 +108,7 @@ impl PolicyServer {
 
     async fn disenrol(&self, name: &str) -> Result<bool, PolicyError> {
         let removed = match self.user(name).await? {
-            Some(user) => self.second_factors.remove(&user.identity).await,
+            Some(user) => self.second_factors.totp.remove(&user.identity).await,
             None => Ok(false),
         };
         removed.map_err(failure)

@@ -80,12 +80,7 @@ impl Setting {
         let request = LoginRequest {
             resource: resource(),
             realm: realm(),
-            credentials: Credentials::Password {
-                user_name: user.to_owned(),
-                password: Secret::new(password.to_owned()),
-                new_password: None,
-                code: None,
-            },
+            credentials: Credentials::password(user, password),
             client_address: None,
             previous: Vec::new(),
             transaction_id: String::from("t"),

@@ -10,7 +10,7 @@ use policy_client::PolicyCalls as _;
 use policy_client::am::AmClient;
 use policy_protocol::message::{Credentials, LoginAnswer, LoginRequest, LogoutRequest};
 use policy_protocol::{
-    AuthScheme, ProtectionLevel, RealmContext, ResourceContext, Secret, Session, SystemClock,
+    AuthScheme, ProtectionLevel, RealmContext, ResourceContext, Session, SystemClock,
 };
 
 use crate::support::challenge_reason;
@@ -42,12 +42,7 @@ impl Elsewhere {
                 max_timeout: std::time::Duration::from_secs(600),
                 persistent: false,
             },
-            credentials: Credentials::Password {
-                user_name: String::from(USER.0),
-                password: Secret::new(String::from(USER.1)),
-                new_password: None,
-                code: None,
-            },
+            credentials: Credentials::password(USER.0, USER.1),
             client_address: None,
             previous: Vec::new(),
             transaction_id: String::from("t"),
@@ -59,12 +54,8 @@ impl Elsewhere {
     }
 
     async fn logout(&self, session: &Session) {
-        let ticket = policy_protocol::message::SessionTicket {
-            session_id: session.id,
-            session_spec: session.spec.clone(),
-        };
         let request = LogoutRequest {
-            session: ticket,
+            session: session.ticket(),
             transaction_id: String::from("t"),
         };
         self.0.logout(request).await.unwrap();

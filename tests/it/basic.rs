@@ -187,3 +187,25 @@ async fn a_session_that_does_not_do_any_more_is_given_up_for_a_new_one() {
     }
     assert_eq!(gateway.policy.count(Call::Login), 2, "one for each level");
 }
+
+/// A script that gives up waits for nothing, and asks again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_that_nobody_waited_for_is_found_by_the_next_request() {
+    let gateway = Gateway::setup()
+        .with_policy("[sessions]\nquota = 1")
+        .start()
+        .await;
+    let credentials = STANDARD.encode(format!("alice:{PASSWORD}"));
+    let authorization = format!("Authorization: Basic {credentials}");
+    let request = crate::support::get("/basic/", &[&authorization]);
+    crate::hang_up::hang_up_during(&gateway, Call::Login, request).await;
+    gateway.policy.open();
+    let logins = "doorward_policy_calls_total{call=\"login\",answer=\"yes\"}";
+    harness::eventually("the login is over", async || {
+        (crate::hang_up::metric(&gateway, logins).await > 0).then_some(())
+    })
+    .await;
+    let client = gateway.client(Protocol::Http1);
+    assert_eq!(ask(&client, "/basic/", "alice", PASSWORD).await.status, 200);
+    assert_eq!(gateway.policy.count(Call::Login), 1);
+}

@@ -1,9 +1,13 @@
 //! A POST that meets a login is replayed after it, once, to the same place, or refused with a reason.
 
+use std::time::Duration;
+
+use futures_util::future::join_all;
 use harness::client::full;
 use harness::gateway::{Gateway, PASSWORD};
 use harness::{Answer, Client, Protocol, SeenRequest};
 use http::Method;
+use policy_client::PolicyError;
 
 use crate::support::challenge_reason;
 
@@ -16,6 +20,11 @@ async fn post(client: &Client, body: &str) -> Answer {
     client
         .send(request.body(full(body.to_owned())).unwrap())
         .await
+}
+
+fn nothing_was_posted(gateway: &Gateway) -> bool {
+    let requests = gateway.origin.requests();
+    requests.iter().all(|seen| seen.method != "POST")
 }
 
 /// Follows redirects by GET, as a browser does, to an answer that is none.
@@ -68,6 +77,56 @@ async fn a_preserved_post_arrives_once_after_the_login() {
     }
 }
 
+/// Where a request that met a login is sent from after it.
+async fn resumed_at(client: &Client) -> String {
+    let challenge = post(client, "item=book").await;
+    let page = client.get(challenge.location()).await;
+    let answer = client.fill_login(&page, "alice", PASSWORD).await;
+    answer.location().to_owned()
+}
+
+fn posts(gateway: &Gateway) -> usize {
+    let seen = gateway.origin.requests();
+    seen.iter().filter(|seen| seen.method == "POST").count()
+}
+
+/// The page for a 503 says that it is worth trying again.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_decided_upon_is_kept_and_sent_once_when_it_can_be() {
+    let gateway = Gateway::setup()
+        .with("[[realms]]\nname = \"app\"\nvalidation_period = \"1m\"")
+        .start()
+        .await;
+    let client = gateway.client(Protocol::Http1);
+    let resume = resumed_at(&client).await;
+    gateway.policy.cut(PolicyError::Unavailable);
+    gateway.clock.advance(Duration::from_secs(61));
+    for _ in 0..2 {
+        assert_eq!(client.get(&resume).await.status, 503);
+    }
+    gateway.policy.open();
+    let reloaded = join_all([client.get(&resume), client.get(&resume)]).await;
+    let mut statuses: Vec<_> = reloaded.iter().map(|it| it.status.as_u16()).collect();
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 409]);
+    assert_eq!(posts(&gateway), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_must_log_in_again_has_one_request_kept() {
+    let gateway = Gateway::start().await;
+    let client = gateway.client(Protocol::Http1);
+    let resume = resumed_at(&client).await;
+    client.set_cookie("SMSESSION", "gone");
+    let challenge = client.get(&resume).await;
+    assert_eq!(challenge.status, 303, "{}", challenge.text());
+    let page = client.get(challenge.location()).await;
+    let answer = client.fill_login(&page, "alice", PASSWORD).await;
+    assert_eq!(client.get(answer.location()).await.status, 200);
+    assert_eq!(client.get(&resume).await.status, 409);
+    assert_eq!(posts(&gateway), 1);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_preserved_post_is_for_nobody_else() {
     let gateway = Gateway::start().await;
@@ -113,13 +172,7 @@ async fn a_post_that_is_too_large_to_keep_is_not_silently_lost() {
         let answer = client.fill_login(&explained, "alice", PASSWORD).await;
         follow(&client, answer).await;
     }
-    assert!(
-        gateway
-            .origin
-            .requests()
-            .iter()
-            .all(|seen| seen.method != "POST")
-    );
+    assert!(nothing_was_posted(&gateway));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -140,13 +193,7 @@ async fn a_form_of_another_site_is_not_replayed() {
         let answer = client.fill_login(&page, "alice", PASSWORD).await;
         follow(&client, answer).await;
     }
-    assert!(
-        gateway
-            .origin
-            .requests()
-            .iter()
-            .all(|seen| seen.method != "POST")
-    );
+    assert!(nothing_was_posted(&gateway));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -168,7 +215,7 @@ async fn one_client_does_not_take_the_place_of_others() {
         answer.status.is_redirection()
     };
     let greedy = [(); 3].map(|()| kept("198.51.100.7"));
-    let greedy = futures_util::future::join_all(greedy).await;
+    let greedy = join_all(greedy).await;
     assert_eq!(greedy.iter().filter(|kept| **kept).count(), 2);
     assert!(kept("198.51.100.8").await);
 }

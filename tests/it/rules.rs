@@ -91,13 +91,14 @@ name = "closed"
 rules = ["closed"]
 "#;
 
+async fn asking() -> Gateway {
+    let setup = Gateway::setup().with(ASKING).with_policies(POLICIES);
+    setup.start().await
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_policy_server_is_asked_where_the_realm_says_so() {
-    let gateway = Gateway::setup()
-        .with(ASKING)
-        .with_policies(POLICIES)
-        .start()
-        .await;
+    let gateway = asking().await;
     let (alice, _) = logged_in(&gateway, "alice", Protocol::Http1).await;
     let answer = alice.get("/app/").await;
     assert_eq!(answer.status, 200);
@@ -114,11 +115,7 @@ async fn the_policy_server_is_asked_where_the_realm_says_so() {
 /// R5: a decision is kept for the same session, resource and method, and for nothing else.
 #[tokio::test(flavor = "multi_thread")]
 async fn decisions_are_kept_for_what_they_were_about() {
-    let gateway = Gateway::setup()
-        .with(ASKING)
-        .with_policies(POLICIES)
-        .start()
-        .await;
+    let gateway = asking().await;
     let (alice, _) = logged_in(&gateway, "alice", Protocol::Http1).await;
     for _ in 0..5 {
         assert_eq!(alice.get("/app/").await.status, 200);
@@ -139,11 +136,7 @@ async fn decisions_are_kept_for_what_they_were_about() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_answer_is_no_permission() {
-    let gateway = Gateway::setup()
-        .with(ASKING)
-        .with_policies(POLICIES)
-        .start()
-        .await;
+    let gateway = asking().await;
     let (alice, _) = logged_in(&gateway, "alice", Protocol::Http1).await;
     gateway.policy.cut(PolicyError::Failure);
     assert_eq!(alice.get("/app/new").await.status, 503);

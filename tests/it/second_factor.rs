@@ -4,6 +4,7 @@ use harness::gateway::{Deployment, Gateway, PASSWORD};
 use harness::{Answer, Client, Protocol, SeenRequest};
 use http::StatusCode;
 use policy_protocol::Reason;
+use policy_protocol::message::LoginAnswer;
 use totp_rs::Totp;
 
 use crate::support::{challenge_reason, logged_in, path_of, refused};
@@ -134,4 +135,41 @@ async fn a_code_that_was_not_asked_for_changes_nothing() {
     );
     let answer = submit(&client, "/vault/", PASSWORD, &code).await;
     assert_eq!(answer.status, StatusCode::SEE_OTHER, "it was not used up");
+}
+
+/// No factor of this policy server asks anything, so its answers are made up; what they cause on the page is not.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_shows_what_a_proof_must_answer() {
+    let gateway = Gateway::setup().with(VAULT).start().await;
+    let app = App::enrol(&gateway, "alice").await;
+    let client = gateway.client(Protocol::Http1);
+    let challenge = |reason, text: &str| LoginAnswer::Challenge {
+        reason,
+        challenge: Some(text.to_owned()),
+    };
+    let asked = challenge(Reason::TOKEN_CARD_CHALLENGE, "{\"a\":\"<b>\"}");
+    gateway.policy.answer_login(asked);
+    let page = submit(&client, "/vault/x", PASSWORD, "").await;
+    assert_eq!(page.status, StatusCode::FORBIDDEN);
+    let text = page.text();
+    let shown = "data-challenge=\"{&quot;a&quot;:&quot;&lt;b&gt;&quot;}\"";
+    assert!(text.contains(shown), "{text}");
+    assert!(text.contains("value=\"alice\""), "{text}");
+    assert!(!text.contains("NEWPASSWORD") && !text.contains(PASSWORD));
+    assert_eq!(client.cookie("SMSESSION"), None);
+
+    // Where a new password is asked for, the proof answers a challenge of its own.
+    let must = challenge(Reason::PASSWORD_MUST_CHANGE, "second");
+    gateway.policy.answer_login(must);
+    let fields = [("USER", "alice"), ("PASSWORD", PASSWORD), ("CODE", "proof")];
+    let changing = client.fill_form(&page, &fields).await.text();
+    assert!(changing.contains("data-challenge=\"second\""), "{changing}");
+    assert!(changing.contains("NEWPASSWORD"), "{changing}");
+
+    // The page leads on as any other.
+    let code = app.code(&gateway);
+    let fields = [("USER", "alice"), ("PASSWORD", PASSWORD), ("CODE", &code)];
+    let answer = client.fill_form(&page, &fields).await;
+    assert_eq!(answer.status, StatusCode::SEE_OTHER);
+    assert_eq!(path_of(answer.location()), "/vault/x");
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream;
-use harness::client::{boxed, empty};
+use harness::client::{AnyBody, boxed, empty};
 use harness::gateway::Gateway;
 use harness::{Origin, Protocol, SeenRequest, eventually, within};
 use http::Method;
@@ -74,7 +74,7 @@ impl MemoryWatch {
     }
 }
 
-fn upload(length: u64) -> harness::client::AnyBody {
+fn upload(length: u64) -> AnyBody {
     let blocks = length / BLOCK.len() as u64;
     let frames =
         (0..blocks).map(|_| Ok::<_, std::io::Error>(Frame::data(Bytes::from_static(&BLOCK))));
@@ -121,22 +121,26 @@ async fn a_gibibyte_up_and_down_takes_no_memory() {
     }
 }
 
+/// A body of the parts that are sent, as they come.
+fn body_in_parts() -> (tokio::sync::mpsc::Sender<Bytes>, AnyBody) {
+    let (sender, receiver) = tokio::sync::mpsc::channel::<Bytes>(1);
+    let frames = stream::unfold(receiver, |mut receiver| async {
+        let data = receiver.recv().await?;
+        Some((Ok::<_, std::io::Error>(Frame::data(data)), receiver))
+    });
+    (sender, boxed(StreamBody::new(frames)))
+}
+
 /// The upload is at the origin before its end is known.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_upload_is_forwarded_as_it_comes() {
     let gateway = Gateway::start().await;
     for protocol in Protocol::BOTH {
         let client = gateway.client(protocol);
-        let (sender, receiver) = tokio::sync::mpsc::channel::<Bytes>(1);
-        let frames = stream::unfold(receiver, |mut receiver| async {
-            receiver
-                .recv()
-                .await
-                .map(|data| (Ok::<_, std::io::Error>(Frame::data(data)), receiver))
-        });
+        let (sender, body) = body_in_parts();
         let request = client
             .request(Method::POST, "/open/?do=sink")
-            .body(boxed(StreamBody::new(frames)))
+            .body(body)
             .unwrap();
         let answer = tokio::spawn(async move { client.send(request).await });
         let before = gateway.origin.bytes_seen();
@@ -263,18 +267,12 @@ async fn calls_in_the_manner_of_grpc_pass_over_http2() {
         .start()
         .await;
     let (client, _) = logged_in(&gateway, "alice", Protocol::Http2).await;
-    let (sender, receiver) = tokio::sync::mpsc::channel::<Bytes>(1);
-    let frames = stream::unfold(receiver, |mut receiver| async {
-        receiver
-            .recv()
-            .await
-            .map(|data| (Ok::<_, std::io::Error>(Frame::data(data)), receiver))
-    });
+    let (sender, body) = body_in_parts();
     let request = client
         .request(Method::POST, "/app/Service/Method")
         .header("content-type", "application/grpc")
         .header("te", "trailers")
-        .body(boxed(StreamBody::new(frames)))
+        .body(body)
         .unwrap();
     let mut answer = within("the head", client.start(request)).await.into_body();
     for message in ["ping", "pong"] {

@@ -124,19 +124,9 @@ impl RawClient {
         within("sending", sending).await;
     }
 
-    /// Sends bytes if the other side takes them, and says whether it does.
-    pub async fn try_send(&mut self, bytes: &[u8]) -> bool {
-        self.stream.write_all(bytes).await.is_ok() && self.stream.flush().await.is_ok()
-    }
-
     /// The next response, or `None` if the connection ends before its head.
     pub async fn response(&mut self) -> Option<RawResponse> {
-        within("a response", self.read_response(false)).await
-    }
-
-    /// The next response to a HEAD request.
-    pub async fn response_to_head(&mut self) -> Option<RawResponse> {
-        within("a response", self.read_response(true)).await
+        within("a response", self.read_response()).await
     }
 
     /// Sends a request and reads its response.
@@ -213,9 +203,9 @@ impl RawClient {
         })
     }
 
-    async fn read_response(&mut self, to_head: bool) -> Option<RawResponse> {
+    async fn read_response(&mut self) -> Option<RawResponse> {
         let mut response = self.read_head().await?;
-        if to_head || matches!(response.status, 100..=199 | 204 | 304) {
+        if matches!(response.status, 100..=199 | 204 | 304) {
             return Some(response);
         }
         if response.header("transfer-encoding").is_some() {

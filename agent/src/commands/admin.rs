@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use policy_client::PolicyError;
 use policy_client::admin::{AdminClient, AdminSettings};
 use policy_protocol::Secret;
@@ -13,6 +13,26 @@ use super::{control_runtime, failed};
 
 /// An administrator waits this long for an answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Where the policy server is, and what to do there.
+#[derive(Args)]
+pub(crate) struct AdminCommand<A: Subcommand> {
+    #[command(flatten)]
+    pub(super) admin: AdminOptions,
+    #[command(subcommand)]
+    pub(super) action: A,
+}
+
+impl<A: Subcommand> AdminCommand<A> {
+    /// Does it.
+    pub(crate) fn run(
+        &self,
+        act: impl AsyncFnOnce(&AdminClient, &A) -> Result<ExitCode, PolicyError>,
+    ) -> ExitCode {
+        self.admin
+            .run(async |client| act(client, &self.action).await)
+    }
+}
 
 /// Where the policy server is, and who asks.
 #[derive(Args)]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use agent::config::units::TimeSpan;
 use agent::http::connection_info;
-use clap::{Args, Subcommand};
+use clap::Subcommand;
 use policy_client::PolicyError;
 use policy_client::admin::AdminClient;
 use policy_protocol::Secret;
@@ -17,7 +17,7 @@ use policy_protocol::administration::{
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
-use super::admin::AdminOptions;
+use super::admin::AdminCommand;
 use super::failed;
 use super::keys::{self, Rolled};
 use super::output::{SecretOutput, say};
@@ -26,16 +26,8 @@ use super::output::{SecretOutput, say};
 const FETCHING: Duration = Duration::from_secs(20);
 
 /// What to do.
-#[derive(Args)]
-pub(crate) struct Options {
-    #[command(flatten)]
-    admin: AdminOptions,
-    #[command(subcommand)]
-    action: Action,
-}
-
 #[derive(Subcommand)]
-enum Action {
+pub(crate) enum Action {
     /// List the agents, how they prove who they are, and how many of their processes listen.
     List,
     /// Register an agent. The policy server makes its secret, unless it has a certificate.
@@ -77,7 +69,7 @@ enum Action {
 }
 
 /// Does what was asked for.
-pub(crate) fn run(options: &Options) -> ExitCode {
+pub(crate) fn run(options: &AdminCommand<Action>) -> ExitCode {
     match &options.action {
         Action::List => options.admin.run(async |client| {
             say(table(&client.agents().await?).trim_end());
@@ -136,7 +128,7 @@ fn fingerprint(file: &Path) -> Result<String, String> {
 /// Makes a call whose answer may be a secret. The file for it is made before: a secret that is told once
 /// must not get lost.
 fn with_secret_file(
-    options: &Options,
+    options: &AdminCommand<Action>,
     out: Option<&Path>,
     call: impl AsyncFnOnce(&AdminClient) -> Result<AgentAnswer, PolicyError>,
 ) -> ExitCode {

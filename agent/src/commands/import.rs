@@ -6,6 +6,7 @@ mod name_value;
 mod openam;
 mod proxyrules;
 mod realms;
+mod shared;
 mod siteminder;
 mod source;
 mod table;

@@ -9,10 +9,11 @@ use policy_client::PolicyError;
 use policy_client::admin::AdminClient;
 use policy_protocol::KeyId;
 use policy_protocol::administration::{
-    AgentPresence, KeyRingReport, KeysReport, RollAnswer, RollReason, RollRequest, RollWhich,
+    AgentPresence, HeldKeys, KeyRingReport, KeysReport, RollAnswer, RollReason, RollRequest,
+    RollWhich,
 };
 
-use super::admin::{AdminOptions, secret};
+use super::admin::{AdminCommand, secret};
 use super::failed;
 use super::output::say;
 
@@ -20,16 +21,8 @@ use super::output::say;
 const AGAIN: Duration = Duration::from_secs(1);
 
 /// What to do.
-#[derive(Args)]
-pub(crate) struct Options {
-    #[command(flatten)]
-    admin: AdminOptions,
-    #[command(subcommand)]
-    action: Action,
-}
-
 #[derive(Subcommand)]
-enum Action {
+pub(crate) enum Action {
     /// List the keys by their ids, and how long each still opens.
     List,
     /// Show which agent has which keys, and at which policy server it listens.
@@ -42,7 +35,7 @@ enum Action {
 }
 
 #[derive(Args)]
-struct RollOptions {
+pub(crate) struct RollOptions {
     /// Replace the static key instead, which seals what outlives sessions.
     #[arg(long = "static")]
     static_key: bool,
@@ -57,7 +50,7 @@ struct RollOptions {
 }
 
 /// Does what was asked for.
-pub(crate) fn run(options: &Options) -> ExitCode {
+pub(crate) fn run(options: &AdminCommand<Action>) -> ExitCode {
     match &options.action {
         Action::List => options.admin.run(async |client| {
             say(list(&client.keys().await?).trim_end());
@@ -196,32 +189,31 @@ fn status(report: &KeysReport) -> String {
     let ring = &report.agent_keys;
     let mut lines = vec![
         format!(
-            "agent keys: current {}, next {}\n",
+            "agent keys: version {}, current {}, next {}, static {}\n",
+            report.version,
             id(ring.current),
-            id(ring.next)
+            id(ring.next),
+            id(report.static_key)
         ),
         format!(
-            "{:<20} {:<22} {:<24} {:<21} {:<9} {:<9} {}\n",
-            "AGENT", "ADDRESS", "POLICY SERVER", "SINCE", "CURRENT", "NEXT", ""
+            "{:<20} {:<22} {:<24} {:<21} {:<15} {:<9} {:<9} {}\n",
+            "AGENT", "ADDRESS", "POLICY SERVER", "SINCE", "VERSION", "CURRENT", "NEXT", ""
         ),
     ];
     for server in &report.servers {
         for agent in &server.agents {
             let address = agent.address.map(|address| address.to_string());
-            let [current, next] = match agent.keys {
-                Some(keys) => [id(keys.current), id(keys.next)],
-                None => [String::from("-"), String::from("-")],
+            let [version, current, next] = match agent.keys {
+                Some(keys) => [keys.version.to_string(), id(keys.current), id(keys.next)],
+                None => ["-", "-", "-"].map(String::from),
             };
-            let has_next = agent
-                .keys
-                .is_some_and(|keys| [keys.next, keys.current].contains(&ring.next));
-            let lacks = if has_next { "" } else { "lacks the next key" };
             let line = format!(
-                "{:<20} {:<22} {:<24} {:<21} {current:<9} {next:<9} {lacks}",
+                "{:<20} {:<22} {:<24} {:<21} {version:<15} {current:<9} {next:<9} {}",
                 agent.agent.escape_default().to_string(),
                 address.as_deref().unwrap_or("embedded"),
                 server.name.escape_default().to_string(),
                 agent.since.to_string(),
+                lacks(report, agent.keys),
             );
             lines.push(format!("{}\n", line.trim_end()));
         }
@@ -229,11 +221,22 @@ fn status(report: &KeysReport) -> String {
     lines.concat()
 }
 
+/// What an agent lacks. A new static key is seen by the version only.
+fn lacks(report: &KeysReport, held: Option<HeldKeys>) -> &'static str {
+    let next = report.agent_keys.next;
+    match held {
+        Some(keys) if keys.next != next && keys.current != next => "lacks the next key",
+        Some(keys) if keys.version < report.version => "is behind",
+        Some(_) => "",
+        None => "lacks the next key",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use policy_protocol::Timestamp;
-    use policy_protocol::administration::{HeldKeys, RetiredKeyReport, ServerPresence};
+    use policy_protocol::administration::{RetiredKeyReport, ServerPresence};
 
     fn report() -> KeysReport {
         let ring = KeyRingReport {
@@ -244,13 +247,13 @@ mod tests {
                 drop_at: Timestamp(60),
             }],
         };
-        let agent = |name: &str, next| AgentPresence {
+        let agent = |name: &str, version, next| AgentPresence {
             agent: name.to_owned(),
             instance: String::from("1"),
             address: None,
             since: Timestamp(0),
             keys: Some(HeldKeys {
-                version: 1,
+                version,
                 current: KeyId(1),
                 next: KeyId(next),
             }),
@@ -267,18 +270,32 @@ mod tests {
                 id: String::from("p"),
                 name: String::from("policy-1"),
                 written: Timestamp(0),
-                agents: vec![agent("good", 0xabcd), agent("behind", 1)],
+                agents: vec![
+                    agent("good", 3, 0xabcd),
+                    agent("newer", 4, 0xabcd),
+                    agent("old-static", 2, 0xabcd),
+                    agent("old", 1, 1),
+                ],
             }],
         }
     }
 
     #[test]
-    fn the_status_says_who_lacks_the_next_key() {
+    fn the_status_says_who_lacks_which_keys() {
         let text = status(&report());
-        let line = |name: &str| text.lines().find(|line| line.starts_with(name)).unwrap();
-        assert!(!line("good").contains("lacks"));
-        assert!(line("behind").ends_with("lacks the next key"));
-        assert!(line("good").contains("0000abcd") && line("good").contains("policy-1"));
+        assert!(text.starts_with(
+            "agent keys: version 3, current 00000001, next 0000abcd, static 00000009"
+        ));
+        let line = |name: &str| {
+            let mut lines = text.lines();
+            let name = format!("{name} ");
+            lines.find(|line| line.starts_with(&name)).unwrap()
+        };
+        assert!(line("good").ends_with("3               00000001  0000abcd"));
+        assert!(line("good").contains("policy-1"));
+        assert!(line("newer").ends_with("0000abcd"), "rolled over just now");
+        assert!(line("old-static").ends_with("is behind"));
+        assert!(line("old").ends_with("lacks the next key"));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::process::ExitCode;
 
-use clap::{ArgGroup, Args, Subcommand};
+use clap::{ArgGroup, Subcommand};
 use policy_client::PolicyError;
 use policy_client::admin::AdminClient;
 use policy_protocol::sessions::PropertyChanges;
@@ -14,21 +14,12 @@ use policy_protocol::{Clock as _, SessionId, SystemClock};
 use serde::Serialize;
 
 use self::list::{List, ListError};
-use super::admin::AdminOptions;
 use super::failed;
 use super::output::say;
 
-/// Where the policy server is, and what to do there.
-#[derive(Args)]
-pub(crate) struct Options {
-    #[command(flatten)]
-    admin: AdminOptions,
-    #[command(subcommand)]
-    action: Action,
-}
-
+/// What to do.
 #[derive(Subcommand)]
-enum Action {
+pub(crate) enum Action {
     /// List sessions, the newest first.
     List(List),
     /// Show one session, and what will become of it, as JSON.
@@ -74,13 +65,10 @@ enum Action {
 }
 
 /// Does what was asked for.
-pub(crate) fn run(options: &Options) -> ExitCode {
-    options
-        .admin
-        .run(async |client| act(client, &options.action).await)
-}
-
-async fn act(client: &AdminClient, action: &Action) -> Result<ExitCode, PolicyError> {
+///
+/// # Errors
+/// If the policy server gives no answer.
+pub(crate) async fn act(client: &AdminClient, action: &Action) -> Result<ExitCode, PolicyError> {
     match action {
         Action::List(wanted) => match list::list(client, wanted).await {
             Ok(()) => {}

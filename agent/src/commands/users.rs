@@ -10,7 +10,6 @@ use policy_protocol::user_administration::{Enrolment, UserStatus};
 use policy_protocol::{Clock as _, Secret, SystemClock, Timestamp};
 use qrcodegen::{QrCode, QrCodeEcc};
 
-use super::admin::AdminOptions;
 use super::failed;
 use super::output::{SecretOutput, say};
 
@@ -18,16 +17,8 @@ use super::output::{SecretOutput, say};
 const QUIET_ZONE: i32 = 4;
 
 /// What to do.
-#[derive(Args)]
-pub(crate) struct Options {
-    #[command(flatten)]
-    admin: AdminOptions,
-    #[command(subcommand)]
-    action: Action,
-}
-
 #[derive(Subcommand)]
-enum Action {
+pub(crate) enum Action {
     /// Show failed logins, a lockout, and the second factor.
     Status(User),
     /// Forget failed logins, which ends a lockout.
@@ -38,7 +29,7 @@ enum Action {
 }
 
 #[derive(Subcommand)]
-enum SecondFactor {
+pub(crate) enum SecondFactor {
     /// Make a secret for an authenticator app, and ten recovery codes. They are shown once.
     Enrol {
         #[command(flatten)]
@@ -61,19 +52,16 @@ enum SecondFactor {
 }
 
 #[derive(Args)]
-struct User {
+pub(crate) struct User {
     /// A login name or universal id.
     name: String,
 }
 
 /// Does what was asked for.
-pub(crate) fn run(options: &Options) -> ExitCode {
-    options
-        .admin
-        .run(async |client| act(client, &options.action).await)
-}
-
-async fn act(client: &AdminClient, action: &Action) -> Result<ExitCode, PolicyError> {
+///
+/// # Errors
+/// If the policy server gives no answer.
+pub(crate) async fn act(client: &AdminClient, action: &Action) -> Result<ExitCode, PolicyError> {
     match action {
         Action::Status(User { name }) => {
             let status = client.user_status(name).await?;

@@ -40,13 +40,7 @@ fn watch_every(
     let mut ticks = tokio::time::interval(interval);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     tokio::spawn(async move {
-        let mut watch = Watch {
-            path,
-            environment,
-            files: BTreeSet::new(),
-            known: None,
-            last: None,
-        };
+        let mut watch = Watch::new(path, environment);
         loop {
             let asked = tokio::select! {
                 () = sender.closed() => return,
@@ -85,6 +79,16 @@ struct Watch {
 }
 
 impl Watch {
+    const fn new(path: PathBuf, environment: Environment) -> Self {
+        Self {
+            path,
+            environment,
+            files: BTreeSet::new(),
+            known: None,
+            last: None,
+        }
+    }
+
     /// Reads the configuration if asked to, or if it has changed since it was last read and not since the last
     /// look: a certificate and its key are not written at the same instant.
     fn look(&mut self, asked: bool) -> Option<Result<Config, Problems>> {

@@ -153,6 +153,42 @@ fn the_examples_of_deploy_parse() {
     }
 }
 
+/// The units make the whole file system read-only but for folders of their own.
+#[test]
+fn what_the_examples_write_is_where_their_units_let_them_write() {
+    let agent = include_str!("../../../deploy/systemd/doorward-agent.service");
+    let server = include_str!("../../../deploy/systemd/doorward-policy-server.service");
+    for (unit, text) in [
+        (
+            agent,
+            include_str!("../../../deploy/examples/standalone.toml"),
+        ),
+        (
+            agent,
+            include_str!("../../../deploy/examples/policy-server-embedded.toml"),
+        ),
+        (
+            agent,
+            include_str!("../../../docs/src/operate/am-back-end.md"),
+        ),
+        (
+            server,
+            include_str!("../../../deploy/examples/policy-server.toml"),
+        ),
+    ] {
+        for (root, setting) in [
+            ("/var/lib/", "StateDirectory"),
+            ("/var/log/", "LogsDirectory"),
+        ] {
+            for path in text.split(root).skip(1) {
+                let folder = path.split(['/', '"']).next().unwrap();
+                let line = format!("\n{setting}={folder}\n");
+                assert!(unit.contains(&line), "{root}{folder}");
+            }
+        }
+    }
+}
+
 #[test]
 fn ten_mistakes_give_ten_messages_with_their_lines() {
     let text = r#"trusted_proxies = ["0.0.0.0/0"]

@@ -3,6 +3,7 @@
 //! Checking a password costs tens of milliseconds, so a session that a credential led to is found again
 //! by a keyed digest of the credential, as it would be by its cookie.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use aws_lc_rs::hmac;
@@ -11,7 +12,7 @@ use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use http::header;
 use policy_protocol::message::Credentials;
-use policy_protocol::{AuthScheme, Reason, Secret};
+use policy_protocol::{AuthScheme, Reason, SessionId, Timestamp};
 use zeroize::Zeroizing;
 
 use super::NotLoggedIn;
@@ -27,8 +28,6 @@ const MAX_AUTHORIZATION: usize = 8192;
 pub const MAX_USER_NAME: usize = 256;
 /// The longest password.
 pub const MAX_PASSWORD: usize = 4096;
-/// The longest one-time or recovery code, with blanks in it.
-pub(super) const MAX_CODE: usize = 64;
 
 /// Clients differ in whether they pad.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -37,7 +36,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 );
 
 /// What those who wait for one login get.
-pub type LoggedIn = Result<Arc<CachedSession>, Unfit>;
+pub type LoggedIn = Result<Arc<Alias>, Unfit>;
 
 /// Turns credentials into keys of the cache that tell nothing about them. The key is new in each process.
 #[derive(Debug)]
@@ -109,13 +108,7 @@ impl Presented {
         visit: &Visit<'_>,
         realm: &Realm,
     ) -> Option<Arc<Alias>> {
-        let Some(Known::Live(alias)) = sessions.cache.get(&self.key) else {
-            return None;
-        };
-        let session = &alias.session;
-        let times = |()| session.check_times(realm, alias.last_access, visit.now);
-        session.check_alive().and_then(times).ok()?;
-        Some(alias)
+        known(sessions, &self.key, realm, visit.now)
     }
 
     /// Logs in, once for however many requests bring the same credentials at once. The new session takes the
@@ -127,52 +120,79 @@ impl Presented {
         self,
         sessions: &Arc<Sessions>,
         visit: &Visit<'_>,
-        realm: &Realm,
+        realm: &Arc<Realm>,
         given_up: Option<&CachedSession>,
     ) -> Result<Arc<Alias>, Unfit> {
         let (mut previous, _) = authenticate::tickets(sessions, visit).await;
         previous.extend(given_up.map(CachedSession::ticket));
-        let call = super::LoginCall::new(
-            visit,
-            realm,
-            visit.resource_context(),
-            self.credentials,
-            previous,
-        );
-        log_in(sessions, visit, self.key, call).await
+        let resource = visit.resource_context();
+        let login = Login {
+            sessions: Arc::clone(sessions),
+            key: self.key.clone(),
+            realm: Arc::clone(realm),
+            zone: Arc::clone(visit.site.cookies.zone()),
+            client_ip: visit.bound_address(),
+            now: visit.now,
+            given_up: given_up.map(CachedSession::id),
+            call: super::LoginCall::new(visit, realm, resource, self.credentials, previous),
+        };
+        let outcome = sessions.logins.run(self.key, || login.run()).await;
+        outcome.unwrap_or(Err(Unfit::Unavailable))
     }
 }
 
-async fn log_in(
-    sessions: &Arc<Sessions>,
-    visit: &Visit<'_>,
+fn known(sessions: &Sessions, key: &[u8], realm: &Realm, now: Timestamp) -> Option<Arc<Alias>> {
+    let Some(Known::Live(alias)) = sessions.cache.get(key) else {
+        return None;
+    };
+    let session = &alias.session;
+    let times = |()| session.check_times(realm, alias.last_access, now);
+    session.check_alive().and_then(times).ok()?;
+    Some(alias)
+}
+
+/// A login, free of the requests that wait for it.
+struct Login {
+    sessions: Arc<Sessions>,
     key: Box<[u8]>,
+    realm: Arc<Realm>,
+    zone: Arc<str>,
+    client_ip: Option<IpAddr>,
+    now: Timestamp,
+    given_up: Option<SessionId>,
     call: super::LoginCall,
-) -> Result<Arc<Alias>, Unfit> {
-    let sessions_of_call = Arc::clone(sessions);
-    let outcome = sessions.logins.run(key.clone(), || async move {
-        match call.run(&sessions_of_call).await {
-            Ok(Ok(session)) => Ok(session),
+}
+
+impl Login {
+    async fn run(self) -> LoggedIn {
+        let Self { sessions, key, .. } = self;
+        // Now that no such login is under way, whatever one has begun is in the cache.
+        let begun = known(&sessions, &key, &self.realm, self.now);
+        if let Some(begun) = begun.filter(|alias| Some(alias.session.id()) != self.given_up) {
+            return Ok(begun);
+        }
+        let session = match self.call.run(&sessions).await {
+            Ok(Ok(session)) => session,
             // As on the page: nobody learns that the password of a disabled account was right.
             Ok(Err(NotLoggedIn::Refused(Reason::USER_DISABLED))) => {
-                Err(Unfit::Refused(Reason::UNKNOWN_USER))
+                return Err(Unfit::Refused(Reason::UNKNOWN_USER));
             }
-            // There is no page here to change a password on.
-            Ok(Err(NotLoggedIn::Refused(reason) | NotLoggedIn::NewPassword(reason))) => {
-                Err(Unfit::Refused(reason))
+            // There is no page here to change a password or answer a challenge on.
+            Ok(Err(NotLoggedIn::Refused(reason) | NotLoggedIn::Challenged { reason, .. })) => {
+                return Err(Unfit::Refused(reason));
             }
-            Err(_) => Err(Unfit::Unavailable),
-        }
-    });
-    let session = outcome.await.unwrap_or(Err(Unfit::Unavailable))?;
-    let alias = Alias {
-        zone: Arc::clone(visit.site.cookies.zone()),
-        // The beginning of time: a cookie is due at once.
-        last_access: policy_protocol::Timestamp(0),
-        client_ip: visit.bound_address(),
-        session,
-    };
-    Ok(sessions.cache.insert(&key, alias))
+            Err(_) => return Err(Unfit::Unavailable),
+        };
+        let alias = Alias {
+            zone: self.zone,
+            // The beginning of time: a cookie is due at once.
+            last_access: Timestamp(0),
+            client_ip: self.client_ip,
+            session,
+        };
+        // While the login still counts as under way, and also if nobody waits for it any more.
+        Ok(sessions.cache.insert(&key, alias))
+    }
 }
 
 /// User name and password of a Basic `Authorization`.
@@ -191,12 +211,8 @@ pub(crate) fn basic(value: &[u8]) -> Option<Credentials> {
 
 /// A name and a password within bounds.
 pub(crate) fn credentials(user_name: &str, password: &str) -> Option<Credentials> {
-    (is_name(user_name) && password.len() <= MAX_PASSWORD).then(|| Credentials::Password {
-        user_name: user_name.to_owned(),
-        password: Secret::new(password.to_owned()),
-        new_password: None,
-        code: None,
-    })
+    (is_name(user_name) && password.len() <= MAX_PASSWORD)
+        .then(|| Credentials::password(user_name, password))
 }
 
 /// Whether somebody may be called this.
@@ -205,44 +221,4 @@ pub(super) fn is_name(name: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parsed(value: &str) -> Option<(String, String)> {
-        match basic(value.as_bytes())? {
-            Credentials::Password {
-                user_name,
-                password,
-                ..
-            } => Some((user_name, password.expose().clone())),
-            Credentials::Certificate { .. } | Credentials::Assertion { .. } => None,
-        }
-    }
-
-    #[test]
-    fn basic_credentials_are_read_with_and_without_padding() {
-        let pair = Some((String::from("alice"), String::from("a:b")));
-        assert_eq!(parsed("Basic YWxpY2U6YTpi"), pair);
-        let other = Some((String::from("alice"), String::from("pw")));
-        assert_eq!(parsed("basic YWxpY2U6cHc="), other);
-        assert_eq!(parsed("BASIC YWxpY2U6cHc"), other);
-    }
-
-    #[test]
-    fn anything_else_is_no_credential() {
-        let long = format!("Basic {}", "A".repeat(MAX_AUTHORIZATION));
-        for value in [
-            "",
-            "Basic",
-            "Basic ",
-            "Bearer abc",
-            "Basic !!!!",
-            "Basic YWxpY2U=",
-            "Basic OnB3",
-            "Basic /////w==",
-            &long,
-        ] {
-            assert_eq!(parsed(value), None, "{value:.20}");
-        }
-    }
-}
+mod tests;

@@ -13,12 +13,13 @@ use self::fields::Fields;
 use super::pages::{LoginPage, Message, PasswordPage};
 use super::state::{LoginState, browser_nonce, new_nonce};
 use super::targets::Target;
-use super::{LoginCall, NotLoggedIn, page, parameter, see_other};
+use super::{LoginCall, NotLoggedIn, logout, page, parameter, see_other};
 use crate::access::{Denial, Visit, authenticate};
 use crate::config::Realm;
 use crate::http::body::{Body, RequestBody};
 use crate::http::target::{RequestTarget, parse_host};
 use crate::session::Sessions;
+use crate::session::cache::CachedSession;
 
 /// Where the user goes who named no place, or none that is allowed.
 const DEFAULT_TARGET: &str = "/";
@@ -44,6 +45,7 @@ pub fn show(sessions: &Sessions, visit: &Visit<'_>) -> Result<Response<Body>, De
             waiting,
             user_name: "",
             changing: false,
+            challenge: None,
             message: Message::for_challenge(reason),
         },
     )
@@ -80,21 +82,24 @@ pub async fn submit(
             waiting: None,
             user_name: &fields.user_name,
             changing: false,
+            challenge: None,
             message: Some(Message::FormExpired),
         };
         return render(sessions, visit, StatusCode::FORBIDDEN, &form);
     };
     let user_name = state.changing.as_deref().unwrap_or(&fields.user_name);
-    let again = |status, changing, message| {
+    let challenged = |status, changing, message, challenge| {
         let form = Form {
             target: state.target.clone(),
             waiting: state.waiting.clone(),
             user_name,
             changing,
+            challenge,
             message: Some(message),
         };
         render(sessions, visit, status, &form)
     };
+    let again = |status, changing, message| challenged(status, changing, message, None);
     let changing = state.changing.is_some();
     if changing && !fields.confirms_new_password() {
         return again(StatusCode::FORBIDDEN, true, Message::PasswordsDiffer);
@@ -102,8 +107,9 @@ pub async fn submit(
     let waiting = state.waiting.as_deref();
     let destination = destination(sessions, visit, &state.target, waiting);
     let destination = destination.ok_or(Denial::NotFound)?;
-    let asks_code = destination.realm.scheme == AuthScheme::Totp;
-    let Some(credentials) = fields.credentials(user_name, changing, asks_code) else {
+    let longest_proof = destination.realm.scheme.longest_proof();
+    let asks_code = longest_proof.is_some();
+    let Some(credentials) = fields.credentials(user_name, changing, longest_proof) else {
         let message = Message::for_failed_login(Reason::NONE, asks_code);
         return again(StatusCode::FORBIDDEN, changing, message);
     };
@@ -116,9 +122,10 @@ pub async fn submit(
             response.headers_mut().append(header::SET_COOKIE, cookie);
             Ok(response)
         }
-        Ok(Err(NotLoggedIn::NewPassword(reason))) => {
-            let message = Message::for_new_password(reason);
-            again(StatusCode::FORBIDDEN, true, message)
+        Ok(Err(NotLoggedIn::Challenged { reason, challenge })) => {
+            let changing = changing || reason != Reason::TOKEN_CARD_CHALLENGE;
+            let message = Message::for_challenged_login(reason);
+            challenged(StatusCode::FORBIDDEN, changing, message, challenge)
         }
         Ok(Err(NotLoggedIn::Refused(reason))) => {
             let message = Message::for_failed_login(reason, asks_code);
@@ -148,10 +155,23 @@ async fn log_in(
         Ok(Err(why)) => return Ok(Err(why)),
         Err(_) => return Err(Denial::PolicyUnavailable),
     };
+    let cookie = cookie_of(sessions, visit, &session);
+    if cookie.is_err() {
+        // Nobody could use it, and it would count as one of the user's. The answer is about the cookie either way.
+        let _ = logout::end(sessions, visit, session.ticket()).await;
+    }
+    cookie.map(Ok)
+}
+
+fn cookie_of(
+    sessions: &Sessions,
+    visit: &Visit<'_>,
+    session: &Arc<CachedSession>,
+) -> Result<HeaderValue, Denial> {
     let keys = sessions.keys.load()?;
     let writer = visit.cookie_writer(&keys.ring, visit.bound_address());
-    let cookie = sessions.issue_cookie(&session, visit.now, writer);
-    cookie.map(Ok).ok_or_else(|| {
+    let cookie = sessions.issue_cookie(session, visit.now, writer);
+    cookie.ok_or_else(|| {
         tracing::error!("a session does not fit into a cookie: the user's entry is too large");
         Denial::Internal
     })
@@ -238,6 +258,8 @@ struct Form<'a> {
     user_name: &'a str,
     /// Whether a new password is asked for.
     changing: bool,
+    /// What the proof of a second factor must answer.
+    challenge: Option<String>,
     message: Option<Message>,
 }
 
@@ -271,7 +293,8 @@ fn render(
     let state = sealed.map_err(|_| Denial::Internal)?;
     let destination = destination(sessions, visit, &form.target, form.waiting.as_deref());
     let realm = destination.map(|destination| destination.realm);
-    let asks_code = realm.is_some_and(|realm| realm.scheme == AuthScheme::Totp);
+    let asks_code = realm.is_some_and(|realm| realm.scheme.longest_proof().is_some());
+    let challenge = form.challenge.as_deref();
     let action = format!("{}/login", visit.site.config.login.path);
     let html = if form.changing {
         visit.site.pages.new_password(&PasswordPage {
@@ -280,6 +303,7 @@ fn render(
             host: visit.target.host(),
             message: form.message,
             asks_code,
+            challenge,
         })
     } else {
         visit.site.pages.login(&LoginPage {
@@ -290,6 +314,7 @@ fn render(
             message: form.message,
             request_kept: form.waiting.is_some(),
             asks_code,
+            challenge,
         })
     };
     let mut response = page(visit, status, html);

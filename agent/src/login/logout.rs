@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures_util::future::join_all;
 use http::{HeaderValue, Response, StatusCode, header};
 use policy_client::PolicyError;
 use policy_protocol::Reason;
@@ -17,16 +18,18 @@ use crate::telemetry::metrics::{PolicyAnswer, PolicyCall};
 /// Makes browsers forget the pages they keep for their Back button.
 static CLEAR_CACHE: HeaderValue = HeaderValue::from_static("\"cache\"");
 
-/// Ends the session of whoever asks, and says so.
+/// Ends the session of whoever asks, and says so: also if nobody is there any more to hear it.
 ///
 /// # Errors
 /// If there are no agent keys to open every cookie with. What could be opened is over.
 pub async fn logout(sessions: &Arc<Sessions>, visit: &Visit<'_>) -> Result<Response<Body>, Denial> {
-    let (tickets, all) = authenticate::all_tickets(sessions, visit).await;
-    let mut told = Ok(());
-    for ticket in tickets {
-        told = told.and(end(sessions, visit, ticket).await);
-    }
+    let tickets = authenticate::all_tickets(sessions, visit);
+    let ending = Ending::by(sessions, visit);
+    let carried_out = sessions.carry_out(async move {
+        let (tickets, all) = tickets.await;
+        (ending.end(tickets).await, all)
+    });
+    let (told, all) = carried_out.await.map_err(|_| Denial::Internal)?;
     // Without keys the cookie stays: it is the only means to try again.
     all?;
     let mut response = match told {
@@ -59,20 +62,50 @@ pub async fn logout(sessions: &Arc<Sessions>, visit: &Visit<'_>) -> Result<Respo
 /// # Errors
 /// If it cannot be told now.
 pub(crate) async fn end(
-    sessions: &Sessions,
+    sessions: &Arc<Sessions>,
     visit: &Visit<'_>,
     ticket: SessionTicket,
 ) -> Result<(), PolicyError> {
-    sessions.cache.end(ticket.session_id, Reason::USER_LOGOUT);
-    let request = LogoutRequest {
-        session: ticket,
-        transaction_id: visit.transaction_id.as_str().to_owned(),
-    };
-    let told = tell(sessions, request.clone()).await;
-    if told.is_err() {
-        sessions.unsent_logouts.add(request, visit.now);
+    let ending = Ending::by(sessions, visit);
+    let carried_out = sessions.carry_out(async move { ending.end(vec![ticket]).await });
+    carried_out.await.unwrap_or(Err(PolicyError::Failure))
+}
+
+/// The end of sessions, free of the request that asks for it: the client may go away while the policy server is told.
+struct Ending {
+    sessions: Arc<Sessions>,
+    transaction_id: String,
+}
+
+impl Ending {
+    fn by(sessions: &Arc<Sessions>, visit: &Visit<'_>) -> Self {
+        Self {
+            sessions: Arc::clone(sessions),
+            transaction_id: visit.transaction_id.as_str().to_owned(),
+        }
     }
-    told
+
+    /// All are over here before the policy server is told of any.
+    async fn end(&self, tickets: Vec<SessionTicket>) -> Result<(), PolicyError> {
+        for ticket in &tickets {
+            let cache = &self.sessions.cache;
+            cache.end(ticket.session_id, Reason::USER_LOGOUT);
+        }
+        let told = join_all(tickets.into_iter().map(|ticket| self.tell(ticket))).await;
+        told.into_iter().collect()
+    }
+
+    async fn tell(&self, session: SessionTicket) -> Result<(), PolicyError> {
+        let request = LogoutRequest {
+            session,
+            transaction_id: self.transaction_id.clone(),
+        };
+        let told = tell(&self.sessions, request.clone()).await;
+        if told.is_err() {
+            self.sessions.unsent_logouts.add(request);
+        }
+        told
+    }
 }
 
 /// Tells the policy server of a logout.

@@ -119,8 +119,10 @@ pub struct LoginPage<'a> {
     pub message: Option<Message>,
     /// Whether a request with a body waits for this login.
     pub request_kept: bool,
-    /// Whether a one-time code is asked for as well.
+    /// Whether the proof of a second factor is asked for as well.
     pub asks_code: bool,
+    /// What that proof must answer, if anything.
+    pub challenge: Option<&'a str>,
 }
 
 /// The form for a new password. Nothing that was typed is on it.
@@ -134,8 +136,10 @@ pub struct PasswordPage<'a> {
     pub host: &'a str,
     /// Why the user sees this page.
     pub message: Option<Message>,
-    /// Whether a one-time code is asked for as well.
+    /// Whether the proof of a second factor is asked for as well.
     pub asks_code: bool,
+    /// What that proof must answer, if anything.
+    pub challenge: Option<&'a str>,
 }
 
 /// All pages, ready to be rendered.
@@ -266,6 +270,7 @@ impl Pages {
             user_name => page.user_name,
             request_kept => page.request_kept,
             asks_code => page.asks_code,
+            challenge => page.challenge,
         }
     }
 
@@ -276,6 +281,7 @@ impl Pages {
             state => page.state,
             host => page.host,
             asks_code => page.asks_code,
+            challenge => page.challenge,
         }
     }
 

@@ -19,7 +19,7 @@ use self::shares::{Share, Shares};
 use super::state::{browser_nonce, new_nonce};
 use super::targets::MAX_TARGET_LENGTH;
 use super::{Portal, page};
-use crate::access::{Denial, Visit};
+use crate::access::{Denial, Facts, Visit};
 use crate::http::body::{Body, RequestBody};
 use crate::http::target::RequestTarget;
 use crate::session::Sessions;
@@ -83,10 +83,10 @@ impl PreservedRequests {
         })
     }
 
-    fn take(&self, id: &String) -> Option<Arc<Waiting>> {
-        self.waiting
-            .take(id)
-            .inspect(|waiting| waiting.share.give_back())
+    /// Whether the request of this id still waits. It does not any more: of several who ask at once, one is told yes.
+    fn take(&self, id: &String) -> bool {
+        let taken = self.waiting.take(id);
+        taken.inspect(|waiting| waiting.share.give_back()).is_some()
     }
 
     /// What the request of this id is for, if it waits.
@@ -95,36 +95,50 @@ impl PreservedRequests {
     }
 }
 
-/// A waiting request whose time has come.
+/// A waiting request whose time has come. It is kept until it is sent: what is refused for now may be tried again.
 #[derive(Debug)]
-pub struct Resumed(Arc<Waiting>);
+pub struct Resumed {
+    id: String,
+    waiting: Arc<Waiting>,
+}
 
 impl Resumed {
+    /// What it is for.
+    pub fn target(&self) -> &RequestTarget {
+        &self.waiting.target
+    }
+
     /// Turns the headers of the request that brought the user back into those of the one that waited, and
-    /// returns what that one was for and what it said.
-    pub fn restore(self, headers: &mut HeaderMap) -> (RequestTarget, RequestBody) {
+    /// returns what that one said.
+    pub fn restore(&self, headers: &mut HeaderMap) -> RequestBody {
         headers.remove(header::CONTENT_TYPE);
         headers.extend(
-            self.0
+            self.waiting
                 .content_type
                 .clone()
                 .map(|value| (header::CONTENT_TYPE, value)),
         );
-        headers.insert(header::CONTENT_LENGTH, self.0.body.len().into());
-        (
-            self.0.target.clone(),
-            RequestBody::full(self.0.body.clone()),
-        )
+        headers.insert(header::CONTENT_LENGTH, self.waiting.body.len().into());
+        RequestBody::full(self.waiting.body.clone())
     }
 }
 
-/// Keeps a request, if it may be kept. Returns its id and, for a browser that has none yet, the nonce
-/// that ties the request to it.
+/// Whether a request may be sent now that it was decided upon. A kept one may only once.
+pub fn may_be_sent(sessions: &Sessions, facts: &Facts<'_>) -> bool {
+    let resumed = facts.resumed;
+    resumed.is_none_or(|resumed| sessions.preserved.take(&resumed.id))
+}
+
+/// Keeps a request, if it may be kept and is not kept already. Returns its id and, for a browser that has none yet, the
+/// nonce that ties the request to it.
 pub(super) async fn keep(
     sessions: &Sessions,
     visit: &Visit<'_>,
     body: RequestBody,
 ) -> Option<(String, Option<HeaderValue>)> {
+    if let Some(resumed) = visit.resumed {
+        return Some((resumed.id.clone(), None));
+    }
     let limit = visit.site.config.login.preserve_bytes;
     // A browser says where a request comes from; what says nothing cannot be told from a foreign site.
     let says_origin =
@@ -167,7 +181,7 @@ pub(super) async fn keep(
     Some((id, cookie))
 }
 
-/// `GET resume`: the request that waited takes this one's place, once, in the browser that it came from.
+/// `GET resume`: the request that waited takes this one's place, in the browser that it came from.
 ///
 /// # Errors
 /// If the address is none of ours.
@@ -178,19 +192,19 @@ pub fn resume(sessions: &Sessions, visit: &Visit<'_>) -> Result<Portal, Denial> 
         .ok_or(Denial::NotFound)?
         .to_owned();
     let nonce = browser_nonce(visit.headers, &visit.site.cookies);
-    let same_origin = super::form::is_same_origin(visit);
-    let is_theirs = same_origin
-        && sessions.preserved.waiting.get(&id).is_some_and(|waiting| {
-            Some(waiting.nonce.as_str()) == nonce
-                && waiting.target.authority() == visit.target.authority()
-        });
-    match is_theirs.then(|| sessions.preserved.take(&id)).flatten() {
-        Some(waiting) => Ok(Portal::Resumed(Resumed(waiting))),
+    let is_theirs = |waiting: &Arc<Waiting>| {
+        Some(waiting.nonce.as_str()) == nonce
+            && waiting.target.authority() == visit.target.authority()
+    };
+    let waiting = sessions.preserved.waiting.get(&id).filter(is_theirs);
+    match waiting.filter(|_| super::form::is_same_origin(visit)) {
+        Some(waiting) => Ok(Portal::Resumed(Resumed { id, waiting })),
         None => Ok(Portal::Answered(already_sent(visit))),
     }
 }
 
-fn already_sent(visit: &Visit<'_>) -> Response<Body> {
+/// The answer to who comes for a kept request that is gone.
+pub fn already_sent(visit: &Visit<'_>) -> Response<Body> {
     page(
         visit,
         StatusCode::CONFLICT,

@@ -4,6 +4,7 @@
 mod decide;
 mod one_time;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use policy_client::PolicyError;
@@ -21,7 +22,7 @@ use crate::http::target::RequestTarget;
 use crate::login::{LoginCall, NotLoggedIn, logout};
 use crate::session::Sessions;
 use crate::session::cache::CachedSession;
-use crate::session::cookie::{INVALID, LOGGED_OFF, SessionClaims, names_unknown_key};
+use crate::session::cookie::{INVALID, LOGGED_OFF, SessionClaims};
 use crate::session::validate::NotValidated;
 use crate::telemetry::metrics::{PolicyAnswer, PolicyCall};
 
@@ -71,10 +72,7 @@ impl From<SessionClaims> for Shown {
     fn from(claims: SessionClaims) -> Self {
         Self {
             last_access: claims.last_access,
-            ticket: SessionTicket {
-                session_id: claims.session_id,
-                session_spec: claims.session_spec(),
-            },
+            ticket: claims.ticket(),
         }
     }
 }
@@ -98,6 +96,8 @@ pub struct Described {
     pub details: SessionDetails,
     /// Whether its user may administer sessions of others.
     pub administrator: bool,
+    /// The names of the properties that sessions may have.
+    pub property_names: BTreeSet<String>,
 }
 
 /// One call of a service.
@@ -156,10 +156,10 @@ impl<'v> Core<'v> {
                     must_change: false,
                 }));
             }
-            Err(NotLoggedIn::NewPassword(reason)) => {
+            Err(NotLoggedIn::Challenged { reason, .. }) => {
                 return Ok(Err(NotBegun {
                     reason,
-                    must_change: true,
+                    must_change: reason != Reason::TOKEN_CARD_CHALLENGE,
                 }));
             }
         };
@@ -210,11 +210,8 @@ impl<'v> Core<'v> {
             return Ok(Err(INVALID));
         }
         let zones = &self.visit.site.zones;
-        let mut keys = self.sessions.keys.load().map_err(|_| Unavailable)?;
-        if names_unknown_key(token, &keys.ring) {
-            let newest = self.sessions.newest_keys().await;
-            keys = newest.map_err(|_| Unavailable)?;
-        }
+        let keys = self.sessions.keys_for(token).await;
+        let keys = keys.map_err(|_| Unavailable)?;
         let opened = zones
             .iter()
             .find_map(|zone| SessionClaims::open(token, &keys.ring, &zone.name).ok());
@@ -230,9 +227,11 @@ impl<'v> Core<'v> {
             SessionServiceAnswer::Session {
                 details,
                 administrator,
+                property_names,
             } => Ok(Ok(Described {
                 details: *details,
                 administrator,
+                property_names,
             })),
             SessionServiceAnswer::No { reason } => Ok(Err(reason)),
             _ => Err(Unavailable),
@@ -330,13 +329,6 @@ impl<'v> Core<'v> {
             Unavailable
         })
     }
-}
-
-/// A response without a body.
-pub fn status(status: http::StatusCode) -> http::Response<crate::http::body::Body> {
-    let mut response = http::Response::new(crate::http::body::Body::empty());
-    *response.status_mut() = status;
-    response
 }
 
 #[cfg(test)]

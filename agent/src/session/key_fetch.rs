@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::Sessions;
 use super::cache::Alias;
-use super::cookie::KeysMissing;
+use super::cookie::{KeysMissing, names_unknown_key};
 use super::keys::{LoadedKeys, Received};
 use super::on_runtime::MAX_CALL;
 use super::single_flight::SingleFlight;
@@ -95,6 +95,19 @@ impl Sessions {
             return Ok(keys);
         }
         self.newest_keys().await
+    }
+
+    /// The keys to open a cookie with: asked for anew if it names one that is not here.
+    ///
+    /// # Errors
+    /// If there are none, or no policy server gives newer ones.
+    pub async fn keys_for(self: &Arc<Self>, cookie: &[u8]) -> Result<Arc<LoadedKeys>, KeysMissing> {
+        let keys = self.keys.load()?;
+        if names_unknown_key(cookie, &keys.ring) {
+            self.newest_keys().await
+        } else {
+            Ok(keys)
+        }
     }
 
     /// The keys, asked for anew because a cookie names one that is not here, unless that was done within

@@ -139,13 +139,11 @@ fn heed(sessions: &Sessions, event: EventKind) {
 
 #[cfg(test)]
 mod tests {
-    use policy_protocol::{
-        AuthScheme, Event, Identity, KeyId, ProtectionLevel, Session, SessionId, SessionSpec,
-        Timestamp,
-    };
+    use policy_protocol::{Event, KeyId, Session, SessionId, Timestamp};
     use tokio::sync::mpsc;
 
     use super::*;
+    use crate::session::sample;
     use crate::session::scripted_policy::ScriptedPolicy;
 
     /// The agent's time. The policy server's clock is a minute behind.
@@ -156,21 +154,7 @@ mod tests {
     }
 
     fn session(id: u8, started: Timestamp) -> Session {
-        Session {
-            id: SessionId::from_bytes([id; 20]),
-            spec: SessionSpec::new(String::from("spec")),
-            identity: Identity {
-                universal_id: String::from("alice"),
-                ..Identity::default()
-            },
-            auth_scheme: AuthScheme::Form,
-            protection_level: ProtectionLevel(5),
-            started,
-            last_access: started,
-            idle_timeout: Duration::from_secs(600),
-            max_timeout: Duration::from_secs(7200),
-            persistent: false,
-        }
+        sample::session(id, "alice", started)
     }
 
     fn event(kind: EventKind) -> Event {

@@ -1,4 +1,5 @@
-//! A policy server for unit tests: hands out the keys it is told to, and answers nothing else.
+//! A policy server for unit tests: hands out the keys it is told to, lets everybody in if it is told to, and answers
+//! nothing else.
 
 use std::future::ready;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,15 +11,16 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use policy_client::{EventStream, PolicyCalls, PolicyError};
 use policy_protocol::message::{
-    AuthorizeAnswer, AuthorizeRequest, IsProtectedAnswer, IsProtectedRequest, LoginAnswer,
-    LoginRequest, LogoutAnswer, LogoutRequest, ValidateAnswer, ValidateRequest,
+    AuthorizeAnswer, AuthorizeRequest, LoginAnswer, LoginRequest, LogoutAnswer, LogoutRequest,
+    ValidateAnswer, ValidateRequest,
 };
 use policy_protocol::{
-    AgentKey, AgentKeySet, EventPosition, KeyId, ManualClock, Secret, Timestamp,
+    AgentKey, AgentKeySet, EventPosition, KeyId, ManualClock, Secret, SessionId, Timestamp,
 };
 use tokio::sync::Semaphore;
 
 use super::Sessions;
+use super::sample::session;
 use crate::telemetry::metrics::Metrics;
 
 /// See the module.
@@ -29,6 +31,9 @@ pub(crate) struct ScriptedPolicy {
     pub(crate) asked: AtomicUsize,
     /// Calls for keys that may be answered.
     pub(crate) answers: Semaphore,
+    /// When sessions begin that logins are answered with, or none to have every login fail.
+    pub(crate) begins: Mutex<Option<Timestamp>>,
+    logins: AtomicUsize,
     assertion_key: Secret<Vec<u8>>,
 }
 
@@ -40,6 +45,8 @@ impl ScriptedPolicy {
             current: Mutex::new(Some(current)),
             asked: AtomicUsize::new(0),
             answers: Semaphore::new(Semaphore::MAX_PERMITS),
+            begins: Mutex::default(),
+            logins: AtomicUsize::new(0),
             assertion_key: Secret::new(key.unwrap().as_ref().to_vec()),
         })
     }
@@ -56,6 +63,16 @@ impl ScriptedPolicy {
 
     pub(crate) fn asked(&self) -> usize {
         self.asked.load(Ordering::SeqCst)
+    }
+
+    /// Logins that began a session.
+    pub(crate) fn logins(&self) -> usize {
+        self.logins.load(Ordering::SeqCst)
+    }
+
+    /// The session that the login of this number began, from one.
+    pub(crate) fn session_id(login: usize) -> SessionId {
+        SessionId::from_bytes([u8::try_from(login).unwrap(); 20])
     }
 
     /// The keys with `current` in force, as at this server. It is their version, too.
@@ -83,12 +100,14 @@ fn silence<T: Send + 'static>() -> Answer<T> {
 }
 
 impl PolicyCalls for ScriptedPolicy {
-    fn is_protected(&self, _: IsProtectedRequest) -> Answer<IsProtectedAnswer> {
-        silence()
-    }
-
     fn login(&self, _: LoginRequest) -> Answer<LoginAnswer> {
-        silence()
+        let Some(started) = *self.begins.lock().unwrap() else {
+            return silence();
+        };
+        let number = self.logins.fetch_add(1, Ordering::SeqCst) + 1;
+        let number = u8::try_from(number).unwrap();
+        let session = Box::new(session(number, "alice", started));
+        ready(Ok(LoginAnswer::Yes { session })).boxed()
     }
 
     fn validate(&self, _: ValidateRequest) -> Answer<ValidateAnswer> {

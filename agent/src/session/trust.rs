@@ -85,9 +85,11 @@ impl Trust {
         validation_period: Duration,
         arrived: Instant,
     ) -> Duration {
+        // The lease first: whoever renews it after a gap has raised the generation before.
+        let is_listening = self.is_listening(arrived);
         if generation != self.generation() {
             Duration::ZERO
-        } else if self.is_listening(arrived) {
+        } else if is_listening {
             validation_period
         } else {
             validation_period.min(DISTRUSTED_VALIDATION_PERIOD)
@@ -167,5 +169,40 @@ mod tests {
         trust.regained(true, now);
         assert_eq!(trust.period(before, PERIOD, now), Duration::ZERO);
         assert_eq!(trust.period(trust.generation(), PERIOD, now), PERIOD);
+    }
+
+    /// An answer from before a gap is not good for the validation period because a new lease is seen before the gap is.
+    #[test]
+    fn whoever_looks_while_a_gap_is_noted_sees_no_lease_or_the_gap() {
+        const ROUNDS: u64 = 2_000;
+        let (trust, now) = (Trust::default(), Instant::now());
+        let (looking, noted) = (AtomicU64::new(0), AtomicU64::new(0));
+        let until = |round: &AtomicU64, wanted| {
+            while round.load(Ordering::Acquire) < wanted {
+                std::thread::yield_now();
+            }
+        };
+        let mut believed = 0;
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for round in 1..=ROUNDS {
+                    until(&looking, round);
+                    trust.regained(true, now);
+                    noted.store(round, Ordering::Release);
+                }
+            });
+            for round in 1..=ROUNDS {
+                trust.lost();
+                let before = trust.generation();
+                looking.store(round, Ordering::Release);
+                while noted.load(Ordering::Acquire) < round {
+                    // Many looks for each pause: one must fall between the two steps of the other thread.
+                    let looks = (0..1000).map(|_| trust.period(before, PERIOD, now));
+                    believed += looks.filter(|period| *period == PERIOD).count();
+                    std::thread::yield_now();
+                }
+            }
+        });
+        assert_eq!(believed, 0);
     }
 }

@@ -24,18 +24,23 @@ resource = "/app"
 upstream = "app"
 "#;
 
-/// Browsers send a cookie to every port of a host, and applications everywhere may set it.
-#[test]
-fn tokens_for_services_are_kept_from_applications_of_all_listeners() {
+/// The site of a configuration, which may refer to `policy.toml` and `tls.pem`.
+pub(crate) fn site(config: &str) -> Site {
     let folder = tempfile::tempdir().unwrap();
     let pem = "-----BEGIN CERTIFICATE-----\n-----BEGIN PRIVATE KEY-----\n";
     for (file, text) in [("policy.toml", ""), ("tls.pem", pem)] {
         std::fs::write(folder.path().join(file), text).unwrap();
     }
     let env = Environment::default();
-    let config = crate::config::load_text(TWO_LISTENERS, "agent.toml", folder.path(), &env);
+    let config = crate::config::load_text(config, "agent.toml", folder.path(), &env);
     let config = config.unwrap_or_else(|problems| panic!("{problems}"));
-    let site = Site::build(config, None).unwrap();
+    Site::build(config, None).unwrap()
+}
+
+/// Browsers send a cookie to every port of a host, and applications everywhere may set it.
+#[test]
+fn tokens_for_services_are_kept_from_applications_of_all_listeners() {
+    let site = site(TWO_LISTENERS);
     for name in ["vmware-api-session-id", "iPlanetDirectoryPro"] {
         assert!(site.keeps_cookie(name.as_bytes()), "{name}");
         assert!(site.owns_cookie(name.as_bytes()), "{name}");

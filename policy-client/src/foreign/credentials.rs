@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use policy_protocol::message::{Credentials, LoginRequest};
-use policy_protocol::{AuthScheme, Reason, Secret};
+use policy_protocol::{Reason, Secret};
 
 /// The name and the password of a login.
 ///
@@ -16,7 +16,7 @@ pub(crate) fn name_and_password(request: &LoginRequest) -> Result<(&str, &Secret
             password,
             new_password: None,
             code: None,
-        } if request.realm.auth_scheme != AuthScheme::Totp => Ok((user_name, password)),
+        } if request.realm.auth_scheme.longest_proof().is_none() => Ok((user_name, password)),
         Credentials::Password {
             new_password: Some(_),
             ..

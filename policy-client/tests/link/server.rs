@@ -14,10 +14,8 @@ use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use policy_client::native::{NativeClient, NativeSettings};
 use policy_client::{Balance, PolicyCalls as _, PolicyError, ServerList};
-use policy_protocol::message::{Credentials, LoginRequest, LogoutRequest, SessionTicket};
-use policy_protocol::{
-    AuthScheme, ProtectionLevel, RealmContext, ResourceContext, Secret, SessionId, SessionSpec,
-};
+use policy_protocol::message::SessionTicket;
+use policy_protocol::{Secret, SessionId, SessionSpec};
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair,
 };
@@ -29,6 +27,8 @@ use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio_rustls::TlsAcceptor;
+
+use crate::foreign::{login, logout};
 
 /// Deadline of each call, over all servers.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(2);
@@ -318,41 +318,12 @@ fn ticket() -> SessionTicket {
 
 /// A call that may be repeated.
 pub(crate) async fn ask(client: &NativeClient) -> Result<(), PolicyError> {
-    let request = LogoutRequest {
-        session: ticket(),
-        transaction_id: String::from("1"),
-    };
-    client.logout(request).await.map(drop)
+    client.logout(logout(ticket())).await.map(drop)
 }
 
 /// A call that may not.
 pub(crate) async fn log_in(client: &NativeClient) -> Result<(), PolicyError> {
-    let request = LoginRequest {
-        resource: ResourceContext {
-            agent: String::from("agent"),
-            server: String::from("app.test"),
-            resource: String::from("/"),
-            action: String::from("GET"),
-        },
-        realm: RealmContext {
-            name: String::from("app"),
-            protection_level: ProtectionLevel(5),
-            auth_scheme: AuthScheme::Form,
-            idle_timeout: Duration::from_secs(600),
-            max_timeout: Duration::from_secs(7200),
-            persistent: false,
-        },
-        credentials: Credentials::Password {
-            user_name: String::from("alice"),
-            password: Secret::new(String::from("password")),
-            new_password: None,
-            code: None,
-        },
-        client_address: None,
-        previous: Vec::new(),
-        transaction_id: String::from("1"),
-    };
-    client.login(request).await.map(drop)
+    client.login(login("alice", "password")).await.map(drop)
 }
 
 /// Polls until something is so.

@@ -68,6 +68,8 @@ impl PolicyServer {
         if bound_to.is_some() {
             return Err(no(Reason::INVALID_SESSION_IP));
         }
+        // Before the store is asked: what is written meanwhile is in the one or in the other.
+        let noted = self.uses.noted(spec.id);
         let standing = self
             .store
             .standing(spec.id, &spec.universal_id, spec.start_time)
@@ -83,7 +85,7 @@ impl PolicyServer {
             return Err(no(Reason::REVOKED_SESSION));
         }
         let now = self.now();
-        let stored = standing.last_access.max(self.uses.noted(spec.id));
+        let stored = standing.last_access.max(noted);
         let stored = stored.unwrap_or_default();
         // An agent cannot have seen a use that is still to come.
         let last_access = last_access.min(now).max(stored).max(spec.last_time);

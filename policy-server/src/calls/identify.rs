@@ -1,25 +1,27 @@
 //! Who do the credentials of a login belong to?
 
+mod prove;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use policy_client::PolicyError;
 use policy_protocol::message::Credentials;
-use policy_protocol::{AuthScheme, Identity, Reason, Secret, Timestamp};
+use policy_protocol::{AuthScheme, Identity, Reason, ResourceContext, Secret, Timestamp};
 
 use crate::audit::AuditEvent;
 use crate::directory::{
     Authentication, CertificateFacts, DirectoryError, PasswordChange, PasswordState, User,
 };
 use crate::regulation::{Attempt, Ending, RegulationError};
-use crate::second_factor::{Proof, SecondFactor};
 use crate::server::{PolicyServer, failure};
 
 /// Who came of the credentials.
 pub(super) enum Outcome {
     Accepted(Arc<User>),
-    /// A known user who must change their password first.
-    Challenged(Arc<User>, Reason),
+    /// A known user who must change their password first, or prove a second factor, and what the next
+    /// proof must answer.
+    Challenged(Arc<User>, Reason, Option<String>),
     Rejected(Rejection),
 }
 
@@ -86,9 +88,11 @@ struct Typed {
     name: String,
     password: Secret<String>,
     new_password: Option<Secret<String>>,
-    /// The proof of a second factor; required at some realms.
+    /// The proof of a second factor; required by some schemes.
     code: Option<Secret<String>>,
-    wants_code: bool,
+    scheme: AuthScheme,
+    /// The host that the user wants to reach.
+    host: String,
 }
 
 /// What an agent says that an assertion says.
@@ -103,7 +107,7 @@ impl PolicyServer {
     /// Who do these credentials belong to? Only those that the auth scheme asks for count.
     pub(super) async fn identify(
         self: &Arc<Self>,
-        agent: &str,
+        resource: &ResourceContext,
         scheme: AuthScheme,
         credentials: Credentials,
         client: Option<IpAddr>,
@@ -123,7 +127,8 @@ impl PolicyServer {
                     password,
                     new_password,
                     code,
-                    wants_code: scheme == AuthScheme::Totp,
+                    scheme,
+                    host: resource.server.clone(),
                 };
                 // Whoever gives up waiting does not stop it: an attempt that is counted is decided.
                 let server = Arc::clone(self);
@@ -165,7 +170,7 @@ impl PolicyServer {
                 },
             ) => {
                 let asserted = Asserted {
-                    agent,
+                    agent: &resource.agent,
                     issuer: &issuer,
                     name_id: &name_id,
                     until: not_on_or_after,
@@ -268,6 +273,13 @@ impl PolicyServer {
             Err(detail) => return Ok(wrong(Some(user), detail)),
         };
         let must_change = matches!(state, PasswordState::MustChange | PasswordState::Expired);
+        // Nothing is guessed yet, so nothing is counted.
+        if typed.is_unproven()
+            && let Some(challenge) = self.challenge(&user, &typed).await?
+        {
+            let reason = Reason::TOKEN_CARD_CHALLENGE;
+            return Ok(Outcome::Challenged(user, reason, Some(challenge)));
+        }
         // A code works once: not for a step on the way.
         let is_last = !must_change && typed.new_password.is_none();
         if let Err(detail) = self.prove(&user, &typed, is_last).await? {
@@ -278,11 +290,11 @@ impl PolicyServer {
             return Ok(Outcome::Rejected(rejection));
         }
         let Some(new) = typed.new_password.clone() else {
-            return Ok(if must_change {
-                Outcome::Challenged(user, state.reason())
+            return if must_change {
+                self.once_more(user, &typed, state.reason()).await
             } else {
-                Outcome::Accepted(user)
-            });
+                Ok(Outcome::Accepted(user))
+            };
         };
         let old = typed.password.clone();
         let changed = self.directories.change_password(&user, old, new).await;
@@ -290,7 +302,7 @@ impl PolicyServer {
             PasswordChange::Changed => {}
             PasswordChange::WrongPassword => return Ok(wrong(Some(user), "password")),
             other @ (PasswordChange::Refused(_) | PasswordChange::ReadOnly) => {
-                return Ok(Outcome::Challenged(user, other.reason()));
+                return self.once_more(user, &typed, other.reason()).await;
             }
         }
         // Not "not processed": the password is another one by now, and who repeats the login has the old one.
@@ -298,40 +310,6 @@ impl PolicyServer {
         Ok(match proven.map_err(|_| PolicyError::Failure)? {
             Ok(()) => Outcome::Accepted(user),
             Err(detail) => wrong(Some(user), detail),
-        })
-    }
-
-    /// Whether the second factor is proven, if it is asked for; what is wrong with it if not.
-    async fn prove(
-        &self,
-        user: &User,
-        typed: &Typed,
-        spend: bool,
-    ) -> Result<Result<(), &'static str>, PolicyError> {
-        if !typed.wants_code {
-            return Ok(Ok(()));
-        }
-        let Some(code) = &typed.code else {
-            return Ok(Err("no code"));
-        };
-        // Beside the count of the name: a login with the password alone must not forgive guessed codes.
-        let begun = self.regulation.begin_code(&user.identity).await;
-        let Some(attempt) = begun.map_err(unregulated)? else {
-            return Ok(Err("too many codes"));
-        };
-        let factor: &dyn SecondFactor = &self.second_factors;
-        let proof = factor.verify(&user.identity, code, spend).await;
-        let ending = match proof {
-            Ok(Proof::Proven) => Ending::Right,
-            Ok(Proof::Wrong | Proof::NotEnrolled) => Ending::Wrong,
-            Err(_) => Ending::Withdrawn,
-        };
-        let ended = self.regulation.end(attempt, ending).await;
-        ended.map_err(failure)?;
-        Ok(match proof.map_err(failure)? {
-            Proof::Proven => Ok(()),
-            Proof::Wrong => Err("code"),
-            Proof::NotEnrolled => Err("no second factor"),
         })
     }
 }

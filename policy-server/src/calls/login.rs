@@ -48,13 +48,12 @@ impl PolicyServer {
             } => Some(*not_on_or_after),
             Credentials::Password { .. } | Credentials::Certificate { .. } => None,
         };
-        let agent = &resource.agent;
         let outcome = self
-            .identify(agent, scheme, credentials, client_address)
+            .identify(&resource, scheme, credentials, client_address)
             .await?;
         let user = match outcome {
             Outcome::Accepted(user) => user,
-            Outcome::Challenged(user, reason) => {
+            Outcome::Challenged(user, reason, challenge) => {
                 Record {
                     event: AuditEvent::AuthChallenge,
                     user: &user.identity.universal_id,
@@ -64,7 +63,7 @@ impl PolicyServer {
                 }
                 .write(&self.audit)
                 .await?;
-                return Ok(LoginAnswer::Challenge { reason });
+                return Ok(LoginAnswer::Challenge { reason, challenge });
             }
             Outcome::Rejected(rejection) => {
                 Record {
@@ -85,11 +84,15 @@ impl PolicyServer {
                 };
             }
         };
-        let Some(session_type) = SessionType::of(scheme) else {
-            let reason = Reason::UNSUPPORTED_SCHEME;
-            return Ok(LoginAnswer::No { reason });
-        };
         let identity = &user.identity;
+        let record = Record {
+            user: &identity.universal_id,
+            directory: &identity.directory.name,
+            ..record
+        };
+        let Some(session_type) = SessionType::of(scheme) else {
+            return self.refuse(record, Reason::UNSUPPORTED_SCHEME).await;
+        };
         let now = self.now();
         let revoked = self
             .store
@@ -109,8 +112,11 @@ impl PolicyServer {
         let most = until.map_or(Duration::MAX, |until| until.since(start));
         let max_timeout = self.limits.max(realm.max_timeout).min(most);
         if max_timeout.is_zero() {
-            let reason = Reason::UNKNOWN_USER;
-            return Ok(LoginAnswer::No { reason });
+            let record = Record {
+                detail: "assertion that ends before a new session may begin",
+                ..record
+            };
+            return self.refuse(record, Reason::UNKNOWN_USER).await;
         }
         let spec = Spec {
             version: Spec::CURRENT_VERSION,
@@ -143,11 +149,6 @@ impl PolicyServer {
             .filter_map(|previous| Some((self.ending(&previous)?, previous)))
             .collect();
         let replaces = replaced.iter().map(|(ending, _)| *ending).collect();
-        let record = Record {
-            user: &identity.universal_id,
-            directory: &identity.directory.name,
-            ..record
-        };
         let insertion = self
             .store
             .insert(summary, replaces, self.sessions.quota, CLOCK_SKEW, now)
@@ -156,14 +157,7 @@ impl PolicyServer {
         self.check_store(&keys)?;
         let Insertion::Kept { ended } = insertion else {
             let reason = Reason::SET_PERSISTENT_SESSION_FAILED;
-            Record {
-                event: AuditEvent::AuthReject,
-                reason,
-                ..record
-            }
-            .write(&self.audit)
-            .await?;
-            return Ok(LoginAnswer::No { reason });
+            return self.refuse(record, reason).await;
         };
         let gave_way = ended.into_iter().map(|id| Record {
             session: Some(id),
@@ -188,6 +182,18 @@ impl PolicyServer {
         Ok(LoginAnswer::Yes {
             session: Box::new(spec.session(sealed, &user, &self.limits)),
         })
+    }
+
+    /// Records that somebody gets no session although their credentials are right.
+    async fn refuse(&self, record: Record<'_>, reason: Reason) -> Result<LoginAnswer, PolicyError> {
+        Record {
+            event: AuditEvent::AuthReject,
+            reason,
+            ..record
+        }
+        .write(&self.audit)
+        .await?;
+        Ok(LoginAnswer::No { reason })
     }
 
     /// Records the sessions that ended for a login, and the login.

@@ -102,6 +102,13 @@ impl Directories {
         Ok(None)
     }
 
+    /// The directory of this name, or else all of them.
+    fn meant(&self, name: Option<&str>) -> impl Iterator<Item = &Arc<dyn Directory>> {
+        let is_meant =
+            move |one: &&Arc<dyn Directory>| name.is_none_or(|name| one.description().name == name);
+        self.0.iter().filter(is_meant)
+    }
+
     /// The user that somebody means who has verified that it is them: in the directory of this name, or else in
     /// the first that has one.
     ///
@@ -112,9 +119,7 @@ impl Directories {
         name: &str,
         directory: Option<&str>,
     ) -> Result<Option<Arc<User>>, DirectoryError> {
-        let is_meant =
-            |one: &&Arc<dyn Directory>| directory.is_none_or(|name| one.description().name == name);
-        for directory in self.0.iter().filter(is_meant) {
+        for directory in self.meant(directory) {
             if let Some(user) = directory.find_by_name(name).await? {
                 return Ok(Some(user));
             }
@@ -132,9 +137,7 @@ impl Directories {
         user: &str,
         directory: Option<&str>,
     ) -> Result<Option<Arc<User>>, DirectoryError> {
-        let is_meant =
-            |one: &&Arc<dyn Directory>| directory.is_none_or(|name| one.description().name == name);
-        for directory in self.0.iter().filter(is_meant) {
+        for directory in self.meant(directory) {
             if let Some(user) = directory.find_any(user).await? {
                 return Ok(Some(user));
             }

@@ -28,7 +28,7 @@ use super::{
     PasswordChange, User,
 };
 use crate::config::directories::{DirectoryConfig, FileSettings};
-use crate::config::{Problem, Problems};
+use crate::config::{Problems, read_file};
 use crate::file_stamp::{self, FileStamp};
 
 /// A TOML file of users.
@@ -121,9 +121,7 @@ impl FileDirectory {
 }
 
 fn load(path: &Path, description: &UserDirectory) -> Result<Users, Problems> {
-    let file = path.display().to_string();
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| Problems::one(Problem::unplaced(&file, "", &error.to_string())))?;
+    let (file, text) = read_file(path)?;
     read(&text, &file, description)
 }
 
@@ -221,6 +219,8 @@ impl Directory for FileDirectory {
     fn refresh(&self) -> BoxFuture<'_, Result<Changes, DirectoryError>> {
         // A small local file, read only when it has changed.
         Box::pin(async move {
+            // A change of a password reads the file itself: what was read before it must not take its place.
+            let _writing = self.writing.lock().await;
             self.reload().map_err(|problems| {
                 tracing::error!(%problems, "users file ignored, the users are as before");
                 DirectoryError::Failure

@@ -1,46 +1,36 @@
 //! Agents administration over HTTP.
 
-use std::sync::Arc;
-
 use ::http::StatusCode;
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use policy_protocol::administration::{
     AddAgentRequest, AgentAnswer, AgentsReport, RotateAgentRequest,
 };
 
 use super::problem::Problem;
-use super::{Answer, Call, answer};
-use crate::server::PolicyServer;
+use super::{Answer, Call, Named, Server, answer, named, removed};
 
-pub(super) async fn list(State(server): State<Arc<PolicyServer>>) -> Answer<AgentsReport> {
+pub(super) async fn list(State(server): Server) -> Answer<AgentsReport> {
     answer(server.agents_report().await)
 }
 
 pub(super) async fn add(
-    State(server): State<Arc<PolicyServer>>,
+    State(server): Server,
     Call(request): Call<AddAgentRequest>,
 ) -> Answer<AgentAnswer> {
     answer(server.add_agent(&request).await)
 }
 
 pub(super) async fn rotate(
-    State(server): State<Arc<PolicyServer>>,
-    name: Result<Path<String>, PathRejection>,
+    State(server): Server,
+    name: Named<String>,
     Call(request): Call<RotateAgentRequest>,
 ) -> Answer<AgentAnswer> {
-    let Path(name) = name.map_err(|_| Problem::BAD_REQUEST)?;
-    answer(server.rotate_agent(&name, &request).await)
+    answer(server.rotate_agent(&named(name)?, &request).await)
 }
 
 pub(super) async fn remove(
-    State(server): State<Arc<PolicyServer>>,
-    name: Result<Path<String>, PathRejection>,
+    State(server): Server,
+    name: Named<String>,
 ) -> Result<StatusCode, Problem> {
-    let Path(name) = name.map_err(|_| Problem::BAD_REQUEST)?;
-    if server.remove_agent(&name).await? {
-        Ok(StatusCode::NO_CONTENT)
-    } else {
-        Err(Problem::NOT_FOUND)
-    }
+    removed(server.remove_agent(&named(name)?).await?)
 }

@@ -1,15 +1,12 @@
 //! Explanations of decisions, for administrators.
 
-use std::sync::Arc;
-
 use axum::extract::State;
 use policy_protocol::explain::{ExplainAnswer, ExplainRequest};
 
-use super::{Answer, Call, answer};
-use crate::server::PolicyServer;
+use super::{Answer, Call, Server, answer};
 
 pub(super) async fn explain(
-    State(server): State<Arc<PolicyServer>>,
+    State(server): Server,
     Call(request): Call<ExplainRequest>,
 ) -> Answer<ExplainAnswer> {
     answer(server.explain(&request).await)

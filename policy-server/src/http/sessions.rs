@@ -1,24 +1,21 @@
 //! Sessions administration over HTTP.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use ::http::StatusCode;
 use axum::Json;
-use axum::extract::rejection::{PathRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
 use policy_protocol::SessionId;
 use policy_protocol::sessions::{PropertyChanges, SessionDetails, SessionList, SessionQuery};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::problem::Problem;
-use super::{Answer, Call};
-use crate::server::PolicyServer;
+use super::{Answer, Call, Named, Server, named};
 use crate::sessions::SessionError;
 
-type Server = State<Arc<PolicyServer>>;
-type Id = Result<Path<SessionId>, PathRejection>;
+type Id = Named<SessionId>;
 
 impl From<SessionError> for Problem {
     fn from(error: SessionError) -> Self {
@@ -32,10 +29,6 @@ impl From<SessionError> for Problem {
     }
 }
 
-fn id(path: Id) -> Result<SessionId, Problem> {
-    path.map(|Path(id)| id).map_err(|_| Problem::BAD_REQUEST)
-}
-
 pub(super) async fn list(
     State(server): Server,
     query: Result<Query<SessionQuery>, QueryRejection>,
@@ -45,19 +38,22 @@ pub(super) async fn list(
 }
 
 pub(super) async fn show(State(server): Server, path: Id) -> Answer<SessionDetails> {
-    let session = server.session(id(path)?).await?;
+    let session = server.session(named(path)?).await?;
     session.map(Json).ok_or(Problem::NOT_FOUND)
 }
 
 pub(super) async fn reset_idle(State(server): Server, path: Id) -> Answer<SessionDetails> {
-    Ok(Json(server.reset_idle(id(path)?).await?))
+    Ok(Json(server.reset_idle(named(path)?).await?))
 }
 
 pub(super) async fn properties(
     State(server): Server,
     path: Id,
 ) -> Answer<BTreeMap<String, String>> {
-    let session = server.session(id(path)?).await?.ok_or(Problem::NOT_FOUND)?;
+    let session = server
+        .session(named(path)?)
+        .await?
+        .ok_or(Problem::NOT_FOUND)?;
     Ok(Json(session.session.properties))
 }
 
@@ -66,11 +62,11 @@ pub(super) async fn change_properties(
     path: Id,
     Call(changes): Call<PropertyChanges>,
 ) -> Answer<BTreeMap<String, String>> {
-    Ok(Json(server.set_properties(id(path)?, changes).await?))
+    Ok(Json(server.set_properties(named(path)?, changes).await?))
 }
 
 pub(super) async fn revoke(State(server): Server, path: Id) -> Result<StatusCode, Problem> {
-    server.revoke_session(id(path)?).await?;
+    server.revoke_session(named(path)?).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -95,9 +91,8 @@ pub(super) async fn revoke_all(
 
 pub(super) async fn revoke_user(
     State(server): Server,
-    universal_id: Result<Path<String>, PathRejection>,
+    universal_id: Named<String>,
 ) -> Result<StatusCode, Problem> {
-    let Path(universal_id) = universal_id.map_err(|_| Problem::BAD_REQUEST)?;
-    server.revoke_user(&universal_id).await?;
+    server.revoke_user(&named(universal_id)?).await?;
     Ok(StatusCode::NO_CONTENT)
 }

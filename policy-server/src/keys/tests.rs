@@ -1,11 +1,14 @@
 use std::path::Path;
 
-use policy_protocol::{KeyId, ManualClock, SessionId, SessionSpec};
-
-use policy_protocol::AgentKeySet;
+use futures_util::FutureExt as _;
+use policy_protocol::administration::{AgentPresence, RollReason, RollWhich};
+use policy_protocol::seal::KEY_LENGTH;
+use policy_protocol::{KeyId, ManualClock, Secret, SessionId, SessionSpec, Timestamp};
 
 use super::*;
 use crate::config::keys::MasterKeys;
+use crate::rolling_keys::{MAX_PREVIOUS, UnusableKey, random_key};
+use crate::store::RecordChange;
 use crate::store::sqlite::SqliteStore;
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -32,6 +35,20 @@ async fn open(store: &Arc<dyn Store>, clock: &Arc<ManualClock>) -> Keys {
 
 fn clock() -> Arc<ManualClock> {
     Arc::new(ManualClock::at(START))
+}
+
+/// From now on the keys in the store cannot be read.
+async fn break_record(store: &Arc<dyn Store>) {
+    let before = store.record(RecordKind::Keys, RECORD).await.unwrap();
+    let nonsense = RecordChange {
+        kind: RecordKind::Keys,
+        name: RECORD.to_owned(),
+        value: Some(Secret::new(b"nonsense".to_vec())),
+        expected: before.unwrap().version,
+        expires: None,
+        announce: None,
+    };
+    assert!(store.change_record(nonsense).await.unwrap());
 }
 
 const BY_COMMAND: Rollover = Rollover {
@@ -86,15 +103,7 @@ async fn keys_that_cannot_be_read_are_not_replaced() {
         Some(KeyError::Sealed(OpenRecordError::OtherKey))
     ));
     assert_eq!(there().await.unwrap().unwrap(), before);
-    let nonsense = RecordChange {
-        kind: RecordKind::Keys,
-        name: RECORD.to_owned(),
-        value: Some(Secret::new(b"nonsense".to_vec())),
-        expected: before.version,
-        expires: None,
-        announce: None,
-    };
-    assert!(store.change_record(nonsense).await.unwrap());
+    break_record(&store).await;
     let opened = Keys::open(Arc::clone(&store), master(1, None), HOUR, clock).await;
     assert!(matches!(opened.err(), Some(KeyError::Sealed(_))));
     let after = there().await.unwrap().unwrap();
@@ -275,5 +284,42 @@ async fn an_unknown_key_is_looked_for_but_not_without_end() {
     let took = before.elapsed();
     assert!(took < 2 * LOOK_EVERY, "{took:?}");
     let last = *other.looked.lock().await;
-    assert!(last.is_some_and(|at| at > before));
+    assert!(last.is_some_and(|(at, answered)| at > before && answered));
+}
+
+/// An agent that hears of no session where nobody could look takes a good session for dead.
+#[tokio::test(start_paused = true)]
+async fn nobody_is_told_that_there_is_no_key_when_the_look_for_it_failed() {
+    let (dir, clock) = (tempfile::tempdir().unwrap(), clock());
+    let store = store(dir.path());
+    let keys = open(&store, &clock).await;
+    let nobodys = policy_protocol::SealingKey::new(KeyId(7), &[7; KEY_LENGTH]);
+    let nobodys = sealed_with(&nobodys);
+    break_record(&store).await;
+    let looks = (0..10).map(|_| keys.ticket_keys_for(&nobodys));
+    for (number, found) in futures_util::future::join_all(looks)
+        .await
+        .iter()
+        .enumerate()
+    {
+        assert!(found.is_err(), "of look {number}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_look_that_was_given_up_is_done_by_who_waited_for_it() {
+    let (dir, clock) = (tempfile::tempdir().unwrap(), clock());
+    let store = store(dir.path());
+    let (one, other) = (open(&store, &clock).await, open(&store, &clock).await);
+    one.roll(&BY_COMMAND).await.unwrap();
+    one.roll(&BY_COMMAND).await.unwrap();
+    let ticket = sealed_with(one.ticket_keys().current());
+    // It waits for its turn to change keys, with the others behind it.
+    let changing = other.changing.lock().await;
+    let mut given_up = Box::pin(other.ticket_keys_for(&ticket));
+    let mut waiting = Box::pin(other.ticket_keys_for(&ticket));
+    assert!((&mut given_up).now_or_never().is_none());
+    assert!((&mut waiting).now_or_never().is_none());
+    drop((given_up, changing));
+    assert!(!waiting.await.unwrap().lack_key_of(&ticket[0]));
 }

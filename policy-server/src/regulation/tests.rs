@@ -1,14 +1,16 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use policy_protocol::ManualClock;
+use policy_protocol::{ManualClock, Timestamp};
 use tempfile::TempDir;
 
 use super::*;
+use crate::store::RecordKind;
 use crate::store::sqlite::SqliteStore;
 
 /// Two policy servers on one store.
 struct World {
     servers: [Arc<Regulation>; 2],
+    store: Arc<dyn Store>,
     clock: Arc<ManualClock>,
     _folder: TempDir,
 }
@@ -24,6 +26,7 @@ fn world(settings: &RegulationConfig) -> World {
     });
     World {
         servers,
+        store,
         clock,
         _folder: folder,
     }
@@ -111,17 +114,13 @@ async fn nothing_is_left_of_a_success() {
     fail(server, "alice").await;
     let attempt = server.begin("alice", None).await.unwrap().unwrap();
     server.end(attempt, Ending::Right).await.unwrap();
-    let records = server.store.records(RecordKind::Regulation).await.unwrap();
+    let records = world.store.records(RecordKind::Regulation).await.unwrap();
     let names: Vec<_> = records.into_keys().collect();
     // The failure counts for its networks.
     assert_eq!(names, ["network/192.0.2.0/24", "network/192.0.2.1/32"]);
     world.clock.advance(Duration::from_hours(1));
-    server
-        .store
-        .remove_expired(world.clock.now())
-        .await
-        .unwrap();
-    let records = server.store.records(RecordKind::Regulation).await.unwrap();
+    world.store.remove_expired(world.clock.now()).await.unwrap();
+    let records = world.store.records(RecordKind::Regulation).await.unwrap();
     assert!(records.is_empty());
 }
 
@@ -140,7 +139,7 @@ async fn records_do_not_hold_names() {
     let world = world(&RegulationConfig::default());
     let [server, _] = &world.servers;
     fail(server, "Correct Horse").await;
-    let records = server.store.records(RecordKind::Regulation).await.unwrap();
+    let records = world.store.records(RecordKind::Regulation).await.unwrap();
     for (name, record) in records {
         let value = String::from_utf8_lossy(record.value.expose()).into_owned();
         for text in [name, value] {

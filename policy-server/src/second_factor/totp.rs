@@ -5,12 +5,12 @@
 //! step of the last code that was used, and which recovery codes are left, are in it, and are changed
 //! by compare-and-swap: of two policy servers that are shown one code, one accepts it.
 
+use std::future::ready;
 use std::sync::Arc;
 
 use aws_lc_rs::digest::{Context, SHA256};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use futures_util::future::BoxFuture;
 use minicbor::{Decode, Encode};
 use policy_protocol::user_administration::{Enrolment, SecondFactorStatus};
 use policy_protocol::{Clock, Identity, Secret, Timestamp};
@@ -19,7 +19,7 @@ use totp_rs::{Algorithm, Builder};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use super::recovery;
-use super::{Proof, SecondFactor, SecondFactorError};
+use super::{Answer, EnrolError, Proof, SecondFactor, SecondFactorError};
 use crate::master_key::MasterKey;
 use crate::store::{RecordChange, RecordKind, Store};
 
@@ -32,19 +32,10 @@ const SKEW: u16 = 1;
 const SECRET_LENGTH: usize = 20;
 
 /// Second factors by authenticator app.
-pub(crate) struct Totp {
+pub(super) struct Totp {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     master_key: Arc<MasterKey>,
-}
-
-/// Why a user was not enrolled.
-#[derive(Clone, Debug, thiserror::Error)]
-pub(crate) enum EnrolError {
-    #[error("this user has a second factor")]
-    Enrolled,
-    #[error(transparent)]
-    Failed(#[from] SecondFactorError),
 }
 
 /// What the store holds of a user's second factor.
@@ -101,7 +92,7 @@ impl State {
 }
 
 impl Totp {
-    pub(crate) fn new(
+    pub(super) fn new(
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
         master_key: Arc<MasterKey>,
@@ -113,12 +104,7 @@ impl Totp {
         }
     }
 
-    /// Gives a user a second factor.
-    pub(crate) async fn enrol(
-        &self,
-        user: &Identity,
-        issuer: &str,
-    ) -> Result<Enrolment, EnrolError> {
+    async fn give(&self, user: &Identity, issuer: &str) -> Result<Enrolment, EnrolError> {
         let mut secret = [0; SECRET_LENGTH];
         getrandom::fill(&mut secret).map_err(|_| SecondFactorError::NoRandomness)?;
         let codes = std::iter::repeat_with(recovery::generate);
@@ -145,8 +131,7 @@ impl Totp {
         })
     }
 
-    /// Takes it away. `false` if there was none.
-    pub(crate) async fn remove(&self, user: &Identity) -> Result<bool, SecondFactorError> {
+    async fn take_away(&self, user: &Identity) -> Result<bool, SecondFactorError> {
         let name = name_of(user);
         loop {
             let record = self.store.record(RecordKind::SecondFactor, &name).await?;
@@ -157,18 +142,6 @@ impl Totp {
                 return Ok(true);
             }
         }
-    }
-
-    /// What a user has.
-    pub(crate) async fn status(
-        &self,
-        user: &Identity,
-    ) -> Result<Option<SecondFactorStatus>, SecondFactorError> {
-        let state = self.read(&name_of(user)).await?;
-        Ok(state.map(|(state, _)| SecondFactorStatus {
-            enrolled: state.enrolled,
-            recovery_codes: state.recovery_codes.len(),
-        }))
     }
 
     async fn read(&self, name: &str) -> Result<Option<(State, u64)>, SecondFactorError> {
@@ -234,12 +207,41 @@ impl Totp {
 }
 
 impl SecondFactor for Totp {
+    fn enrol<'a>(
+        &'a self,
+        user: &'a Identity,
+        issuer: &'a str,
+    ) -> Answer<'a, Enrolment, EnrolError> {
+        Box::pin(self.give(user, issuer))
+    }
+
+    fn remove<'a>(&'a self, user: &'a Identity) -> Answer<'a, bool> {
+        Box::pin(self.take_away(user))
+    }
+
+    fn status<'a>(&'a self, user: &'a Identity) -> Answer<'a, Option<SecondFactorStatus>> {
+        Box::pin(async {
+            let state = self.read(&name_of(user)).await?;
+            Ok(state.map(|(state, _)| SecondFactorStatus {
+                enrolled: state.enrolled,
+                recovery_codes: state.recovery_codes.len(),
+            }))
+        })
+    }
+
+    /// A code is typed unasked.
+    fn begin<'a>(&'a self, _user: &'a Identity, _host: &'a str) -> Answer<'a, Option<String>> {
+        Box::pin(ready(Ok(None)))
+    }
+
+    /// A code is good on every host: whoever is shown one can use it anywhere.
     fn verify<'a>(
         &'a self,
         user: &'a Identity,
+        _host: &'a str,
         proof: &'a Secret<String>,
         spend: bool,
-    ) -> BoxFuture<'a, Result<Proof, SecondFactorError>> {
+    ) -> Answer<'a, Proof> {
         Box::pin(self.judge(user, proof.expose(), spend))
     }
 }

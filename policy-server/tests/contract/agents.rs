@@ -13,15 +13,14 @@ use policy_protocol::administration::{
 };
 use policy_protocol::{EventKind, Secret};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tower::ServiceExt as _;
 
-use crate::harness::{ADMIN_SECRET, AGENT, AGENT_SECRET, World, client_of};
+use crate::harness::{ADMIN_SECRET, AGENT, AGENT_SECRET, World, client_of, eventually};
+use crate::network::trusting;
 
 const NEW: &str = "gateway-2";
 
@@ -64,16 +63,6 @@ async fn status(world: &World, name: &str, secret: &str) -> u16 {
         .unwrap();
     let response = world.server.router().oneshot(request).await.unwrap();
     response.status().as_u16()
-}
-
-async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
-    let waiting = async {
-        while !is_so().await {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    let waited = tokio::time::timeout(Duration::from_secs(30), waiting).await;
-    waited.unwrap_or_else(|_| panic!("never: {what}"));
 }
 
 #[tokio::test]
@@ -276,21 +265,12 @@ async fn status_with_certificate(
     certificate: Option<(CertificateDer<'static>, PrivateKeyDer<'static>)>,
     pair: Option<&str>,
 ) -> Option<u16> {
-    let mut roots = RootCertStore::empty();
-    let file = world.dir.path().join("cert.pem");
-    roots
-        .add(CertificateDer::from_pem_file(file).unwrap())
-        .unwrap();
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(roots);
+    let trusting = trusting(world);
     let config = match certificate {
-        Some((certificate, key)) => builder
+        Some((certificate, key)) => trusting
             .with_client_auth_cert(vec![certificate], key)
             .unwrap(),
-        None => builder.with_no_client_auth(),
+        None => trusting.with_no_client_auth(),
     };
     let stream = TcpStream::connect(world.url().replace("https://", ""))
         .await

@@ -5,15 +5,15 @@ use std::time::{Duration, Instant};
 
 use policy_client::PolicyError;
 use policy_protocol::administration::{AddAgentRequest, AgentAnswer, RotateAgentRequest};
-use policy_protocol::message::{LoginAnswer, LogoutRequest};
+use policy_protocol::message::{Credentials, LoginAnswer, LogoutRequest};
 use policy_protocol::sessions::SessionQuery;
-use policy_protocol::{Reason, SessionId};
+use policy_protocol::{Reason, SessionId, Timestamp};
 use policy_server::NotEnrolled;
 use policy_server::sessions::SessionError;
 
 use crate::harness::{
-    ADMIN_SECRET, AGENT, PASSWORD, World, address, alive, assert_dead, authorization, credentials,
-    login_request, persistent, realm, ticket, validation,
+    ADMIN_SECRET, AGENT, PASSWORD, World, address, alive, assert_dead, authorization,
+    login_request, persistent, realm, validation,
 };
 
 #[tokio::test]
@@ -29,7 +29,7 @@ async fn every_decision_is_recorded_and_no_secret_is() {
     let session = alive(world.validate(&session).await);
     world.authorize(&session, "/app", 5).await;
     world.authorize(&session, "/elsewhere", 5).await;
-    world.logout(ticket(&session)).await;
+    world.logout(session.ticket()).await;
     assert_dead(world.validate(&session).await, Reason::REVOKED_SESSION);
     world.server.revoke_user("bob").await.unwrap();
 
@@ -83,6 +83,41 @@ async fn every_decision_is_recorded_and_no_secret_is() {
     ] {
         assert!(!text.contains(secret), "{secret} is in\n{text}");
     }
+}
+
+#[tokio::test]
+async fn a_refusal_for_an_assertion_that_ends_too_soon_is_recorded() {
+    let believed = format!("[[assertions]]\nissuer = \"sts\"\nagents = [\"{AGENT}\"]\n[limits]");
+    let world = World::embedded().await;
+    let world = world.restart_with("[limits]", &believed).await;
+    let assert_until = |not_on_or_after: Timestamp| Credentials::Assertion {
+        name_id: String::from("alice"),
+        issuer: String::from("sts"),
+        not_on_or_after,
+    };
+    let soon = world.now().plus(Duration::from_secs(3));
+    let answer = world.present(assert_until(soon), &realm(), None).await;
+    assert!(matches!(answer, LoginAnswer::Yes { .. }), "{answer:?}");
+    // What begins now is dated after the end of all sessions, which is later than that of the assertion.
+    world.server.revoke_user("id-of-alice").await.unwrap();
+    let answer = world.present(assert_until(soon), &realm(), None).await;
+    let reason = Reason::UNKNOWN_USER;
+    assert_eq!(answer, LoginAnswer::No { reason });
+    let records = world.audit();
+    let last = records.last().unwrap();
+    for (field, expected) in [
+        ("event", "AuthReject"),
+        ("user", "id-of-alice"),
+        ("directory", "users"),
+        ("reason", "unknown_user"),
+        ("client", "192.0.2.1"),
+        ("realm", "app"),
+        ("transaction_id", "t1"),
+    ] {
+        assert_eq!(last[field], expected, "{field}");
+    }
+    let detail = last["detail"].as_str().unwrap();
+    assert!(detail.starts_with("assertion that ends"), "{detail}");
 }
 
 #[tokio::test]
@@ -264,14 +299,14 @@ async fn what_cannot_be_recorded_is_refused_and_is_recorded_when_it_can_be(world
     let session = world.login("alice", &realm()).await;
     world.fill_audit_disk();
     for password in [PASSWORD, "wrong"] {
-        let request = login_request(credentials("alice", password), &realm(), None);
+        let request = login_request(Credentials::password("alice", password), &realm(), None);
         let answer = world.calls.login(request).await;
         assert!(answer.is_err(), "{answer:?}");
     }
     assert!(
         world
             .calls
-            .validate(validation(ticket(&session)))
+            .validate(validation(session.ticket()))
             .await
             .is_err()
     );
@@ -316,7 +351,7 @@ async fn sessions_end_even_if_that_cannot_be_recorded(world: World) {
     ];
     world.fill_audit_disk();
     let request = LogoutRequest {
-        session: ticket(&logged_out),
+        session: logged_out.ticket(),
         transaction_id: String::from("t-logout"),
     };
     assert!(world.calls.logout(request).await.is_err());
@@ -368,7 +403,7 @@ async fn what_lets_a_session_go_on_may_be_left_out() {
     world.authorize(&session, "/elsewhere", 5).await;
     let elsewhere = world
         .validate_ticket(
-            ticket(&session),
+            session.ticket(),
             session.last_access,
             Some(address("192.0.2.9")),
         )
@@ -380,4 +415,60 @@ async fn what_lets_a_session_go_on_may_be_left_out() {
         .map(|record| record["event"].as_str().unwrap())
         .collect();
     assert_eq!(events, ["AuthAccept", "AzReject", "ValidateReject"]);
+}
+
+/// A store that keeps whoever writes waiting until it is let go.
+struct Held(rusqlite::Connection);
+
+impl Held {
+    fn of(world: &World) -> Self {
+        let database = world.dir.path().join("state/policy-server.sqlite");
+        let database = rusqlite::Connection::open(database).unwrap();
+        database.busy_timeout(Duration::from_secs(20)).unwrap();
+        database.execute_batch("BEGIN IMMEDIATE").unwrap();
+        Self(database)
+    }
+
+    fn let_go(self) {
+        self.0.execute_batch("COMMIT").unwrap();
+    }
+}
+
+/// The records of these events so far, once there are that many.
+async fn recorded(world: &World, events: &[&str]) -> Vec<serde_json::Value> {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        let mut records = world.audit();
+        records.retain(|record| events.iter().any(|event| record["event"] == *event));
+        if records.len() >= events.len() {
+            return records;
+        }
+        assert!(Instant::now() < deadline, "{records:?}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Agents have a deadline for each call, and people press Ctrl-C.
+#[tokio::test]
+async fn what_is_done_is_recorded_also_if_the_caller_has_gone() {
+    let world = World::remote().await;
+    let patience = Duration::from_millis(700);
+    let held = Held::of(&world);
+    let request = login_request(Credentials::password("alice", PASSWORD), &realm(), None);
+    let login = tokio::time::timeout(patience, world.calls.login(request));
+    assert!(login.await.is_err(), "it waits for the store");
+    held.let_go();
+    let records = recorded(&world, &["AuthAccept", "AuthLogout"]).await;
+    assert_eq!(records[0]["event"], "AuthAccept");
+    assert_eq!(records[0]["session"], records[1]["session"]);
+    assert!(world.listed(SessionQuery::default()).await.is_empty());
+
+    let held = Held::of(&world);
+    let admin = world.admin(ADMIN_SECRET);
+    let all = tokio::time::timeout(patience, admin.revoke_all());
+    assert!(all.await.is_err(), "it waits for the store");
+    held.let_go();
+    // The first is of the list.
+    let records = recorded(&world, &["AdminLogin", "AdminLogin"]).await;
+    assert_eq!(records[1]["action"], "revoke-all");
 }

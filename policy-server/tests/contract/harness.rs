@@ -1,147 +1,40 @@
 //! A policy server with two agents, a few users and a clock that moves when told to.
 
+mod files;
+mod requests;
+mod store_server;
+
 use std::net::IpAddr;
 use std::path::Path;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use policy_client::admin::{AdminClient, AdminSettings};
 use policy_client::native::{NativeClient, NativeSettings};
 use policy_client::{PolicyCalls, PolicyError, ServerList};
-use policy_protocol::administration::{RollAnswer, RollRequest, RollWhich};
+use policy_protocol::administration::RollAnswer;
 use policy_protocol::message::{
     AuthorizeAnswer, AuthorizeRequest, Credentials, LoginAnswer, LoginRequest, LogoutAnswer,
     LogoutRequest, SessionTicket, ValidateAnswer, ValidateRequest,
 };
 use policy_protocol::sessions::SessionQuery;
 use policy_protocol::{
-    AuthScheme, Clock, ManualClock, ProtectionLevel, RealmContext, Reason, ResourceContext, Secret,
-    Session, SessionId, Timestamp,
+    Clock, ManualClock, ProtectionLevel, RealmContext, Secret, Session, SessionId, Timestamp,
 };
 use policy_server::store::Store;
 use policy_server::store::sqlite::SqliteStore;
-use policy_server::{
-    PasswordCost, PolicyServer, PolicyServerConfig, RunningPolicyServer, hash_password_at, serve,
-};
+use policy_server::{PolicyServer, PolicyServerConfig, RunningPolicyServer, serve};
 use tempfile::TempDir;
-use test_services::Valkey;
 
-/// Everybody's password.
-pub(crate) const PASSWORD: &str = "correct horse";
-pub(crate) const AGENT: &str = "gateway-1";
-pub(crate) const AGENT_SECRET: &str = "the secret of gateway-1";
-pub(crate) const ADMIN_SECRET: &str = "the secret of administrators";
-pub(crate) const FINGERPRINT: &str =
-    "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+pub(crate) use self::files::{ADMIN_SECRET, AGENT, AGENT_SECRET, FINGERPRINT, PASSWORD, users};
+use self::files::{prepare, write};
+pub(crate) use self::requests::{
+    address, alive, assert_dead, authorization, by_command, login_request, persistent, realm,
+    resource, validation,
+};
+use self::store_server::StoreServer;
+
 const TIMEOUT: Duration = Duration::from_secs(20);
-
-static HASH: LazyLock<String> =
-    LazyLock::new(|| hash_password_at(PASSWORD, PasswordCost::LIGHT).unwrap());
-
-const CONFIG: &str = r#"
-    name = "ps-test"
-    state_dir = "state"
-    users_file = "users.toml"
-    policies_file = "policies.toml"
-    [[agents]]
-    name = "gateway-1"
-    secret_file = "agent-secret"
-    [admin]
-    secret_file = "admin-secret"
-    [listen]
-    address = "127.0.0.1:0"
-    cert_file = "cert.pem"
-    key_file = "key.pem"
-    [audit]
-    file = "audit.jsonl"
-    [limits]
-    max_timeout = "4h"
-    idle_timeout = "1h"
-"#;
-
-const POLICIES: &str = r#"
-    [[domains]]
-    name = "intranet"
-    directories = ["users"]
-    realms = [
-        { name = "app", resource = "/app" },
-        { name = "app-admin", resource = "/app/admin" },
-    ]
-    rules = [
-        { name = "use", realm = "app" },
-        { name = "do not use", realm = "app", effect = "deny" },
-        { name = "administer", realm = "app-admin" },
-        { name = "day", realm = "app", resource = "/day" },
-        { name = "site", realm = "app", resource = "/site" },
-    ]
-    responses = [
-        { name = "mail", header = "x-mail", attribute = "mail" },
-        { name = "tier", cookie = "tier", value = "basic" },
-    ]
-
-    [[domains.policies]]
-    name = "everybody"
-    rules = ["use"]
-    responses = ["mail", "tier"]
-
-    [[domains.policies]]
-    name = "administrators"
-    rules = ["administer"]
-    groups = ["admins"]
-    ttl = "1m"
-
-    [[domains.policies]]
-    name = "no-contractors"
-    rules = ["do not use"]
-    attributes = { kind = ["contractor"] }
-
-    [[domains.policies]]
-    name = "office hours"
-    rules = ["day"]
-    times = [{ days = ["mon", "tue", "wed", "thu", "fri"], from = "08:00", to = "18:00" }]
-    time_zone = "UTC"
-    on_reject_redirect = "/closed"
-
-    [[domains.policies]]
-    name = "on site"
-    rules = ["site"]
-    networks = ["192.0.2.0/24", "2001:db8::/32"]
-    on_accept_redirect = "https://site.example.com/"
-"#;
-
-/// `users.toml`; `more` goes to alice.
-pub(crate) fn users(more: &str) -> String {
-    let hash = HASH.as_str();
-    format!(
-        r#"
-        [[users]]
-        name = "alice"
-        password = "{hash}"
-        universal_id = "id-of-alice"
-        groups = ["staff", "admins"]
-        attributes = {{ mail = "alice@example.com", phone = ["1", "2"] }}
-        certificates = ["{FINGERPRINT}"]
-        certificate_subjects = ["CN=alice,O=Example"]
-        {more}
-        [[users]]
-        name = "bob"
-        password = "{hash}"
-        groups = ["staff"]
-        [[users]]
-        name = "carol"
-        password = "{hash}"
-        attributes = {{ kind = "contractor" }}
-        [[users]]
-        name = "dora"
-        password = "{hash}"
-        disabled = true
-        [[users]]
-        name = "machine"
-        "#
-    )
-}
 
 pub(crate) struct World {
     pub(crate) dir: Arc<TempDir>,
@@ -150,11 +43,7 @@ pub(crate) struct World {
     pub(crate) calls: Arc<dyn PolicyCalls>,
     running: Option<RunningPolicyServer>,
     /// The server of the store, if this world has one of its own.
-    pub(crate) store: Option<Valkey>,
-}
-
-fn write(dir: &Path, name: &str, text: &str) {
-    std::fs::write(dir.join(name), text).unwrap();
+    pub(crate) store: Option<StoreServer>,
 }
 
 impl World {
@@ -166,42 +55,19 @@ impl World {
         Self::start(tempfile::tempdir().unwrap(), true, "").await
     }
 
-    #[cfg(feature = "postgres")]
-    pub(crate) async fn on_postgres() -> Option<Self> {
-        let server = test_services::Postgres::shared()?;
-        let dir = tempfile::tempdir().unwrap();
-        write(dir.path(), "store-password", server.password());
-        let url = server.database();
-        let url = url.replace(&format!(":{}@", server.password()), "@");
-        let ca_file = server.ca_file();
-        let store = format!(
-            "[store]\ntimeout = \"20s\"\nkind = \"postgres\"\nurl = \"{url}\"\nca_file = \"{}\"\n\
-             password_file = \"store-password\"\n\
-             [keys]\nmaster_key_file = \"master-key\"\n",
-            ca_file.display()
-        );
-        Some(Self::start(dir, false, &store).await)
-    }
-
-    #[cfg(feature = "valkey")]
-    pub(crate) async fn on_valkey() -> Option<Self> {
-        let server = Valkey::start()?;
-        let dir = tempfile::tempdir().unwrap();
-        write(dir.path(), "store-password", server.password());
-        let store = format!(
-            "[store]\ntimeout = \"20s\"\nkind = \"valkey\"\nurl = \"redis://{}\"\n\
-             password_file = \"store-password\"\n\
-             [keys]\nmaster_key_file = \"master-key\"\n",
-            server.address()
-        );
-        let mut world = Self::start(dir, false, &store).await;
-        world.store = Some(server);
-        Some(world)
-    }
-
     async fn start(dir: TempDir, remote: bool, store: &str) -> Self {
         let (dir, clock) = prepare(dir, store);
-        let (server, running, calls) = open(dir.path(), &clock, remote, None).await;
+        Self::over(dir, clock, remote, None).await
+    }
+
+    /// A policy server over the files in `dir`.
+    async fn over(
+        dir: Arc<TempDir>,
+        clock: Arc<ManualClock>,
+        remote: bool,
+        store: Option<Arc<dyn Store>>,
+    ) -> Self {
+        let (server, running, calls) = open(dir.path(), &clock, remote, store).await;
         Self {
             dir,
             clock,
@@ -219,16 +85,8 @@ impl World {
         let store: Arc<dyn Store> = Arc::new(store);
         let mut worlds = Vec::new();
         for _ in 0..2 {
-            let store = Some(Arc::clone(&store));
-            let (server, running, calls) = open(dir.path(), &clock, remote, store).await;
-            worlds.push(Self {
-                dir: Arc::clone(&dir),
-                clock: Arc::clone(&clock),
-                server,
-                calls,
-                running,
-                store: None,
-            });
+            let (dir, clock) = (Arc::clone(&dir), Arc::clone(&clock));
+            worlds.push(Self::over(dir, clock, remote, Some(Arc::clone(&store))).await);
         }
         worlds.try_into().unwrap_or_else(|_| unreachable!())
     }
@@ -248,14 +106,9 @@ impl World {
         if let Some(running) = running {
             running.stop().await;
         }
-        let (server, running, calls) = open(dir.path(), &clock, remote, None).await;
         Self {
-            dir,
-            clock,
-            server,
-            calls,
-            running,
             store,
+            ..Self::over(dir, clock, remote, None).await
         }
     }
 
@@ -347,7 +200,7 @@ impl World {
         realm: &RealmContext,
         previous: Option<&Session>,
     ) -> LoginAnswer {
-        self.present(credentials(user, password), realm, previous)
+        self.present(Credentials::password(user, password), realm, previous)
             .await
     }
 
@@ -377,7 +230,7 @@ impl World {
 
     /// Validates a session that was not used since its last answer.
     pub(crate) async fn validate(&self, session: &Session) -> ValidateAnswer {
-        self.validate_ticket(ticket(session), session.last_access, None)
+        self.validate_ticket(session.ticket(), session.last_access, None)
             .await
     }
 
@@ -400,7 +253,7 @@ impl World {
         let request = ValidateRequest {
             last_access: session.last_access,
             overlooked: true,
-            ..validation(ticket(session))
+            ..validation(session.ticket())
         };
         self.calls.validate(request).await.unwrap()
     }
@@ -464,35 +317,6 @@ impl World {
     }
 }
 
-pub(crate) fn by_command() -> RollRequest {
-    RollRequest {
-        which: RollWhich::Rolling,
-        next_key: None,
-        force: false,
-    }
-}
-
-/// The files, and a clock.
-/// Writes the files of a policy server, with a section for its store.
-fn prepare(dir: TempDir, store: &str) -> (Arc<TempDir>, Arc<ManualClock>) {
-    write(dir.path(), "users.toml", &users(""));
-    write(dir.path(), "agent-secret", &format!("{AGENT_SECRET}\n"));
-    write(dir.path(), "admin-secret", ADMIN_SECRET);
-    write(
-        dir.path(),
-        "policy-server.toml",
-        &format!("{CONFIG}{store}"),
-    );
-    let key = STANDARD.encode([7; 32]);
-    write(dir.path(), "master-key", &key);
-    write(dir.path(), "policies.toml", POLICIES);
-    let made = rcgen::generate_simple_self_signed(vec![String::from("localhost")]).unwrap();
-    write(dir.path(), "cert.pem", &made.cert.pem());
-    write(dir.path(), "key.pem", &made.signing_key.serialize_pem());
-    let clock = Arc::new(ManualClock::at(Timestamp(1_000_000)));
-    (Arc::new(dir), clock)
-}
-
 async fn open(
     dir: &Path,
     clock: &Arc<ManualClock>,
@@ -537,102 +361,13 @@ pub(crate) fn client_of(dir: &Path, urls: Vec<String>, agent: &str, secret: &str
     .unwrap()
 }
 
-pub(crate) fn resource(path: &str) -> ResourceContext {
-    ResourceContext {
-        agent: String::from("an agent that is not asking"),
-        server: String::from("app.test"),
-        resource: path.to_owned(),
-        action: String::from("GET"),
-    }
-}
-
-/// A realm with a form, half an hour idle and two hours at most.
-pub(crate) fn realm() -> RealmContext {
-    RealmContext {
-        name: String::from("app"),
-        protection_level: ProtectionLevel(5),
-        auth_scheme: AuthScheme::Form,
-        idle_timeout: Duration::from_secs(1800),
-        max_timeout: Duration::from_secs(7200),
-        persistent: false,
-    }
-}
-
-pub(crate) fn persistent() -> RealmContext {
-    RealmContext {
-        persistent: true,
-        ..realm()
-    }
-}
-
-pub(crate) fn ticket(session: &Session) -> SessionTicket {
-    SessionTicket {
-        session_id: session.id,
-        session_spec: session.spec.clone(),
-    }
-}
-
-pub(crate) fn address(text: &str) -> IpAddr {
-    text.parse().unwrap()
-}
-
-pub(crate) fn credentials(user: &str, password: &str) -> Credentials {
-    Credentials::Password {
-        user_name: user.to_owned(),
-        password: Secret::new(password.to_owned()),
-        new_password: None,
-        code: None,
-    }
-}
-
-pub(crate) fn login_request(
-    credentials: Credentials,
-    realm: &RealmContext,
-    previous: Option<&Session>,
-) -> LoginRequest {
-    LoginRequest {
-        resource: resource("/app"),
-        realm: realm.clone(),
-        credentials,
-        client_address: Some(address("192.0.2.1")),
-        previous: previous.map(ticket).into_iter().collect(),
-        transaction_id: String::from("t1"),
-    }
-}
-
-pub(crate) fn authorization(session: &Session, path: &str) -> AuthorizeRequest {
-    AuthorizeRequest {
-        session: ticket(session),
-        resource: resource(path),
-        realm: realm(),
-        from: address("192.0.2.1"),
-        client_address: None,
-        transaction_id: String::from("t4"),
-    }
-}
-
-pub(crate) fn validation(session: SessionTicket) -> ValidateRequest {
-    ValidateRequest {
-        session,
-        resource: resource("/app"),
-        realm: realm(),
-        client_address: None,
-        last_access: Timestamp::default(),
-        overlooked: false,
-        transaction_id: String::from("t2"),
-    }
-}
-
-/// The session of a YES.
-#[track_caller]
-pub(crate) fn alive(answer: ValidateAnswer) -> Session {
-    match answer {
-        ValidateAnswer::Yes { session } => *session,
-        ValidateAnswer::No { reason } => panic!("refused: {}", reason.name()),
-    }
-}
-
-#[track_caller]
-pub(crate) fn assert_dead(answer: ValidateAnswer, because: Reason) {
-    assert_eq!(answer, ValidateAnswer::No { reason: because });
+/// Asks until it is so.
+pub(crate) async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let waiting = async {
+        while !is_so().await {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let waited = tokio::time::timeout(Duration::from_secs(60), waiting).await;
+    waited.unwrap_or_else(|_| panic!("never: {what}"));
 }

@@ -5,13 +5,11 @@ use std::time::Duration;
 
 use policy_client::PolicyError;
 use policy_protocol::message::LoginAnswer;
-use policy_protocol::sessions::{PropertyChanges, SessionQuery};
-use policy_protocol::{RealmContext, Reason, SessionId};
+use policy_protocol::sessions::{PropertyChanges, SessionDetails, SessionQuery};
+use policy_protocol::{RealmContext, Reason, Session, SessionId, Timestamp};
 use policy_server::sessions::SessionError;
 
-use crate::harness::{
-    ADMIN_SECRET, AGENT, PASSWORD, World, alive, assert_dead, persistent, realm, ticket,
-};
+use crate::harness::{ADMIN_SECRET, AGENT, PASSWORD, World, alive, assert_dead, persistent, realm};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -125,6 +123,15 @@ async fn lists_are_of_a_user_an_agent_a_realm_and_an_age() {
     }
 }
 
+/// What a session service is told that shows the session itself.
+async fn by_ticket(world: &World, session: &Session) -> Result<SessionDetails, Reason> {
+    let ticket = session.ticket();
+    let asked = world
+        .server
+        .session_by_ticket(&ticket, None, Timestamp::default());
+    asked.await.unwrap()
+}
+
 #[tokio::test]
 async fn limits_say_when_and_why_a_session_ends() {
     let world = World::embedded().await;
@@ -148,16 +155,7 @@ async fn limits_say_when_and_why_a_session_ends() {
     // Asking is not using.
     world.clock.advance(20 * MINUTE);
     assert_eq!(limits().await, first);
-    let asked = world
-        .server
-        .session_by_ticket(
-            &ticket(&session),
-            None,
-            policy_protocol::Timestamp::default(),
-        )
-        .await
-        .unwrap()
-        .unwrap();
+    let asked = by_ticket(&world, &session).await.unwrap();
     assert_eq!(asked.limits, first);
     assert_eq!(asked.session.identity, session.identity);
     assert_eq!(asked.session.agent, AGENT);
@@ -176,15 +174,7 @@ async fn limits_say_when_and_why_a_session_ends() {
         (first.max_end, Reason::EXPIRED_SESSION)
     );
     world.clock.advance(25 * MINUTE);
-    let asked = world
-        .server
-        .session_by_ticket(
-            &ticket(&session),
-            None,
-            policy_protocol::Timestamp::default(),
-        )
-        .await
-        .unwrap();
+    let asked = by_ticket(&world, &session).await;
     assert_eq!(asked, Err(Reason::EXPIRED_SESSION));
 }
 
@@ -224,7 +214,7 @@ async fn a_reset_of_the_idle_time_keeps_alive_and_never_revives() {
     assert_dead(world.validate(&session).await, Reason::IDLE_SESSION);
 
     let ended = world.login("alice", &persistent()).await;
-    world.logout(ticket(&ended)).await;
+    world.logout(ended.ticket()).await;
     for id in [ended.id, SessionId::from_bytes([1; 20])] {
         assert_eq!(
             world.server.reset_idle(id).await,
@@ -329,7 +319,7 @@ async fn a_login_beyond_the_quota_is_refused_and_recorded() {
     let LoginAnswer::Yes { session } = answer else {
         panic!("{answer:?}")
     };
-    world.logout(ticket(&session)).await;
+    world.logout(session.ticket()).await;
     world.login("alice", &realm()).await;
 }
 

@@ -10,6 +10,8 @@ mod audit;
 mod credentials;
 mod events;
 mod examples;
+#[cfg(any(feature = "postgres", feature = "valkey"))]
+mod http_calls;
 mod inspection;
 mod keys;
 mod network;
@@ -19,8 +21,10 @@ mod regulation;
 mod second_factor;
 mod session_service;
 mod sessions;
-#[cfg(feature = "valkey")]
+#[cfg(any(feature = "postgres", feature = "valkey"))]
 mod store_away;
+#[cfg(any(feature = "postgres", feature = "valkey"))]
+mod store_full;
 mod tampering;
 
 /// Runs every test named against both kinds of policy server, and against one beside each kind of store.
@@ -59,3 +63,30 @@ macro_rules! for_both {
     };
 }
 pub(crate) use for_both;
+
+/// Runs every test named beside each kind of store that has a server, which is the test's own.
+#[cfg(any(feature = "postgres", feature = "valkey"))]
+macro_rules! for_servers {
+    ($($name:ident),* $(,)?) => {
+        #[cfg(feature = "postgres")]
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                if let Some(world) = crate::harness::World::on_own_postgres().await {
+                    super::$name(world).await;
+                }
+            })*
+        }
+        #[cfg(feature = "valkey")]
+        mod valkey {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                if let Some(world) = crate::harness::World::on_valkey().await {
+                    super::$name(world).await;
+                }
+            })*
+        }
+    };
+}
+#[cfg(any(feature = "postgres", feature = "valkey"))]
+pub(crate) use for_servers;

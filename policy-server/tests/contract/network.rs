@@ -6,9 +6,10 @@ use axum::body::{Body, to_bytes};
 use futures_util::StreamExt;
 use policy_client::{PolicyCalls, PolicyError};
 use policy_protocol::EventKind;
+use rustls::client::WantsClientCert;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{ClientConfig, ConfigBuilder, RootCertStore};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -214,20 +215,23 @@ async fn stopping_ends_event_streams_and_then_nothing_answers() {
     );
 }
 
-/// What a live check answers over a connection that offers `protocols`, and which was chosen.
-/// A TLS connection that trusts the certificate of a policy server.
-pub(crate) async fn connect(world: &World, protocols: &[&[u8]]) -> TlsStream<TcpStream> {
+/// TLS that trusts the certificate of a policy server.
+pub(crate) fn trusting(world: &World) -> ConfigBuilder<ClientConfig, WantsClientCert> {
     let mut roots = RootCertStore::empty();
     let file = world.dir.path().join("cert.pem");
     roots
         .add(CertificateDer::from_pem_file(file).unwrap())
         .unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let mut config = ClientConfig::builder_with_provider(provider)
+    ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_root_certificates(roots)
-        .with_no_client_auth();
+}
+
+/// A connection that offers `protocols`.
+pub(crate) async fn connect(world: &World, protocols: &[&[u8]]) -> TlsStream<TcpStream> {
+    let mut config = trusting(world).with_no_client_auth();
     config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
     let address = world.url().replace("https://", "");
     let stream = TcpStream::connect(address).await.unwrap();

@@ -36,7 +36,10 @@ async fn try_change(world: &World, old: &str, new: Option<&str>) -> LoginAnswer 
 }
 
 const fn challenge(reason: Reason) -> LoginAnswer {
-    LoginAnswer::Challenge { reason }
+    LoginAnswer::Challenge {
+        reason,
+        challenge: None,
+    }
 }
 
 const REFUSED: LoginAnswer = LoginAnswer::No {

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
+use policy_protocol::Reason;
 use policy_protocol::message::{Credentials, LoginAnswer, LoginRequest};
-use policy_protocol::{Reason, Secret};
 
-use crate::harness::{ADMIN_SECRET, PASSWORD, World, address, alive, realm, resource};
+use crate::harness::{ADMIN_SECRET, PASSWORD, World, address, alive, login_request, realm};
 
 crate::for_both!(
     all_spellings_of_a_name_are_counted_as_one,
@@ -30,17 +30,8 @@ const ELSEWHERE: &str = "198.51.100.7";
 /// A login with a password, from an address.
 async fn try_from(world: &World, user: &str, password: &str, from: &str) -> LoginAnswer {
     let request = LoginRequest {
-        resource: resource("/app"),
-        realm: realm(),
-        credentials: Credentials::Password {
-            user_name: user.to_owned(),
-            password: Secret::new(password.to_owned()),
-            new_password: None,
-            code: None,
-        },
         client_address: Some(address(from)),
-        previous: Vec::new(),
-        transaction_id: String::from("t1"),
+        ..login_request(Credentials::password(user, password), &realm(), None)
     };
     world.login_of(request).await
 }

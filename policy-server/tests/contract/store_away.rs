@@ -1,67 +1,19 @@
 //! The store goes away, comes back, and comes back empty.
 
-use axum::body::{Body, to_bytes};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use futures_util::StreamExt as _;
 use http::StatusCode;
 use policy_protocol::Reason;
 use policy_protocol::administration::{AddAgentRequest, AgentAnswer};
-use policy_protocol::message::LoginRequest;
-use tower::ServiceExt as _;
 
-use crate::harness::{
-    AGENT, AGENT_SECRET, PASSWORD, World, alive, assert_dead, credentials, persistent, realm,
-    resource,
-};
+use crate::harness::{World, alive, assert_dead, eventually, persistent, realm};
+use crate::http_calls::{is_ready, login, send};
 
-/// Status, `Retry-After` and body of an answer.
-async fn send(world: &World, method: &str, path: &str, body: String) -> (StatusCode, bool, String) {
-    let pair = STANDARD.encode(format!("{AGENT}:{AGENT_SECRET}"));
-    let request = http::Request::builder()
-        .method(method)
-        .uri(format!("/policy/v1/{path}"))
-        .header("authorization", format!("Basic {pair}"))
-        .body(Body::from(body))
-        .unwrap();
-    let response = world.server.router().oneshot(request).await.unwrap();
-    let (status, retry) = (response.status(), response.headers().get("retry-after"));
-    let retry = retry.is_some_and(|value| value == "1");
-    let body = to_bytes(response.into_body(), 1 << 20).await.unwrap();
-    (status, retry, String::from_utf8(body.to_vec()).unwrap())
-}
+crate::for_servers!(
+    without_its_store_a_policy_server_answers_nothing_and_says_so,
+    a_store_that_comes_back_empty_has_other_keys_and_knows_nobody,
+);
 
-async fn is_ready(world: &World) -> bool {
-    send(world, "GET", "ready", String::new()).await.0 == StatusCode::OK
-}
-
-async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
-    let waiting = async {
-        while !is_so().await {
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        }
-    };
-    let waited = tokio::time::timeout(std::time::Duration::from_secs(60), waiting).await;
-    waited.unwrap_or_else(|_| panic!("never: {what}"));
-}
-
-fn login() -> String {
-    let request = LoginRequest {
-        resource: resource("/app"),
-        realm: realm(),
-        credentials: credentials("alice", PASSWORD),
-        client_address: None,
-        previous: Vec::new(),
-        transaction_id: String::from("t"),
-    };
-    serde_json::to_string(&request).unwrap()
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn without_its_store_a_policy_server_answers_nothing_and_says_so() {
-    let Some(mut world) = World::on_valkey().await else {
-        return;
-    };
+async fn without_its_store_a_policy_server_answers_nothing_and_says_so(mut world: World) {
     let session = world.login("alice", &persistent()).await;
     let keys = world.calls.agent_keys().await.unwrap();
     let mut stream = world.calls.events(None).await.unwrap();
@@ -89,11 +41,7 @@ async fn without_its_store_a_policy_server_answers_nothing_and_says_so() {
     assert_eq!(world.calls.agent_keys().await.unwrap(), keys);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_store_that_comes_back_empty_has_other_keys_and_knows_nobody() {
-    let Some(mut world) = World::on_valkey().await else {
-        return;
-    };
+async fn a_store_that_comes_back_empty_has_other_keys_and_knows_nobody(mut world: World) {
     let sessions = [
         world.login("alice", &realm()).await,
         world.login("alice", &persistent()).await,

@@ -12,7 +12,7 @@ async fn call(client: &Client, headers: &[(&str, &str)]) -> Answer {
 }
 
 /// bob, with the password of everybody.
-const BOB: &str = "Basic Ym9iOmNvcnJlY3QgaG9yc2UgYmF0dGVyeSBzdGFwbGU=";
+pub const BOB: &str = "Basic Ym9iOmNvcnJlY3QgaG9yc2UgYmF0dGVyeSBzdGFwbGU=";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn callers_prove_themselves_where_that_is_wanted() {

@@ -1,5 +1,6 @@
 //! SOAP 1.1 and 1.2.
 
+use super::callers::BOB;
 use super::*;
 
 const V11: &str = "http://schemas.xmlsoap.org/soap/envelope/";
@@ -197,4 +198,89 @@ async fn what_cannot_be_decided_has_its_own_code() {
         "{}",
         answer.text()
     );
+}
+
+async fn description(client: &Client, headers: &[(&str, &str)]) -> Answer {
+    let mut request = client.request(Method::GET, "/authazws/auth?wsdl");
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let body = harness::client::empty();
+    client.send(request.body(body).unwrap()).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_can_be_made_from_the_description() {
+    let gateway = setup().start().await;
+    let client = client(&gateway);
+    let answer = description(&client, &[]).await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.header("content-type"), "text/xml; charset=utf-8");
+    assert_eq!(answer.header("cache-control"), "no-store");
+    let text = answer.text();
+    for version in ["soap11", "soap12"] {
+        let address = format!("<{version}:address location=\"https://app.test/authazws/auth\"/>");
+        assert!(text.contains(&address), "{text}");
+    }
+    // In capitals as well, at whatever port it was asked for.
+    let mut raw = gateway.raw().await;
+    let answer = raw
+        .ask("GET /authazws/auth?WSDL HTTP/1.1\r\nHost: app.test:8443\r\n\r\n")
+        .await;
+    let text = answer.text();
+    let address = "location=\"https://app.test:8443/authazws/auth\"";
+    assert_eq!(text.matches(address).count(), 2, "{text}");
+
+    // What one that was made from it sends.
+    let call = format!(
+        "<?xml version='1.0' encoding='utf-8'?>\n<soap-env:Envelope xmlns:soap-env=\"{V12}\"><soap-env:Body>\
+         <ns0:login xmlns:ns0=\"{}\"><identityContext><binaryCreds/><password>{PASSWORD}</password><userName>alice\
+         </userName></identityContext><appId>app</appId><action>GET</action><resource>/app/page</resource></ns0:login>\
+         </soap-env:Body></soap-env:Envelope>",
+        NAMESPACES[0]
+    );
+    let content_type = format!(
+        "application/soap+xml; charset=utf-8; action=\"{}/AuthAZService/loginRequest\"",
+        NAMESPACES[0]
+    );
+    for path in ["/authazws/auth", "/authazws/auth?wsdl"] {
+        let answer = post_as(&client, path, &content_type, &call).await;
+        assert_eq!(code(&answer), "LOGIN_SUCCESS", "{}", answer.text());
+    }
+
+    // Nothing else is read there.
+    for path in ["/authazws/auth", "/authazws/auth?xsd=1"] {
+        let answer = client.get(path).await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.header("allow")),
+            (405, "POST")
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_description_is_for_whoever_may_call() {
+    let gateway = Gateway::setup()
+        .with(&listener(", require_session = \"basic\""))
+        .start()
+        .await;
+    let client = client(&gateway);
+    let stranger = description(&client, &[]).await;
+    assert_eq!(stranger.status, 401);
+    assert!(
+        stranger
+            .header("www-authenticate")
+            .starts_with("Basic realm=")
+    );
+    assert!(!stranger.text().contains("wsdl"), "{}", stranger.text());
+    let bob = ("authorization", BOB);
+    assert_eq!(description(&client, &[bob]).await.status, 200);
+    let foreign = description(&client, &[bob, ("sec-fetch-site", "cross-site")]).await;
+    assert_eq!(foreign.status, 403);
+
+    let gateway = Gateway::setup()
+        .with(&listener(", callers = [\"10.0.0.0/8\"]"))
+        .start()
+        .await;
+    assert_eq!(description(&super::client(&gateway), &[]).await.status, 403);
 }

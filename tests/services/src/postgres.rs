@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::folder::Folder;
-use crate::process::Process;
+use crate::process::{Process, controlled};
 use crate::{Certificate, find, or_skip, port, random_password};
 
 const USER: &str = "doorward";
@@ -39,6 +39,8 @@ struct Owner {
     user: u32,
     group: u32,
 }
+
+controlled!(Postgres);
 
 impl Postgres {
     /// A new server; nothing if the programs are missing.
@@ -171,30 +173,6 @@ impl Postgres {
         psql(url, statements)
     }
 
-    /// The id of its process.
-    pub fn process_id(&self) -> u32 {
-        self.process.id()
-    }
-
-    /// The folder that holds its data.
-    pub fn folder(&self) -> &Path {
-        self.process.folder().path()
-    }
-
-    /// SIGKILL, to it and all its children.
-    pub fn kill(&mut self) {
-        self.process.kill();
-    }
-
-    /// Kills it if it runs, and starts it again with the same port and data.
-    ///
-    /// # Panics
-    /// If it does not start.
-    pub fn restart(&mut self) {
-        self.kill();
-        assert!(self.run(), "{}", self.process.output());
-    }
-
     /// Starts it again with the same port and password, and nothing in it.
     ///
     /// # Panics
@@ -217,16 +195,6 @@ impl Postgres {
         let signal = self.process.folder().path().join("data/standby.signal");
         fs::write(signal, "").unwrap();
         self.restart();
-    }
-
-    /// SIGSTOP, to it and all its children.
-    pub fn pause(&self) {
-        self.process.pause();
-    }
-
-    /// SIGCONT.
-    pub fn resume(&self) {
-        self.process.resume();
     }
 
     fn run(&mut self) -> bool {

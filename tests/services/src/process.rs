@@ -20,6 +20,48 @@ pub(crate) struct Process {
     folder: Folder,
 }
 
+/// What tests can do to a server, which has a `process` that it can `run`.
+macro_rules! controlled {
+    ($server:ident) => {
+        impl $server {
+            /// The id of its process.
+            pub fn process_id(&self) -> u32 {
+                self.process.id()
+            }
+
+            /// The folder that holds its data.
+            pub fn folder(&self) -> &std::path::Path {
+                self.process.folder().path()
+            }
+
+            /// SIGKILL, to it and all its children.
+            pub fn kill(&mut self) {
+                self.process.kill();
+            }
+
+            /// Kills it if it runs, and starts it again with the same ports and data.
+            ///
+            /// # Panics
+            /// If it does not start.
+            pub fn restart(&mut self) {
+                self.kill();
+                assert!(self.run(), "{}", self.process.output());
+            }
+
+            /// SIGSTOP, to it and all its children.
+            pub fn pause(&self) {
+                self.process.pause();
+            }
+
+            /// SIGCONT.
+            pub fn resume(&self) {
+                self.process.resume();
+            }
+        }
+    };
+}
+pub(crate) use controlled;
+
 impl Process {
     /// A server that is not running yet. It lives in `folder`, and its output goes to a file there.
     pub(crate) fn new(mut command: Command, folder: Folder) -> Self {

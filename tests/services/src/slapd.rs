@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::folder::Folder;
-use crate::process::Process;
+use crate::process::{Process, controlled};
 use crate::{Certificate, find, or_skip, port, random_password};
 
 /// Where Debian's package keeps schemas and modules.
@@ -26,6 +26,8 @@ pub struct Slapd {
     password: String,
     ldif: String,
 }
+
+controlled!(Slapd);
 
 impl Slapd {
     /// The tree it serves. The test's LDIF has to begin with this entry.
@@ -144,20 +146,6 @@ impl Slapd {
         }
     }
 
-    /// SIGKILL.
-    pub fn kill(&mut self) {
-        self.process.kill();
-    }
-
-    /// Kills it if it runs, and starts it again with the same ports and data.
-    ///
-    /// # Panics
-    /// If it does not start.
-    pub fn restart(&mut self) {
-        self.kill();
-        assert!(self.run(), "{}", self.process.output());
-    }
-
     /// Starts it again with the same ports and the entries it had at first.
     ///
     /// # Panics
@@ -167,16 +155,6 @@ impl Slapd {
         fs::remove_dir_all(self.process.folder().path().join("data")).unwrap();
         self.load();
         self.restart();
-    }
-
-    /// SIGSTOP.
-    pub fn pause(&self) {
-        self.process.pause();
-    }
-
-    /// SIGCONT.
-    pub fn resume(&self) {
-        self.process.resume();
     }
 
     /// Puts the entries into an empty database.

@@ -4,12 +4,11 @@ use std::fmt::Write as _;
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
-use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
 use crate::folder::Folder;
-use crate::process::Process;
+use crate::process::{Process, controlled};
 use crate::{Certificate, find, or_skip, port, random_password};
 
 /// A server with an append-only file, a password and no eviction.
@@ -26,6 +25,8 @@ struct Tls {
     port: u16,
     certificate: Certificate,
 }
+
+controlled!(Valkey);
 
 impl Valkey {
     /// A new, empty server that writes to disk before it answers; nothing if the program is missing.
@@ -149,30 +150,6 @@ impl Valkey {
         command(self.address(), &self.password, words)
     }
 
-    /// The id of its process.
-    pub fn process_id(&self) -> u32 {
-        self.process.id()
-    }
-
-    /// The folder that holds its data.
-    pub fn folder(&self) -> &Path {
-        self.process.folder().path()
-    }
-
-    /// SIGKILL.
-    pub fn kill(&mut self) {
-        self.process.kill();
-    }
-
-    /// Kills it if it runs, and starts it again with the same port and data.
-    ///
-    /// # Panics
-    /// If it does not start.
-    pub fn restart(&mut self) {
-        self.kill();
-        assert!(self.run(), "{}", self.process.output());
-    }
-
     /// Starts it again with the same port and nothing in it.
     ///
     /// # Panics
@@ -184,16 +161,6 @@ impl Valkey {
             fs::remove_dir_all(data).unwrap();
         }
         self.restart();
-    }
-
-    /// SIGSTOP.
-    pub fn pause(&self) {
-        self.process.pause();
-    }
-
-    /// SIGCONT.
-    pub fn resume(&self) {
-        self.process.resume();
     }
 
     fn run(&mut self) -> bool {

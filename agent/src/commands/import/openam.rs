@@ -5,7 +5,6 @@ mod notenforced;
 mod pattern;
 mod table;
 
-use agent::config::defaults::PRESERVE_BYTES;
 use agent::config::names;
 use url::Url;
 
@@ -57,16 +56,6 @@ fn address_check(_: &Settings, setting: &Setting, draft: &mut Draft) {
     draft.set("session", "check_client_address", setting.is_on(), setting);
 }
 
-fn preserve_posts(_: &Settings, setting: &Setting, draft: &mut Draft) {
-    let bytes = if setting.is_on() { PRESERVE_BYTES } else { 0 };
-    draft.set(
-        "login",
-        "preserve_size",
-        i64::try_from(bytes).unwrap_or(0),
-        setting,
-    );
-}
-
 fn cookie_domain(all: &Settings, setting: &Setting, draft: &mut Draft) {
     let written = all.all(&setting.name).filter(|each| !each.value.is_empty());
     match names::cookie_domain(&setting.value) {
@@ -76,19 +65,6 @@ fn cookie_domain(all: &Settings, setting: &Setting, draft: &mut Draft) {
             setting,
             "a session cookie has one domain, session.cookie_domain; without it, it belongs to one host",
         ),
-    }
-}
-
-fn same_site(_: &Settings, setting: &Setting, draft: &mut Draft) {
-    let value = setting.value.to_ascii_lowercase();
-    if matches!(value.as_str(), "lax" | "strict" | "none") {
-        draft.set("session", "same_site", value, setting);
-    } else {
-        draft.leave(
-            Kind::Nothing,
-            setting,
-            "session.same_site is `lax` unless it is set",
-        );
     }
 }
 

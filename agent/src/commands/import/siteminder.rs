@@ -7,7 +7,7 @@ mod table;
 
 use std::net::IpAddr;
 
-use agent::config::defaults::{CACHE_BYTES, MAX_POLICY_TIMEOUT, PRESERVE_BYTES};
+use agent::config::defaults::{CACHE_BYTES, MAX_POLICY_TIMEOUT};
 use agent::config::names;
 
 use super::draft::{Draft, Kind};
@@ -111,16 +111,6 @@ fn session_cache(_: &Settings, setting: &Setting, draft: &mut Draft) {
         ),
         None => {}
     }
-}
-
-fn preserve_post_data(_: &Settings, setting: &Setting, draft: &mut Draft) {
-    let bytes = if setting.is_on() { PRESERVE_BYTES } else { 0 };
-    draft.set(
-        "login",
-        "preserve_size",
-        i64::try_from(bytes).unwrap_or(0),
-        setting,
-    );
 }
 
 fn no_post_data_limit(_: &Settings, setting: &Setting, draft: &mut Draft) {

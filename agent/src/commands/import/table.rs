@@ -5,6 +5,9 @@ use std::collections::HashMap;
 use super::draft::{Draft, Kind};
 use super::source::{Malformed, Place, Setting};
 
+/// Why a setting is not taken over.
+pub(super) const AS_HERE: &str = "as it is here without being set";
+
 /// What becomes of a setting.
 pub(super) enum Fate {
     /// Taken over as far as possible; what is not is listed.
@@ -108,7 +111,6 @@ impl Settings {
     }
 
     fn fulfil(&self, fate: &Fate, setting: &Setting, draft: &mut Draft) {
-        const AS_HERE: &str = "as it is here without being set";
         match *fate {
             Fate::Secret(what) => {
                 let reason = format!("a secret is never imported: {what}");

@@ -12,7 +12,7 @@ use policy_protocol::{Clock as _, SystemClock, Timestamp};
 
 /// Which sessions to list, and how. All conditions must hold.
 #[derive(Args)]
-pub(super) struct List {
+pub(crate) struct List {
     /// Of this user only: a universal id or login name.
     #[arg(long)]
     user: Option<String>,

@@ -42,14 +42,7 @@ fn folder() -> TempDir {
 
 fn watch_of(folder: &TempDir) -> Watch {
     let path = folder.path().join("doorward.toml");
-    let environment = Environment::default();
-    let mut watch = Watch {
-        path,
-        environment,
-        files: BTreeSet::new(),
-        known: None,
-        last: None,
-    };
+    let mut watch = Watch::new(path, Environment::default());
     assert!(watch.look(false).is_none(), "nothing has changed yet");
     watch
 }

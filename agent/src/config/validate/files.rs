@@ -97,8 +97,13 @@ impl<'b> Files<'b> {
     pub(super) fn future(&self, path: &Path, spot: &Spot<'_>) -> Option<PathBuf> {
         let path = self.path(path);
         // The folder itself is not watched: anything may be in it.
-        let folder = std::fs::read_dir(path.parent().unwrap_or(&path));
-        reported(folder.map(drop), spot).map(|()| path)
+        let folder = match path.parent() {
+            // A bare name is in the working folder, which has no name of its own.
+            Some(folder) if folder.as_os_str().is_empty() => Path::new("."),
+            Some(folder) => folder,
+            None => &path,
+        };
+        reported(std::fs::read_dir(folder).map(drop), spot).map(|()| path)
     }
 
     fn text(&self, path: &Path, spot: &Spot<'_>) -> Option<Secret<String>> {

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::access::Denial;
 use crate::http::body::{ReadError, RequestBody};
-use crate::login::direct::{MAX_CODE, MAX_PASSWORD, is_name};
+use crate::login::direct::{MAX_PASSWORD, is_name};
 use crate::login::pages::{
     CODE_FIELD, CONFIRMATION_FIELD, NEW_PASSWORD_FIELD, PASSWORD_FIELD, STATE_FIELD, USER_FIELD,
 };
@@ -66,24 +66,25 @@ impl Fields {
         self.new_password == self.confirmation
     }
 
-    /// What somebody of this name presents: only what was asked for. `None` if it is out of bounds.
+    /// What somebody of this name presents: only what was asked for, the proof of a second factor if one has a
+    /// longest length. `None` if it is out of bounds.
     pub(super) fn credentials(
         &self,
         user_name: &str,
         changing: bool,
-        asks_code: bool,
+        longest_proof: Option<usize>,
     ) -> Option<Credentials> {
         let user_name = user_name.trim();
         let in_bounds = is_name(user_name)
             && self.password.len() <= MAX_PASSWORD
             && self.new_password.len() <= MAX_PASSWORD
-            && self.code.len() <= MAX_CODE;
+            && longest_proof.is_none_or(|longest| self.code.len() <= longest);
         let secret = |text: &Zeroizing<String>| Secret::new(text.as_str().to_owned());
         in_bounds.then(|| Credentials::Password {
             user_name: user_name.to_owned(),
             password: secret(&self.password),
             new_password: changing.then(|| secret(&self.new_password)),
-            code: asks_code.then(|| secret(&self.code)),
+            code: longest_proof.map(|_| secret(&self.code)),
         })
     }
 }

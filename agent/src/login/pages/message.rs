@@ -21,6 +21,8 @@ pub enum Message {
     PasswordNotTaken,
     /// Passwords are not changed here.
     PasswordNotChanged,
+    /// The second factor must answer a challenge.
+    ProofWanted,
     /// The session is not known any more.
     SessionEnded,
     /// The session reached its max timeout.
@@ -41,7 +43,7 @@ pub enum Message {
 
 impl Message {
     /// All messages.
-    pub(super) const ALL: [Self; 16] = [
+    pub(super) const ALL: [Self; 17] = [
         Self::WrongCredentials,
         Self::WrongCredentialsOrCode,
         Self::TooManyAttempts,
@@ -50,6 +52,7 @@ impl Message {
         Self::PasswordsDiffer,
         Self::PasswordNotTaken,
         Self::PasswordNotChanged,
+        Self::ProofWanted,
         Self::SessionEnded,
         Self::SessionExpired,
         Self::SessionIdle,
@@ -84,12 +87,13 @@ impl Message {
         }
     }
 
-    /// What to say when Login() asks for a new password, because of `reason`.
-    pub const fn for_new_password(reason: Reason) -> Self {
+    /// What to say when Login() asks for something more, because of `reason`.
+    pub const fn for_challenged_login(reason: Reason) -> Self {
         match reason {
             Reason::PASSWORD_EXPIRED => Self::PasswordExpired,
             Reason::BAD_PASSWORD_CHANGE => Self::PasswordNotTaken,
             Reason::PASSWORD_CHANGE_FAILED => Self::PasswordNotChanged,
+            Reason::TOKEN_CARD_CHALLENGE => Self::ProofWanted,
             _ => Self::PasswordMustChange,
         }
     }
@@ -105,6 +109,7 @@ impl Message {
             Self::PasswordsDiffer => "message_passwords_differ",
             Self::PasswordNotTaken => "message_password_not_taken",
             Self::PasswordNotChanged => "message_password_not_changed",
+            Self::ProofWanted => "message_proof_wanted",
             Self::SessionEnded => "message_session_ended",
             Self::SessionExpired => "message_session_expired",
             Self::SessionIdle => "message_session_idle",

@@ -7,13 +7,14 @@ use minijinja::context;
 /// Renders everything once; the first page that fails is the error.
 pub(super) fn render_all(pages: &Pages) -> Result<(), minijinja::Error> {
     for message in Message::ALL.into_iter().map(Some).chain([None]) {
-        for asks_code in [false, true] {
+        for (asks_code, challenge) in [(false, None), (true, None), (true, Some("challenge"))] {
             for (user_name, request_kept) in [("", false), ("alice", false), ("alice", true)] {
                 let page = LoginPage {
                     user_name,
                     message,
                     request_kept,
                     asks_code,
+                    challenge,
                     ..LoginPage::default()
                 };
                 pages.render("login.html", pages.login_context(&page))?;
@@ -21,6 +22,7 @@ pub(super) fn render_all(pages: &Pages) -> Result<(), minijinja::Error> {
             let page = PasswordPage {
                 message,
                 asks_code,
+                challenge,
                 ..PasswordPage::default()
             };
             pages.render("new_password.html", pages.password_context(&page))?;

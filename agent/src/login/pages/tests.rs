@@ -85,12 +85,16 @@ fn no_value_becomes_markup_on_any_page() {
             state: EVIL,
             host: EVIL,
             user_name: EVIL,
+            asks_code: true,
+            challenge: Some(EVIL),
             ..LoginPage::default()
         }),
         pages.new_password(&PasswordPage {
             action: EVIL,
             state: EVIL,
             host: EVIL,
+            asks_code: true,
+            challenge: Some(EVIL),
             ..PasswordPage::default()
         }),
         pages.logged_out(EVIL),
@@ -148,6 +152,26 @@ fn a_code_is_asked_for_where_it_counts() {
         ] {
             assert!(html.contains(part), "no {part} in\n{html}");
         }
+        assert!(!html.contains("challenge"), "{html}");
+    }
+}
+
+#[test]
+fn a_page_of_an_operator_shows_what_a_proof_must_answer() {
+    let field = "{% if challenge %}<output>{{ challenge }}</output>{% endif %}<input name=CODE>";
+    let pages = replaced_by(&[("code_field.html", field)]).unwrap();
+    let login = pages.login(&LoginPage {
+        asks_code: true,
+        challenge: Some("42"),
+        ..LoginPage::default()
+    });
+    let password = pages.new_password(&PasswordPage {
+        asks_code: true,
+        challenge: Some("42"),
+        ..PasswordPage::default()
+    });
+    for html in [login, password] {
+        assert!(html.contains("<output>42</output>"), "{html}");
     }
 }
 
@@ -158,7 +182,7 @@ fn a_new_password_is_asked_for_twice() {
         state: "sealed",
         host: "app.example.com",
         message: Some(Message::PasswordMustChange),
-        asks_code: false,
+        ..PasswordPage::default()
     });
     for part in [
         "<h1>Choose a new password</h1>",

@@ -8,16 +8,12 @@ use super::error::Refusal;
 use super::json::{Json, object};
 use super::version::Version;
 use crate::http::body::Body;
+use crate::services::respond;
 
-/// Nothing here is for a cache, a frame or a page of another site.
-const HEADERS: [(HeaderName, HeaderValue); 8] = [
-    (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+/// Nothing here is for an old cache, a frame or a page of another site.
+const HEADERS: [(HeaderName, HeaderValue); 6] = [
     (header::PRAGMA, HeaderValue::from_static("no-cache")),
     (header::EXPIRES, HeaderValue::from_static("0")),
-    (
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    ),
     (
         header::X_FRAME_OPTIONS,
         HeaderValue::from_static("SAMEORIGIN"),
@@ -111,14 +107,10 @@ pub(super) fn response(outcome: Result<Reply, Refusal>, shape: &Shape) -> Respon
         serde_json::to_vec(&reply.body)
     };
     // Writing texts to memory does not fail.
-    let mut response = Response::new(Body::text(text.unwrap_or_default()));
-    *response.status_mut() = status;
+    let text = text.unwrap_or_default();
+    let mut response = respond::content(status, "application/json;charset=UTF-8", text);
     let headers = response.headers_mut();
     headers.extend(HEADERS);
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/json;charset=UTF-8"),
-    );
     if shape.warn {
         headers.insert(header::WARNING, WARNING);
     }

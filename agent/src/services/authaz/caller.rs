@@ -31,15 +31,22 @@ impl From<StatusCode> for Refused {
 /// # Errors
 /// If it is not.
 pub(super) async fn admit(core: &Core<'_>, service: &Authaz) -> Result<HeaderMap, Refused> {
-    let visit = core.visit;
-    let mut headers = HeaderMap::new();
-    if *visit.target.method() != Method::POST {
-        headers.insert(header::ALLOW, HeaderValue::from_static("POST"));
+    if *core.visit.target.method() != Method::POST {
         return Err(Refused {
             status: StatusCode::METHOD_NOT_ALLOWED,
-            headers,
+            headers: HeaderMap::from_iter([(header::ALLOW, HeaderValue::from_static("POST"))]),
         });
     }
+    admit_to_read(core, service).await
+}
+
+/// The same for what is read and not called.
+///
+/// # Errors
+/// If it is not taken.
+pub(super) async fn admit_to_read(core: &Core<'_>, service: &Authaz) -> Result<HeaderMap, Refused> {
+    let visit = core.visit;
+    let mut headers = HeaderMap::new();
     if !service.callers.is_empty() && !is_listed(&service.callers, visit.origin.address) {
         return Err(StatusCode::FORBIDDEN.into());
     }

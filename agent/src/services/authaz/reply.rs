@@ -1,12 +1,13 @@
 //! Answers, and how they are written.
 
-use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, Response, StatusCode, header};
 use policy_protocol::Reason;
 use serde_json::json;
 
 use super::operation::Operation;
 use super::xml;
 use crate::http::body::Body;
+use crate::services::respond;
 
 /// The response attribute that says why.
 const AUTH_REASON: &str = "SM_AUTHREASON";
@@ -118,7 +119,7 @@ impl Reply {
                 ("application/xml", out)
             }
         };
-        response(self.status, content_type, text)
+        respond::content(self.status, content_type, text)
     }
 }
 
@@ -155,24 +156,6 @@ impl Format {
 fn text_of(headers: &HeaderMap, name: &header::HeaderName) -> Option<String> {
     let text = headers.get(name)?.to_str().ok()?;
     Some(text.to_ascii_lowercase())
-}
-
-/// A response that nobody keeps.
-pub(super) fn response(
-    status: StatusCode,
-    content_type: &'static str,
-    text: String,
-) -> Response<Body> {
-    let mut response = Response::new(Body::text(text));
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    );
-    response
 }
 
 #[cfg(test)]

@@ -7,12 +7,13 @@ use http::{HeaderMap, Response, StatusCode, header};
 
 use super::fields::Fields;
 use super::operation::Operation;
-use super::reply::{DECLARATION, Reply, response};
+use super::reply::{DECLARATION, Reply};
 use super::rest::{MAX_CALL, status_of};
 use super::xml::{Element, Malformed};
 use super::{Core, caller, operations};
 use crate::config::services::Authaz;
 use crate::http::body::{Body, RequestBody};
+use crate::services::respond;
 
 /// Namespaces of calls: the one that clients use, and those in documents.
 const NAMESPACES: [&str; 3] = [
@@ -60,7 +61,7 @@ impl Version {
         let text = format!(
             "{DECLARATION}<soap:Envelope xmlns:soap=\"{namespace}\"><soap:Body>{body}</soap:Body></soap:Envelope>"
         );
-        response(status, self.content_type(), text)
+        respond::content(status, self.content_type(), text)
     }
 }
 
@@ -200,6 +201,12 @@ fn check_headers(header: &Element, version: Version) -> Result<(), Fault> {
     Ok(())
 }
 
+/// The call cannot be understood or not be taken.
+pub(super) fn refused(headers: &HeaderMap, status: StatusCode) -> Response<Body> {
+    let text = status.canonical_reason().unwrap_or_default();
+    Fault::sender(Version::assumed(headers), text).with(status)
+}
+
 /// Answers a call.
 pub(super) async fn answer(core: &Core<'_>, service: &Authaz, body: RequestBody) -> Response<Body> {
     let assumed = Version::assumed(core.visit.headers);
@@ -208,9 +215,7 @@ pub(super) async fn answer(core: &Core<'_>, service: &Authaz, body: RequestBody)
         code: Code::Receiver,
         text: "Server Error",
     };
-    let sender = |status: StatusCode| {
-        Fault::sender(assumed, status.canonical_reason().unwrap_or_default()).with(status)
-    };
+    let sender = |status| refused(core.visit.headers, status);
     let (mut response, more) = match caller::admit(core, service).await {
         Err(refused) if refused.status == StatusCode::INTERNAL_SERVER_ERROR => {
             (server_fault(assumed).response(), refused.headers)

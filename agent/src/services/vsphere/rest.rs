@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use super::operations::{self, Done, Fault, Operation};
-use super::{SESSION_ID, messages, respond, saml, single};
+use super::{SESSION_ID, in_json, messages, saml, single};
 use crate::access::Visit;
 use crate::config::services::Vsphere;
 use crate::http::body::Body;
@@ -41,7 +41,7 @@ pub(super) async fn answer(
 ) -> Response<Body> {
     let outcome = perform(core, service, operation, body).await;
     match outcome {
-        Ok(done) => form.done(core.visit, done),
+        Ok(done) => form.done(core.visit, service, done),
         Err(fault) => form.fault(service, fault),
     }
 }
@@ -90,36 +90,37 @@ fn session_id<'v>(visit: &Visit<'v>) -> Option<&'v [u8]> {
 }
 
 impl Form {
-    fn done(self, visit: &Visit<'_>, done: Done) -> Response<Body> {
+    fn done(self, visit: &Visit<'_>, service: &Vsphere, done: Done) -> Response<Body> {
         let (status, content) = match (self, done) {
-            (_, Done::Created(id)) => return self.created(visit, id),
+            (_, Done::Created(id)) => return self.created(visit, service, id),
             (_, Done::Info(info)) => (StatusCode::OK, Some(self.wrapped(info.fields()))),
             (Self::Old, Done::Deleted) => (StatusCode::OK, None),
             (Self::New, Done::Deleted) => (StatusCode::NO_CONTENT, None),
         };
-        respond(status, content.as_ref())
+        in_json(status, content.as_ref())
     }
 
-    fn created(self, visit: &Visit<'_>, id: String) -> Response<Body> {
+    fn created(self, visit: &Visit<'_>, service: &Vsphere, id: String) -> Response<Body> {
         let status = match self {
             Self::Old => StatusCode::OK,
             Self::New => StatusCode::CREATED,
         };
-        let mut response = respond(status, Some(&self.wrapped(json!(id))));
+        let mut response = in_json(status, Some(&self.wrapped(json!(id))));
         let keeps_id = visit.headers.get(&USE_HEADER);
         if keeps_id.is_none_or(HeaderValue::is_empty) {
-            let cookie = self.set_cookie(id);
+            let cookie = self.set_cookie(service, id);
             response.headers_mut().extend(cookie);
         }
         response
     }
 
-    fn set_cookie(self, id: String) -> Option<(HeaderName, HeaderValue)> {
+    fn set_cookie(self, service: &Vsphere, id: String) -> Option<(HeaderName, HeaderValue)> {
+        let below = match self {
+            Self::Old => "/rest",
+            Self::New => "/api",
+        };
         let cookie = Cookie::build((SESSION_ID.as_str(), id))
-            .path(match self {
-                Self::Old => "/rest",
-                Self::New => "/api",
-            })
+            .path(format!("{}{below}", service.path))
             .secure(true)
             .http_only(true)
             .same_site(SameSite::Lax)
@@ -135,7 +136,7 @@ impl Form {
         }
     }
 
-    fn fault(self, service: &Vsphere, fault: Fault) -> Response<Body> {
+    pub(super) fn fault(self, service: &Vsphere, fault: Fault) -> Response<Body> {
         let (name, kind, messages) = messages(fault);
         let content = match self {
             Self::Old => json!({
@@ -156,7 +157,7 @@ impl Form {
             Fault::NoSuchMethod => StatusCode::METHOD_NOT_ALLOWED,
             Fault::InvalidRequest => StatusCode::BAD_REQUEST,
         };
-        let mut response = respond(status, Some(&content));
+        let mut response = in_json(status, Some(&content));
         let also = match fault {
             Fault::NoSuchMethod => Some((header::ALLOW, "GET, POST, DELETE")),
             Fault::ServiceUnavailable => Some((header::RETRY_AFTER, "5")),

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::operations::{self, Done, Fault};
 use super::rest::Received;
-use super::{SERVICE, SESSION_ID, messages, respond, saml, single};
+use super::{SERVICE, SESSION_ID, in_json, messages, saml, single};
 use crate::config::services::Vsphere;
 use crate::http::body::Body;
 use crate::login::direct;
@@ -109,13 +109,23 @@ pub(super) async fn answer(core: &Core<'_>, service: &Vsphere, body: Received) -
             let outcome = perform(core, service, message.params, &body).await;
             json!({ "jsonrpc": "2.0", "id": id, "result": result(outcome) })
         }
-        Err((code, text)) => json!({
-            "jsonrpc": "2.0",
-            "id": null,
-            "error": { "code": code, "message": text },
-        }),
+        Err(why) => return no_answer(why),
     };
-    respond(StatusCode::OK, Some(&answer))
+    in_json(StatusCode::OK, Some(&answer))
+}
+
+/// It cannot be told what is asked.
+pub(super) fn no_request() -> Response<Body> {
+    no_answer(NO_REQUEST)
+}
+
+fn no_answer((code, text): (i32, &str)) -> Response<Body> {
+    let answer = json!({
+        "jsonrpc": "2.0",
+        "id": null,
+        "error": { "code": code, "message": text },
+    });
+    in_json(StatusCode::OK, Some(&answer))
 }
 
 /// What is looked at may be 128 levels deep; the rest is skipped without going down.

@@ -1,29 +1,15 @@
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use policy_protocol::{AuthScheme, Identity, ProtectionLevel, SessionSpec};
+use policy_protocol::SessionSpec;
 
 use super::*;
+use crate::session::sample;
 
 const NOW: Timestamp = Timestamp(1_800_000_000);
 
 fn session(id: u8, user: &str) -> Session {
-    Session {
-        id: SessionId::from_bytes([id; 20]),
-        spec: SessionSpec::new(format!("spec of {user}")),
-        identity: Identity {
-            user_name: user.to_owned(),
-            universal_id: user.to_owned(),
-            ..Identity::default()
-        },
-        auth_scheme: AuthScheme::Form,
-        protection_level: ProtectionLevel(5),
-        started: NOW,
-        last_access: NOW,
-        idle_timeout: Duration::from_secs(600),
-        max_timeout: Duration::from_secs(7200),
-        persistent: false,
-    }
+    sample::session(id, user, NOW)
 }
 
 fn alias(session: Arc<CachedSession>) -> Alias {

@@ -1,9 +1,8 @@
-use policy_protocol::{
-    AgentKey, AgentKeySet, AuthScheme, Identity, KeyId, ProtectionLevel, SealingKey, Secret,
-};
+use policy_protocol::{AgentKey, AgentKeySet, Identity, KeyId, SealingKey, Secret};
 use proptest::prelude::*;
 
 use super::*;
+use crate::session::sample;
 
 const NOW: Timestamp = Timestamp(1_800_000_000);
 
@@ -32,20 +31,13 @@ fn ring() -> AgentKeyRing {
 
 fn session() -> Session {
     Session {
-        id: SessionId::from_bytes([9; 20]),
         spec: SessionSpec::new("x".repeat(700)),
         identity: Identity {
             user_name: String::from("alice"),
             user_dn: String::from("cn=alice,ou=people"),
             ..Identity::default()
         },
-        auth_scheme: AuthScheme::Form,
-        protection_level: ProtectionLevel(5),
-        started: NOW,
-        last_access: NOW,
-        idle_timeout: Duration::from_secs(600),
-        max_timeout: Duration::from_secs(7200),
-        persistent: false,
+        ..sample::session(9, "alice", NOW)
     }
 }
 

@@ -1,11 +1,9 @@
 use futures_util::future::join_all;
-use policy_protocol::{
-    AgentKeySet, AuthScheme, Identity, KEY_PROPAGATION, KeyId, ManualClock, ProtectionLevel,
-    Session, SessionId, SessionSpec, Timestamp,
-};
+use policy_protocol::{AgentKeySet, KEY_PROPAGATION, KeyId, ManualClock, Timestamp};
 
 use super::*;
 use crate::session::keys::AgentKeys;
+use crate::session::sample;
 use crate::session::scripted_policy::ScriptedPolicy;
 use crate::telemetry::metrics::Metrics;
 
@@ -125,18 +123,7 @@ async fn keys_that_nobody_confirms_seal_for_earlier_sessions_only() {
 }
 
 fn alias(sessions: &Sessions) -> Alias {
-    let session = Session {
-        id: SessionId::from_bytes([1; 20]),
-        spec: SessionSpec::new(String::from("spec")),
-        identity: Identity::default(),
-        auth_scheme: AuthScheme::Form,
-        protection_level: ProtectionLevel(5),
-        started: NOW,
-        last_access: NOW,
-        idle_timeout: Duration::ZERO,
-        max_timeout: Duration::from_secs(7200),
-        persistent: false,
-    };
+    let session = sample::session(1, "alice", NOW);
     Alias {
         zone: "SM".into(),
         last_access: NOW,

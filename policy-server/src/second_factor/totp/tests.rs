@@ -105,7 +105,10 @@ async fn at_once(servers: &[Arc<Totp>; 2], name: &str, proof: &str) -> Vec<Proof
         let (user, proof) = (user(name), Secret::new(proof.to_owned()));
         tokio::spawn(async move {
             barrier.wait();
-            server.verify(&user, &proof, true).await.unwrap()
+            server
+                .verify(&user, "app.test", &proof, true)
+                .await
+                .unwrap()
         })
     });
     let mut proofs = Vec::new();
@@ -144,10 +147,16 @@ async fn a_proof_that_is_not_spent_may_still_be() {
         (true, Proof::Proven),
         (false, Proof::Wrong),
     ] {
-        let proof = server.verify(&alice, code, spend).await.unwrap();
+        let proof = server
+            .verify(&alice, "app.test", code, spend)
+            .await
+            .unwrap();
         assert_eq!(proof, expected);
     }
-    let proof = server.verify(&user("bob"), code, true).await.unwrap();
+    let proof = server
+        .verify(&user("bob"), "app.test", code, true)
+        .await
+        .unwrap();
     assert_eq!(proof, Proof::NotEnrolled);
 }
 
@@ -171,6 +180,8 @@ async fn what_the_store_holds_is_sealed_in_its_place() {
     };
     assert!(server.store.change_record(change).await.unwrap());
     let code = Secret::new(String::from("000000"));
-    let proof = server.verify(&user("mallory"), &code, true).await;
+    let proof = server
+        .verify(&user("mallory"), "app.test", &code, true)
+        .await;
     assert!(matches!(proof, Err(SecondFactorError::Unreadable)));
 }

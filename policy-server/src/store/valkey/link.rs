@@ -7,6 +7,7 @@ use std::time::Duration;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, IntoConnectionInfo, TlsCertificates};
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use crate::config::store::RemoteStore;
 use crate::store::StoreError;
@@ -15,11 +16,20 @@ use crate::store::StoreError;
 pub(super) struct Link {
     client: Client,
     timeout: Duration,
-    current: Mutex<Option<(u64, MultiplexedConnection)>>,
+    current: Mutex<Current>,
     made: AtomicU64,
     allow_data_loss: bool,
     /// That data may be lost, once for all connections.
     said: Once,
+}
+
+/// The connection that calls share.
+enum Current {
+    None,
+    /// With its number for [`Link::discard`].
+    Connected(u64, MultiplexedConnection),
+    /// When the last attempt was over.
+    Failed(Instant),
 }
 
 /// What a server is set to that writes what it acknowledges.
@@ -64,7 +74,7 @@ impl Link {
         Ok(Self {
             client,
             timeout: settings.timeout,
-            current: Mutex::new(None),
+            current: Mutex::new(Current::None),
             made: AtomicU64::new(0),
             allow_data_loss: settings.allow_data_loss,
             said: Once::new(),
@@ -136,21 +146,35 @@ impl Link {
 
     /// The connection in use, and its number for [`Self::discard`].
     pub(super) async fn connection(&self) -> Result<(u64, MultiplexedConnection), StoreError> {
+        let asked = Instant::now();
         let mut current = self.current.lock().await;
-        if let Some((number, connection)) = &*current {
-            return Ok((*number, connection.clone()));
+        match &*current {
+            Current::Connected(number, connection) => return Ok((*number, connection.clone())),
+            // Whoever waited for this attempt does not wait for another: there may be a thousand in line.
+            Current::Failed(at) if *at >= asked => {
+                return Err(StoreError::Failed(String::from(
+                    "there was no connection a moment ago",
+                )));
+            }
+            Current::None | Current::Failed(_) => {}
         }
-        let connection = self.connect(Some(self.timeout)).await?;
+        let connection = match self.connect(Some(self.timeout)).await {
+            Ok(connection) => connection,
+            Err(error) => {
+                *current = Current::Failed(Instant::now());
+                return Err(error);
+            }
+        };
         let number = self.made.fetch_add(1, Ordering::Relaxed);
-        *current = Some((number, connection.clone()));
+        *current = Current::Connected(number, connection.clone());
         Ok((number, connection))
     }
 
     /// The connection of this number is not used again.
     pub(super) async fn discard(&self, number: u64) {
         let mut current = self.current.lock().await;
-        if current.as_ref().is_some_and(|(known, _)| *known == number) {
-            *current = None;
+        if matches!(&*current, Current::Connected(known, _) if *known == number) {
+            *current = Current::None;
         }
     }
 }
@@ -203,5 +227,30 @@ mod tests {
         ] {
             assert!(check(&GOOD.replace(good, bad)).is_err(), "{bad}");
         }
+    }
+
+    /// Somebody who takes connections and says nothing: as a network that loses everything.
+    #[tokio::test(start_paused = true)]
+    async fn whoever_waited_for_an_attempt_that_failed_waits_for_no_other() {
+        let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let timeout = Duration::from_secs(2);
+        let link = Link::new(&RemoteStore {
+            url: format!("redis://{}", silent.local_addr().unwrap()),
+            password: None,
+            ca_file: None,
+            timeout,
+            connections: 1,
+            allow_data_loss: false,
+        })
+        .unwrap();
+        let began = Instant::now();
+        let calls = (0..10).map(|_| link.connection());
+        for outcome in futures_util::future::join_all(calls).await {
+            assert!(outcome.is_err());
+        }
+        assert!(began.elapsed() < 2 * timeout, "{:?}", began.elapsed());
+        // Who comes later tries anew.
+        tokio::time::advance(Duration::from_millis(1)).await;
+        assert!(matches!(link.connection().await, Err(StoreError::TimedOut)));
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::super::draft::{Draft, Kind};
 use super::super::source::Setting;
-use super::super::table::Settings;
+use super::super::table::{AS_HERE, Settings};
 use super::named;
 use super::pattern::{Pattern, path_for};
 
@@ -92,7 +92,7 @@ pub(super) fn invert(_: &Settings, setting: &Setting, draft: &mut Draft) {
              realms for what is protected",
         )
     } else {
-        (Kind::Nothing, "as it is here without being set")
+        (Kind::Nothing, AS_HERE)
     };
     draft.leave(kind, setting, reason);
 }

@@ -1,6 +1,7 @@
 //! Every property of agents that is known, and what becomes of it.
 
 use super::super::draft::Kind::{Closed, Missing, Nothing, Weaker};
+use super::super::shared::{self, LOGS, PAGES};
 use super::super::table::Fate::{IfOff, IfOn, Listed, Secret, Taken};
 use super::super::table::Table;
 use super::{hosts, notenforced};
@@ -8,8 +9,6 @@ use super::{hosts, notenforced};
 const SERVER: &str = "give the addresses of Doorward's policy servers in policy_server.urls";
 const TLS: &str =
     "TLS to policy servers is set in [policy_server]: ca_file, client_cert_file, client_key_file";
-const LOGS: &str = "logs go to standard error, and the platform keeps the files: see [log]";
-const PAGES: &str = "the pages are templates: login.pages.template_dir";
 const LOGIN: &str = "users log in on the agent's own page, below login.path";
 const NO_RULE: &str =
     "nothing passes without a session because of where it comes from: stays protected";
@@ -118,8 +117,8 @@ pub(super) const TABLE: Table = &[
     ("com.iplanet.am.cookie.name", Listed(Missing, "the session cookie is named by its zone: session.zone")),
     ("com.sun.identity.agents.config.cookie.secure", Listed(Nothing, "always")),
     ("com.sun.identity.cookie.httponly", Listed(Nothing, "always")),
-    ("com.sun.identity.agents.config.cookie.samesite", Taken(super::same_site)),
-    ("org.forgerock.openam.agents.config.cookie.samesite", Taken(super::same_site)),
+    ("com.sun.identity.agents.config.cookie.samesite", Taken(shared::same_site)),
+    ("org.forgerock.openam.agents.config.cookie.samesite", Taken(shared::same_site)),
     ("com.sun.identity.agents.config.cookie.reset.enable", IfOn(Missing, RESET)),
     ("com.sun.identity.agents.config.cookie.reset", Listed(Missing, RESET)),
     ("com.sun.identity.agents.config.encode.cookie.special.chars.enable", Listed(Nothing, "the cookie has letters, digits, `-` and `_` only")),
@@ -147,7 +146,7 @@ pub(super) const TABLE: Table = &[
     ("com.forgerock.agents.config.logout.redirect.disable", IfOn(Missing, "logout always shows a page or leads to login.logout_target")),
     ("com.sun.identity.agents.config.access.denied.url", Listed(Missing, PAGES)),
     // Kept requests
-    ("com.sun.identity.agents.config.postdata.preserve.enable", Taken(super::preserve_posts)),
+    ("com.sun.identity.agents.config.postdata.preserve.enable", Taken(shared::preserve_posts)),
     ("com.sun.identity.agents.config.postcache.entry.lifetime", Listed(Nothing, "a request is kept for ten minutes, and sent once")),
     ("com.sun.identity.agents.config.postdata.preserve.stickysession.mode", Listed(Missing, "a kept request is with the agent that kept it: let the load balancer stay with it")),
     ("com.sun.identity.agents.config.postdata.preserve.stickysession.value", Listed(Missing, "a kept request is with the agent that kept it: let the load balancer stay with it")),

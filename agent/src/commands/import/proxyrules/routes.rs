@@ -90,6 +90,16 @@ fn by_host(condition: &Condition, place: &Place, scope: &Scope, draft: &mut Draf
     let mut rest_scope = scope.clone();
     let mut others = Vec::new();
     for case in &condition.cases {
+        let weaker = |reason, draft: &mut Draft| {
+            list(
+                Kind::Weaker,
+                &case.place,
+                "host",
+                &case.value,
+                reason,
+                draft,
+            );
+        };
         let name = case
             .value
             .rsplit_once(':')
@@ -102,27 +112,13 @@ fn by_host(condition: &Condition, place: &Place, scope: &Scope, draft: &mut Draf
                 if hosts.contains(&host) {
                     let reason =
                         "a case for this host is above, and realms do not tell ports apart";
-                    list(
-                        Kind::Weaker,
-                        &case.place,
-                        "host",
-                        &case.value,
-                        reason,
-                        draft,
-                    );
+                    weaker(reason, draft);
                     continue;
                 }
                 let default = condition.default.as_deref();
                 if name.len() < case.value.len() && !default.is_some_and(Rule::only_forwards) {
                     let reason = "its port is left out: requests on other ports come here too, and the default may have kept them from applications";
-                    list(
-                        Kind::Weaker,
-                        &case.place,
-                        "host",
-                        &case.value,
-                        reason,
-                        draft,
-                    );
+                    weaker(reason, draft);
                 }
                 let inner = Scope {
                     host: Some(host.clone()),

@@ -43,19 +43,6 @@ pub(super) fn trusted_zones(all: &Settings, setting: &Setting, draft: &mut Draft
     }
 }
 
-pub(super) fn same_site(_: &Settings, setting: &Setting, draft: &mut Draft) {
-    let value = setting.value.to_ascii_lowercase();
-    if matches!(value.as_str(), "lax" | "strict" | "none") {
-        draft.set("session", "same_site", value, setting);
-    } else {
-        draft.leave(
-            Kind::Nothing,
-            setting,
-            "session.same_site is `lax` unless it is set",
-        );
-    }
-}
-
 /// PersistentIPCheck was for cookies that outlive the browser only, so it matters where all cookies did.
 pub(super) fn address_check(all: &Settings, setting: &Setting, draft: &mut Draft) {
     let of_persistent = setting.name.eq_ignore_ascii_case("PersistentIPCheck");

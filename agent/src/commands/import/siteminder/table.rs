@@ -1,12 +1,11 @@
 //! Every parameter of agent configurations that is known, and what becomes of it.
 
 use super::super::draft::Kind::{Closed, Missing, Nothing, Weaker};
+use super::super::shared::{self, LOGS, PAGES};
 use super::super::table::Fate::{IfOff, IfOn, Listed, Secret, Taken};
 use super::super::table::Table;
 use super::{characters, cookies, open};
 
-const LOGS: &str = "logs go to standard error, and the platform keeps the files: see [log]";
-const PAGES: &str = "the pages are templates: login.pages.template_dir";
 const PROVIDER: &str =
     "there is no cookie provider: single sign-on over several cookie domains is not there yet";
 const RESOURCES: &str = "realms are known, so there is no cache of them";
@@ -66,7 +65,7 @@ pub(super) const TABLE: Table = &[
     ("UseSecureCookies", Listed(Nothing, "always")),
     ("UseSecureCPCookies", Listed(Nothing, "always")),
     ("UseHttpOnlyCookies", Listed(Nothing, "always")),
-    ("Samesite", Taken(cookies::same_site)),
+    ("Samesite", Taken(shared::same_site)),
     ("samesiteincompatibleuseragents", Listed(Missing, "every browser gets the same attribute")),
     ("getcpcookie", Listed(Missing, PROVIDER)),
     ("PersistentCookies", Taken(cookies::persistent_cookies)),
@@ -137,7 +136,7 @@ pub(super) const TABLE: Table = &[
     ("ValidTargetDomain", Taken(super::target_domains)),
     ("ValidFedTargetDomain", Listed(Nothing, "nobody is led to another origin, apart from login.allowed_targets")),
     ("TargetAsRelativeURI", Listed(Nothing, "nobody is led to another origin, apart from login.allowed_targets")),
-    ("PreservePostData", Taken(super::preserve_post_data)),
+    ("PreservePostData", Taken(shared::preserve_posts)),
     ("DisablePostDataLimit", Taken(super::no_post_data_limit)),
     ("LegacyEncoding", Listed(Nothing, "the login page's address is made and read by the same agent")),
     ("FCCExt", Listed(Nothing, NO_COLLECTOR)),
