@@ -71,6 +71,41 @@ pub(crate) async fn end(
     carried_out.await.unwrap_or(Err(PolicyError::Failure))
 }
 
+/// A session that a call is to end and has not ended yet. Should nobody wait for the answer any more, it ends all the
+/// same: here at once, and elsewhere as soon as the policy server can be told.
+#[derive(Debug)]
+pub(crate) struct ToEnd {
+    sessions: Arc<Sessions>,
+    logout: Option<LogoutRequest>,
+}
+
+impl ToEnd {
+    pub(crate) fn new(sessions: &Arc<Sessions>, visit: &Visit<'_>, session: SessionTicket) -> Self {
+        Self {
+            sessions: Arc::clone(sessions),
+            logout: Some(LogoutRequest {
+                session,
+                transaction_id: visit.transaction_id.as_str().to_owned(),
+            }),
+        }
+    }
+
+    /// The call has its answer: what was to end has ended, or must not.
+    pub(crate) fn is_decided(mut self) {
+        self.logout = None;
+    }
+}
+
+impl Drop for ToEnd {
+    fn drop(&mut self) {
+        if let Some(logout) = self.logout.take() {
+            let id = logout.session.session_id;
+            self.sessions.cache.end(id, Reason::USER_LOGOUT);
+            self.sessions.unsent_logouts.add_untried(logout);
+        }
+    }
+}
+
 /// The end of sessions, free of the request that asks for it: the client may go away while the policy server is told.
 struct Ending {
     sessions: Arc<Sessions>,
