@@ -46,13 +46,12 @@ pub async fn logout(sessions: &Arc<Sessions>, visit: &Visit<'_>) -> Result<Respo
         ),
     };
     let headers = response.headers_mut();
-    headers.extend(
-        visit
-            .site
-            .cookies
-            .logged_off()
-            .map(|cookie| (header::SET_COOKIE, cookie)),
-    );
+    let jar = &visit.site.cookies;
+    // A request that waits for a login is not for the next user of this browser.
+    let cookies = jar.logged_off().into_iter().chain(jar.forget_login());
+    for cookie in cookies {
+        headers.append(header::SET_COOKIE, cookie);
+    }
     headers.insert("clear-site-data", CLEAR_CACHE.clone());
     Ok(response)
 }

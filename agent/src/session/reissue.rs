@@ -74,6 +74,13 @@ impl CookieJar {
         self.set_cookie(&self.login_name, value, None)
     }
 
+    /// Makes the browser forget the login cookie: what is tied to it is nobody's then.
+    pub fn forget_login(&self) -> Option<HeaderValue> {
+        let mut cookie = self.cookie(&self.login_name, String::new(), None);
+        cookie.make_removal();
+        HeaderValue::try_from(cookie.to_string()).ok()
+    }
+
     /// A cookie of a service, with the attributes of the session cookie.
     pub fn named(&self, name: &str, value: String) -> Option<HeaderValue> {
         self.set_cookie(name, value, self.domain.clone())
@@ -89,6 +96,11 @@ impl CookieJar {
     }
 
     fn set_cookie(&self, name: &str, value: String, domain: Option<String>) -> Option<HeaderValue> {
+        let cookie = self.cookie(name, value, domain);
+        HeaderValue::try_from(cookie.to_string()).ok()
+    }
+
+    fn cookie<'n>(&self, name: &'n str, value: String, domain: Option<String>) -> Cookie<'n> {
         let mut cookie = Cookie::build((name, value))
             .path("/")
             .secure(true)
@@ -102,7 +114,7 @@ impl CookieJar {
         if let Some(domain) = domain {
             cookie.set_domain(domain);
         }
-        HeaderValue::try_from(cookie.to_string()).ok()
+        cookie
     }
 }
 
