@@ -14,11 +14,13 @@ pub mod redirect;
 #[cfg(test)]
 pub(crate) mod sample_visit;
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use http::HeaderMap;
 use policy_protocol::{AgentKeyRing, RealmContext, ResourceContext, Timestamp};
 
+use authenticate::Admitted;
 pub use denial::Denial;
 pub use grant::Grant;
 
@@ -28,9 +30,31 @@ use crate::http::client_origin::ClientOrigin;
 use crate::http::target::RequestTarget;
 use crate::http::transaction::TransactionId;
 use crate::login::Resumed;
+use crate::session::Sessions;
 use crate::session::reissue::Writer;
+use crate::session::validate::ends_session;
 use crate::site::Site;
 use crate::telemetry::metrics::WorkerMetrics;
+
+/// Authentication, then authorization: whose request it is, and the grant.
+///
+/// # Errors
+/// Why it may not pass: see [`authenticate::authenticate`] and [`authorize::authorize`].
+pub async fn admit(
+    sessions: &Arc<Sessions>,
+    visit: &Visit<'_>,
+    realm: &Arc<Realm>,
+) -> Result<(Admitted, Grant), Denial> {
+    let admitted = authenticate::authenticate(sessions, visit, realm).await?;
+    match authorize::authorize(sessions, visit, realm, &admitted).await {
+        // It is over, and that is known by now. What else the request brings may do, or begin another.
+        Err(Denial::Challenge { reason, .. }) if ends_session(reason) => {}
+        outcome => return outcome.map(|grant| (admitted, grant)),
+    }
+    let admitted = authenticate::authenticate(sessions, visit, realm).await?;
+    let grant = authorize::authorize(sessions, visit, realm, &admitted).await?;
+    Ok((admitted, grant))
+}
 
 /// What is known of a request apart from its headers.
 #[derive(Clone, Debug)]

@@ -6,6 +6,7 @@ pub mod connection_info;
 pub mod cookies;
 pub mod framing;
 pub mod headers;
+pub mod progress;
 pub mod target;
 pub mod transaction;
 

@@ -145,6 +145,7 @@ impl LoginCall {
     ) -> Result<Result<Arc<CachedSession>, NotLoggedIn>, PolicyError> {
         let previous = self.request.previous.iter();
         let replaced: Vec<_> = previous.map(|ticket| ticket.session_id).collect();
+        let realm = self.request.realm.name.clone();
         let generation = sessions.trust.generation();
         let answer = sessions.policy.login(self.request).await;
         let counted = match &answer {
@@ -163,6 +164,7 @@ impl LoginCall {
                     sessions.cache.end(id, Reason::REVOKED_SESSION);
                 }
                 let adopted = sessions.cache.adopt(*session, generation, self.now);
+                let adopted = adopted.inspect(|session| session.make_for(realm));
                 Ok(adopted.map_err(NotLoggedIn::Refused))
             }
             LoginAnswer::No { reason } => Ok(Err(NotLoggedIn::Refused(reason))),

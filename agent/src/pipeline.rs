@@ -10,10 +10,8 @@ use http::request::Parts;
 use http::{HeaderValue, Request, Response};
 use hyper::body::Incoming;
 
-use crate::access::authenticate::authenticate;
-use crate::access::authorize::authorize;
 use crate::access::protection::Protection;
-use crate::access::{Denial, Grant, Visit};
+use crate::access::{self, Denial, Grant, Visit};
 use crate::config::defaults::MAX_HEADER_FIELDS;
 use crate::http::ConnectionInfo;
 use crate::http::body::{Body, RequestBody};
@@ -87,7 +85,8 @@ impl Pipeline {
             Ok(response) => response,
             Err(denial) => {
                 record.denied(None, &denial);
-                login::refuse(&site, &record, &denial)
+                services::refuse(conn, &parts, &denial)
+                    .unwrap_or_else(|| login::refuse(&site, &record, &denial))
             }
         };
         record.finish(self.access_log.as_ref(), &parts, response)
@@ -151,8 +150,7 @@ impl Pipeline {
         match visit.site.realms.find(visit.target)? {
             Protection::Open(open) => Ok((open.grant(), None)),
             Protection::Protected(realm) => {
-                let admitted = authenticate(&self.sessions, visit, &realm).await?;
-                let grant = authorize(&self.sessions, visit, &realm, &admitted).await?;
+                let (admitted, grant) = access::admit(&self.sessions, visit, &realm).await?;
                 Ok((grant, admitted.set_cookie))
             }
         }

@@ -12,10 +12,12 @@ pub mod vsphere;
 use std::sync::Arc;
 
 use http::Response;
+use http::request::Parts;
 
 use self::core::Core;
-use crate::access::Visit;
+use crate::access::{Denial, Visit};
 use crate::config::Listener;
+use crate::http::ConnectionInfo;
 use crate::http::body::{Body, RequestBody};
 use crate::session::Sessions;
 
@@ -36,9 +38,9 @@ pub fn without_token(listeners: &[Listener], path: &str) -> Option<String> {
         .iter()
         .filter_map(|listener| listener.services.am.as_ref());
     services.find_map(|am| {
-        let below = path.strip_prefix(am.path.as_str())?;
-        let (before, after) = below.split_once("/sessions/")?;
-        (!after.is_empty()).then(|| format!("{}{before}/sessions/-", am.path))
+        let claimed = am.claimed();
+        let (before, after) = path.strip_prefix(claimed)?.split_once("/sessions/")?;
+        (!after.is_empty()).then(|| format!("{claimed}{before}/sessions/-"))
     })
 }
 
@@ -72,6 +74,20 @@ impl From<Response<Body>> for Answered {
     }
 }
 
+/// The refusal of a request that was to be a service's and whose target or origin cannot be read, in the service's own shape. What a
+/// service is asked it answers itself: nothing else that is refused is at its paths.
+pub fn refuse(conn: &ConnectionInfo, parts: &Parts, denial: &Denial) -> Option<Response<Body>> {
+    let services = conn.services.as_ref()?;
+    let (path, status) = (parts.uri.path(), denial.status());
+    let authaz = services.authaz.as_ref();
+    let am = services.am.as_ref();
+    let vsphere = services.vsphere.as_ref();
+    authaz
+        .and_then(|service| authaz::refuse(service, path, &parts.headers, status))
+        .or_else(|| am::refuse(am?, path, status))
+        .or_else(|| vsphere::refuse(vsphere?, parts, status))
+}
+
 /// Answers what is a service's. Whatever goes wrong is an answer in the service's own shape, too.
 pub async fn answer(sessions: &Arc<Sessions>, visit: &Visit<'_>, body: RequestBody) -> Served {
     let Some(services) = &visit.conn.services else {
@@ -90,7 +106,7 @@ pub async fn answer(sessions: &Arc<Sessions>, visit: &Visit<'_>, body: RequestBo
         return Served::Answered(Box::pin(am::answer(&core, service, call, body)).await);
     }
     if let Some(service) = &services.vsphere
-        && let Some(call) = vsphere::route(visit)
+        && let Some(call) = vsphere::route(service, visit)
     {
         return Served::Answered(Box::pin(vsphere::answer(&core, service, call, body)).await);
     }

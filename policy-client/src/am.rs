@@ -30,7 +30,6 @@ mod version;
 
 use std::sync::Arc;
 
-use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use http::{HeaderMap, HeaderName, Uri};
 use policy_protocol::message::{
@@ -51,11 +50,15 @@ use self::reply::Reply;
 use self::rest::{Ask, Rest};
 use self::sessions::{Purpose, Sessions};
 use crate::foreign::{
-    ForeignKind, ForeignSettings, Link, Memory, begun_here, end_replaced, name_and_password,
+    ForeignKind, ForeignSettings, Link, Memory, begun_here, clean_up, end_replaced,
+    name_and_password,
 };
 use crate::retry::Repeat;
 use crate::settings::ClientError;
 use crate::{EventStream, PolicyCalls, PolicyError};
+
+/// Whether this build can listen to AM (feature `am-notifications`).
+pub const HAS_NOTIFICATIONS: bool = cfg!(feature = "am-notifications");
 
 /// Where AM is, and what is asked of it.
 #[derive(Clone, Debug)]
@@ -101,8 +104,7 @@ impl AmClient {
     pub fn new(settings: &AmSettings, clock: Arc<dyn Clock>) -> Result<Self, ClientError> {
         let header = HeaderName::try_from(&settings.cookie_name)
             .map_err(|error| ClientError::Setup(format!("cookie name: {error}")))?;
-        #[cfg(not(feature = "am-notifications"))]
-        if settings.notifications {
+        if settings.notifications && !HAS_NOTIFICATIONS {
             return Err(ClientError::Setup(String::from(
                 "this binary was built without AM's notifications (feature am-notifications)",
             )));
@@ -133,15 +135,18 @@ impl AmClient {
             Ok(given) => given,
             Err(reason) => return refused(reason),
         };
+        let deadline = self.rest.link.deadline();
         let index = self.settings.login.as_ref();
-        let token = match login::begin(&self.rest, user, password, index).await? {
+        let begun = login::begin(&self.rest, user, password, index);
+        let token = match deadline.hold(begun).await? {
             Begun::Session(token) => token,
             Begun::Refused => return refused(Reason::NONE),
             Begun::Unanswerable => return refused(Reason::UNSUPPORTED_SCHEME),
         };
         let id = begun_here(ForeignKind::Am, token.expose(), &request.realm);
         self.beginnings.note(id);
-        match self.new_session(id, &token, &request.realm).await {
+        let session = self.new_session(id, &token, &request.realm);
+        match deadline.hold(session).await {
             Ok(session) => {
                 end_replaced(self, &session, request.previous, &request.transaction_id).await;
                 Ok(LoginAnswer::Yes {
@@ -150,7 +155,7 @@ impl AmClient {
             }
             Err(error) => {
                 // Nobody will ever hold it.
-                _ = self.sessions.end(&self.rest, token.expose()).await;
+                clean_up(self.sessions.end(&self.rest, token.expose())).await;
                 Err(error)
             }
         }
@@ -249,19 +254,6 @@ impl AmClient {
         self.memory.forget(request.session.session_id);
         Ok(LogoutAnswer::Yes)
     }
-
-    /// The deadline of a call holds for all that it asks of AM.
-    fn within<'a, T: Send + 'a>(
-        &'a self,
-        call: impl Future<Output = Result<T, PolicyError>> + Send + 'a,
-    ) -> BoxFuture<'a, Result<T, PolicyError>> {
-        let deadline = self.settings.link.timeout;
-        async move {
-            let answer = tokio::time::timeout(deadline, call).await;
-            answer.unwrap_or(Err(PolicyError::TimedOut))
-        }
-        .boxed()
-    }
 }
 
 fn host(settings: &AmSettings) -> Option<String> {
@@ -279,25 +271,25 @@ fn host(settings: &AmSettings) -> Option<String> {
 
 impl PolicyCalls for AmClient {
     fn login(&self, request: LoginRequest) -> BoxFuture<'_, Result<LoginAnswer, PolicyError>> {
-        self.within(self.login(request))
+        Box::pin(self.login(request))
     }
 
     fn validate(
         &self,
         request: ValidateRequest,
     ) -> BoxFuture<'_, Result<ValidateAnswer, PolicyError>> {
-        self.within(self.validate(request))
+        Box::pin(self.rest.link.within(self.validate(request)))
     }
 
     fn authorize(
         &self,
         request: AuthorizeRequest,
     ) -> BoxFuture<'_, Result<AuthorizeAnswer, PolicyError>> {
-        self.within(self.authorize(request))
+        Box::pin(self.rest.link.within(self.authorize(request)))
     }
 
     fn logout(&self, request: LogoutRequest) -> BoxFuture<'_, Result<LogoutAnswer, PolicyError>> {
-        self.within(self.logout(request))
+        Box::pin(self.rest.link.within(self.logout(request)))
     }
 
     fn agent_keys(&self) -> BoxFuture<'_, Result<AgentKeySet, PolicyError>> {
@@ -307,13 +299,13 @@ impl PolicyCalls for AmClient {
     fn events(&self, _: Option<EventPosition>) -> BoxFuture<'_, Result<EventStream, PolicyError>> {
         #[cfg(feature = "am-notifications")]
         if let (Some(notifications), Some(own)) = (&self.notifications, &self.own) {
-            return self.within(notifications.listen(
+            return Box::pin(self.rest.link.within(notifications.listen(
                 &self.rest,
                 own,
                 &self.sessions,
                 self.settings.link.timeout,
                 Arc::clone(&self.beginnings),
-            ));
+            )));
         }
         self.rest.link.quiet_events()
     }

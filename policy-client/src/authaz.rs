@@ -18,6 +18,7 @@ mod settings;
 mod xml;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -26,17 +27,17 @@ use policy_protocol::message::{
     SessionTicket, ValidateAnswer, ValidateRequest,
 };
 use policy_protocol::{
-    AgentKeySet, Clock, EventPosition, RealmContext, Reason, ResourceContext, Session, SessionId,
-    SessionSpec,
+    AgentKeySet, Clock, EventPosition, Identity, RealmContext, Reason, ResourceContext, Session,
+    SessionId, SessionSpec,
 };
 
 use self::answer::{ACCEPT_REDIRECT, Answer, Outcome, REJECT_REDIRECT};
 use self::known::{Known, MAX_KNOWN};
 use self::logout::{Ended, MAX_ENDED};
 use self::request::Operation;
-pub use self::settings::{AuthAzCaller, AuthAzProtocol, AuthAzSettings, UserNameField};
+pub use self::settings::{ANY_HOST, AuthAzCaller, AuthAzProtocol, AuthAzSettings, UserNameField};
 use crate::foreign::{
-    ForeignKind, Link, Memory, basic, begun_here, end_replaced, name_and_password,
+    ForeignKind, Link, Memory, basic, begun_here, clean_up, end_replaced, name_and_password,
 };
 use crate::settings::ClientError;
 use crate::{EventStream, PolicyCalls, PolicyError};
@@ -48,6 +49,8 @@ pub struct AuthAzClient {
     link: Link,
     settings: AuthAzSettings,
     known: Memory<Known>,
+    /// Whether a login has succeeded since the start.
+    knows_names: AtomicBool,
     /// Sessions that were logged out here.
     ended: Memory<Ended>,
 }
@@ -64,6 +67,7 @@ impl AuthAzClient {
             link: Link::new(ForeignKind::AuthAz, &settings.link, authorization, clock)?,
             settings: settings.clone(),
             known: Memory::new(MAX_KNOWN),
+            knows_names: AtomicBool::new(false),
             ended: Memory::new(MAX_ENDED),
         })
     }
@@ -97,10 +101,19 @@ impl AuthAzClient {
             let reason = Reason::NONE;
             return Ok(LoginAnswer::No { reason });
         }
-        let answer = self.send(&operation).await?;
+        let answer = self.link.within(self.send(&operation)).await?;
         match answer.outcome {
-            Outcome::Yes => {}
+            Outcome::Yes => self.knows_names.store(true, Ordering::Relaxed),
             Outcome::No => {
+                // Asking again with the other name would count as a second failure.
+                if !self.knows_names.load(Ordering::Relaxed) {
+                    tracing::warn!(
+                        realm = request.realm.name,
+                        user_name_field = self.settings.user_name_field.name(),
+                        "a login failed, and none has succeeded since the start: if all of them fail, \
+                         policy_server.user_name_field is not what the services call a user's name"
+                    );
+                }
                 let reason = answer.told.reason();
                 return Ok(LoginAnswer::No { reason });
             }
@@ -110,18 +123,18 @@ impl AuthAzClient {
         let spec = self.link.spec(token.map_or("", |token| token.expose()))?;
         let name = answer.told.session_id().unwrap_or(spec.as_str());
         let id = begun_here(ForeignKind::AuthAz, name, &request.realm);
-        let identity = answer.told.identity();
+        let known = Known::begun(&answer.told, self.link.now());
+        let identity = known.whose();
         if identity.user_name.is_empty() {
             // The name as it was typed is one of many spellings. Nobody will use the session.
-            _ = self.send(&Operation::Logout(spec.as_str())).await;
+            clean_up(self.send(&Operation::Logout(spec.as_str()))).await;
             tracing::error!(
                 "a session was made, and the service does not tell whose it is: no response SM_USER"
             );
             return Err(PolicyError::Protocol);
         }
-        let known = Known::new(identity, self.link.now());
         self.ended.forget(id);
-        let session = self.session(id, spec, known, &answer, &request.realm);
+        let session = self.session(id, spec, identity, known, &answer, &request.realm);
         end_replaced(self, &session, request.previous, &request.transaction_id).await;
         Ok(LoginAnswer::Yes {
             session: Box::new(session),
@@ -163,12 +176,10 @@ impl AuthAzClient {
             let reason = Reason::USER_LOGOUT;
             return Ok(ValidateAnswer::No { reason });
         }
-        let told = answer.told.identity();
-        let known = match self.known.get(session_id) {
-            Some(known) => known.told_again(told),
-            None => Known::new(told, self.link.now()),
-        };
-        if known.identity.user_name.is_empty() {
+        let known = self.known.get(session_id);
+        let mut known = known.unwrap_or_else(|| Known::seen(self.link.now()));
+        let identity = known.tell(&answer.told);
+        if identity.user_name.is_empty() {
             tracing::warn!(
                 "the service does not tell whose session it is: its policy needs a response SM_USER"
             );
@@ -179,7 +190,8 @@ impl AuthAzClient {
             Some(token) => self.link.spec(token.expose())?,
             None => session_spec,
         };
-        let mut session = self.session(session_id, spec, known, &answer, &request.realm);
+        let realm = &request.realm;
+        let mut session = self.session(session_id, spec, identity, known, &answer, realm);
         if request.overlooked {
             session.last_access = request.last_access.max(session.started);
         }
@@ -193,6 +205,7 @@ impl AuthAzClient {
         &self,
         id: SessionId,
         spec: SessionSpec,
+        identity: Identity,
         known: Known,
         answer: &Answer,
         realm: &RealmContext,
@@ -203,7 +216,7 @@ impl AuthAzClient {
         let session = Session {
             id,
             spec,
-            identity: known.identity.clone(),
+            identity,
             auth_scheme,
             protection_level,
             started: known.started,
@@ -276,18 +289,18 @@ impl PolicyCalls for AuthAzClient {
         &self,
         request: ValidateRequest,
     ) -> BoxFuture<'_, Result<ValidateAnswer, PolicyError>> {
-        Box::pin(self.look_after(request))
+        Box::pin(self.link.within(self.look_after(request)))
     }
 
     fn authorize(
         &self,
         request: AuthorizeRequest,
     ) -> BoxFuture<'_, Result<AuthorizeAnswer, PolicyError>> {
-        Box::pin(self.ask(request))
+        Box::pin(self.link.within(self.ask(request)))
     }
 
     fn logout(&self, request: LogoutRequest) -> BoxFuture<'_, Result<LogoutAnswer, PolicyError>> {
-        Box::pin(self.end(request))
+        Box::pin(self.link.within(self.end(request)))
     }
 
     fn agent_keys(&self) -> BoxFuture<'_, Result<AgentKeySet, PolicyError>> {

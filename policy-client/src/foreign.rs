@@ -8,6 +8,7 @@
 //! | events | none: a stream that only says that it is alive: `quiet_events` |
 
 mod credentials;
+mod deadline;
 mod key_file;
 mod memory;
 mod quiet_events;
@@ -19,7 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use futures_util::future::{BoxFuture, ready};
+use futures_util::future::{BoxFuture, join_all, ready};
 use policy_protocol::message::{LogoutRequest, SessionTicket};
 use policy_protocol::{
     AgentKeySet, AuthScheme, Clock, ProtectionLevel, Secret, Session, SessionId, SessionSpec,
@@ -27,6 +28,8 @@ use policy_protocol::{
 };
 
 pub(crate) use self::credentials::{basic, name_and_password};
+use self::deadline::Deadline;
+pub(crate) use self::deadline::clean_up;
 pub(crate) use self::memory::Memory;
 use self::session_id::how_begun;
 pub(crate) use self::session_id::{Beginning, begun_here};
@@ -98,6 +101,7 @@ pub(crate) fn for_log(text: &str) -> String {
 /// A client's way to the servers of another system, and what the agent adds to it.
 pub(crate) struct Link {
     pub(crate) transport: Transport,
+    timeout: Duration,
     clock: Arc<dyn Clock>,
     kind: ForeignKind,
     foreign_level: ProtectionLevel,
@@ -121,6 +125,7 @@ impl Link {
                 timeout: settings.timeout,
                 dialect: Dialect::Foreign,
             })?,
+            timeout: settings.timeout,
             clock,
             kind,
             foreign_level: settings.foreign_level,
@@ -130,6 +135,22 @@ impl Link {
 
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// The deadline of a call that begins now.
+    pub(crate) fn deadline(&self) -> Deadline {
+        Deadline::after(self.timeout)
+    }
+
+    /// The deadline of a call holds for all that it asks of the system.
+    ///
+    /// # Errors
+    /// The call's own, or [`PolicyError::TimedOut`].
+    pub(crate) async fn within<T>(
+        &self,
+        call: impl Future<Output = Result<T, PolicyError>>,
+    ) -> Result<T, PolicyError> {
+        self.deadline().hold(call).await
     }
 
     /// The agent's own keys.
@@ -168,27 +189,25 @@ impl Link {
     }
 }
 
-/// Ends the sessions that a login has replaced. That one could not be ended does not undo the login: here it is
-/// over, and there it ends by its timeouts.
+/// Ends the sessions that a login has replaced, all at once and after the login's deadline. That one could not be ended
+/// does not undo the login: here it is over, and there it ends by its timeouts.
 pub(crate) async fn end_replaced(
     calls: &impl PolicyCalls,
     new: &Session,
     replaced: Vec<SessionTicket>,
     transaction_id: &str,
 ) {
-    for session in replaced {
-        // Some systems hand out the same token again to whoever is logged in already.
-        if session.session_spec == new.spec {
-            continue;
-        }
-        let request = LogoutRequest {
+    // Some systems hand out the same token again to whoever is logged in already.
+    let others = replaced
+        .into_iter()
+        .filter(|session| session.session_spec != new.spec);
+    let ends = others.map(|session| {
+        clean_up(calls.logout(LogoutRequest {
             session,
             transaction_id: transaction_id.to_owned(),
-        };
-        if let Err(error) = calls.logout(request).await {
-            tracing::warn!(%error, "a session that a login has replaced lives on until it times out");
-        }
-    }
+        }))
+    });
+    join_all(ends).await;
 }
 
 #[cfg(test)]

@@ -24,6 +24,10 @@ pub(crate) const SLOWEST_PROBE: Duration = Duration::from_secs(2);
 /// How long a probe waits. A server that needs longer to say that it is well is not.
 pub(crate) const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// How long a login waits for the end of sessions that nobody will hold, after its own deadline. The longest deadline
+/// that can be set is 30 s, and an answer is good for 40 s.
+pub(crate) const CLEAN_UP: Duration = Duration::from_secs(2);
+
 /// With every server out, each is tried with a real call no more often than this.
 pub(crate) const TRIAL_PAUSE: Duration = Duration::from_millis(100);
 /// With every server out, a call waits this long for one to come back or for its turn to try: long enough

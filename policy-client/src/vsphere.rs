@@ -30,7 +30,7 @@ use policy_protocol::{
 use self::reply::{Info, Reply};
 use self::request::Operation;
 use crate::foreign::{
-    ForeignKind, ForeignSettings, Link, begun_here, end_replaced, name_and_password,
+    ForeignKind, ForeignSettings, Link, begun_here, clean_up, end_replaced, name_and_password,
 };
 use crate::settings::ClientError;
 use crate::{EventStream, PolicyCalls, PolicyError};
@@ -80,14 +80,15 @@ impl VSphereClient {
             Ok(found) => found,
             Err(reason) => return Ok(LoginAnswer::No { reason }),
         };
+        let deadline = self.link.deadline();
         let operation = Operation::Create { user, password };
-        let answer = self.send(&operation).await?;
+        let answer = deadline.hold(self.send(&operation)).await?;
         let Reply::Done(token) = reply::created(self.form, &answer)? else {
             let reason = Reason::NONE;
             return Ok(LoginAnswer::No { reason });
         };
         let spec = self.link.spec(token.expose())?;
-        match self.get(&spec).await {
+        match deadline.hold(self.get(&spec)).await {
             Ok(Reply::Done(info)) => {
                 let id = begun_here(ForeignKind::VSphere, spec.as_str(), &request.realm);
                 let session = self.session(id, spec, info, &request.realm, Timestamp(0));
@@ -98,7 +99,7 @@ impl VSphereClient {
             }
             other => {
                 // Nobody will use it.
-                _ = self.delete(&spec).await;
+                clean_up(self.delete(&spec)).await;
                 tracing::error!("a session was made, and the service does not tell whose it is");
                 Err(other.err().unwrap_or(PolicyError::Protocol))
             }
@@ -180,7 +181,7 @@ impl PolicyCalls for VSphereClient {
                 session_id,
                 session_spec,
             } = request.session;
-            Ok(match self.get(&session_spec).await? {
+            Ok(match self.link.within(self.get(&session_spec)).await? {
                 Reply::Done(info) => ValidateAnswer::Yes {
                     session: Box::new(self.session(
                         session_id,
@@ -212,7 +213,8 @@ impl PolicyCalls for VSphereClient {
     fn logout(&self, request: LogoutRequest) -> BoxFuture<'_, Result<LogoutAnswer, PolicyError>> {
         Box::pin(async move {
             // Gone already is gone.
-            self.delete(&request.session.session_spec).await?;
+            let spec = &request.session.session_spec;
+            self.link.within(self.delete(spec)).await?;
             Ok(LogoutAnswer::Yes)
         })
     }

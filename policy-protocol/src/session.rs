@@ -10,6 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
+use crate::message::SessionTicket;
 use crate::realm::{AuthScheme, ProtectionLevel, seconds};
 use crate::{Secret, Timestamp};
 
@@ -196,6 +197,16 @@ pub struct Session {
     pub max_timeout: Duration,
     /// Whether it is in the session store.
     pub persistent: bool,
+}
+
+impl Session {
+    /// As its holder presents it.
+    pub fn ticket(&self) -> SessionTicket {
+        SessionTicket {
+            session_id: self.id,
+            session_spec: self.spec.clone(),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! What session services ask for a user who shows a session: about that session, and, if the user administers
 //! sessions, about those of others.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
@@ -48,16 +48,25 @@ pub enum SessionOperation {
     List {
         /// Which.
         query: SessionQuery,
+        /// None of these realms' sessions.
+        #[serde(default)]
+        except_realms: Vec<String>,
     },
     /// End a session. For administrators.
     End {
         /// Which.
         session_id: SessionId,
     },
-    /// End all sessions of a user. For administrators.
+    /// End the sessions of a user. For administrators, and for users who name themselves: theirs end, and no namesake's.
     EndUser {
         /// A universal id or login name.
         user: String,
+        /// Sessions of this realm only.
+        #[serde(default)]
+        realm: Option<String>,
+        /// None of these realms' sessions.
+        #[serde(default)]
+        except_realms: Vec<String>,
     },
 }
 
@@ -72,6 +81,9 @@ pub enum SessionServiceAnswer {
         details: Box<SessionDetails>,
         /// Whether its user may administer sessions of others.
         administrator: bool,
+        /// The names of the properties that sessions may have.
+        #[serde(default)]
+        property_names: BTreeSet<String>,
     },
     /// The properties that the session has now.
     Properties {

@@ -37,13 +37,14 @@ impl PolicyServer {
         }
         .write(&self.audit)
         .await?;
-        self.list_sessions(query).await
+        self.list_sessions(query, Vec::new()).await
     }
 
-    /// The same, unrecorded.
+    /// The same, unrecorded, and without the sessions of some realms.
     pub(crate) async fn list_sessions(
         &self,
         query: SessionQuery,
+        except_realms: Vec<String>,
     ) -> Result<SessionList, SessionError> {
         let after = query.after.as_deref().map(parse_cursor).transpose()?;
         let limit = query.limit.unwrap_or(PAGE).clamp(1, MAX_PAGE);
@@ -51,6 +52,7 @@ impl PolicyServer {
             user: query.user,
             agent: query.agent,
             realm: query.realm,
+            except_realms,
             started_until: query.started_until,
             started_from: query.started_from,
         };

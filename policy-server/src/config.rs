@@ -149,6 +149,14 @@ impl Limits {
     }
 }
 
+/// The name and the text of a file.
+pub(crate) fn read_file(path: &Path) -> Result<(String, String), Problems> {
+    let name = path.display().to_string();
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Problems::one(Problem::unplaced(&name, "", &error.to_string())))?;
+    Ok((name, text))
+}
+
 impl PolicyServerConfig {
     /// How long keys are current unless the configuration says otherwise.
     pub const DEFAULT_ROLLOVER: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -159,9 +167,7 @@ impl PolicyServerConfig {
     /// # Errors
     /// All problems at once.
     pub fn load(path: &Path) -> Result<Self, Problems> {
-        let name = path.display().to_string();
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| Problems::one(Problem::unplaced(&name, "", &error.to_string())))?;
+        let (name, text) = read_file(path)?;
         let base = path.parent().unwrap_or_else(|| Path::new(""));
         let variables: Vec<_> = std::env::vars_os()
             .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)))

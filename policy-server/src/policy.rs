@@ -34,7 +34,7 @@ use self::matching::{HostPattern, Prefix};
 use self::members::Members;
 use self::response::Response;
 use self::schedule::Schedule;
-use crate::config::{Problem, Problems};
+use crate::config::{Problems, read_file};
 
 /// All policies of a policy server. Without any, nothing is allowed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -99,9 +99,7 @@ impl PolicySet {
     /// # Errors
     /// Everything that is wrong with it.
     pub fn load(path: &Path, directories: &[String]) -> Result<Self, Problems> {
-        let file = path.display().to_string();
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| Problems::one(Problem::unplaced(&file, "", &error.to_string())))?;
+        let (file, text) = read_file(path)?;
         read::read(&text, &file, directories)
     }
 }

@@ -79,6 +79,16 @@ pub(crate) struct Attempt {
 }
 
 impl Attempt {
+    /// Nothing is counted yet.
+    const fn from(network: Option<String>) -> Self {
+        Self {
+            names: Vec::new(),
+            network,
+            places: Vec::new(),
+            refused: false,
+        }
+    }
+
     /// The password was looked at and is wrong.
     pub(crate) const fn refused(&mut self) {
         self.refused = true;
@@ -133,12 +143,8 @@ impl Regulation {
         let limits = self.settings.networks.iter();
         let networks = limits.filter_map(|limit| Some((network_of(client?, limit), limit)));
         let networks: Vec<_> = networks.collect();
-        let mut attempt = Attempt {
-            names: Vec::new(),
-            network: networks.first().map(|(network, _)| network.clone()),
-            places: Vec::new(),
-            refused: false,
-        };
+        let smallest = networks.first().map(|(network, _)| network.clone());
+        let mut attempt = Attempt::from(smallest);
         let is_known = self.is_known(name, &attempt).await?;
         for (network, limit) in networks {
             let place = self.under_way.enter(network);

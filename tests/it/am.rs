@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use harness::fake_am::{COOKIE, Dialect, FakeAm};
 use harness::gateway::Gateway;
 use harness::policy_watch::Call;
 use harness::{Client, Pki, Protocol, SeenRequest, eventually};
+use http::Method;
+use policy_protocol::Reason;
 use serde_json::{Value, json};
 
 use crate::support::challenge_reason;
@@ -238,4 +242,87 @@ async fn policies_decide_for_as_long_as_they_say() {
         503,
         "the agent may not ask: nobody said no"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_policies_find_over_is_over_here_at_once() {
+    let asking = "[[realms]]\nname = \"app\"\nauthorize = true";
+    let (gateway, am) = behind(Dialect::PingAm, "", asking).await;
+    am.script().decision["ttl"] = json!(0);
+    let token = am.begin("alice");
+    let client = visitor(&gateway, &token);
+    assert_eq!(client.get("/app/").await.status, 200);
+    // Nobody tells of it, and it is not due to be validated.
+    am.sessions().remove(&token);
+    let over = |answer| challenge_reason(&answer) == Some(Reason::REVOKED_SESSION);
+    assert!(over(client.get("/app/").await));
+    let asked = am.requests().len();
+    assert!(over(client.get("/app/").await));
+    assert_eq!(am.requests().len(), asked, "it is known to be over");
+    client
+        .login("/app/", "alice", harness::gateway::PASSWORD)
+        .await;
+    assert_eq!(client.get("/app/").await.status, 200);
+    // Another session that the request brings does.
+    let ours = token_of(&am, "alice");
+    client.set_cookie(COOKIE, &am.begin("bob"));
+    am.sessions().remove(&ours);
+    let seen: SeenRequest = client.get("/app/").await.json();
+    assert_eq!(seen.header("SM_USER"), Some("bob"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn credentials_that_come_with_each_request_begin_another_session_at_once() {
+    let asking = "[[realms]]\nname = \"basic\"\nauthorize = true";
+    let (gateway, am) = behind(Dialect::PingAm, "", asking).await;
+    am.script().decision["ttl"] = json!(0);
+    let client = gateway.client(Protocol::Http1);
+    let basic = STANDARD.encode(format!("alice:{}", harness::gateway::PASSWORD));
+    let ask = async || {
+        client.forget_cookies();
+        let request = client
+            .request(Method::GET, "/basic/")
+            .header("authorization", format!("Basic {basic}"));
+        client
+            .send(request.body(harness::client::empty()).unwrap())
+            .await
+            .status
+    };
+    assert_eq!(ask().await, 200);
+    let first = token_of(&am, "alice");
+    am.sessions().remove(&first);
+    assert_eq!(ask().await, 200);
+    assert_ne!(token_of(&am, "alice"), first);
+    // Of a level that they do not bring nobody asks for them again.
+    am.script().decision = json!({
+        "actions": {}, "advices": {"AuthLevelConditionAdvice": ["10"]}, "ttl": i64::MAX,
+    });
+    assert_eq!(ask().await, 403);
+    client.set_cookie(COOKIE, &am.begin("bob"));
+    assert_eq!(client.get("/basic/").await.status, 401);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_level_that_policies_want_is_asked_for_once() {
+    let asking = "[[realms]]\nname = \"app\"\nauthorize = true";
+    let (gateway, am) = behind(Dialect::PingAm, "", asking).await;
+    let allowed = am.script().decision.clone();
+    let advice = json!({
+        "actions": {}, "advices": {"AuthLevelConditionAdvice": ["10"]}, "ttl": i64::MAX,
+    });
+    am.script().decision = advice.clone();
+    let client = visitor(&gateway, &am.begin("alice"));
+    for _ in 0..2 {
+        let answer = client.get("/app/").await;
+        assert_eq!(challenge_reason(&answer), Some(Reason::AUTH_LEVEL_TOO_LOW));
+    }
+    // A login that does not bring it is not asked for again.
+    client
+        .login("/app/", "alice", harness::gateway::PASSWORD)
+        .await;
+    assert_eq!(client.get("/app/").await.status, 403);
+    assert_eq!(client.get("/app/other").await.status, 403);
+    // The session is alive, and one that brings it passes.
+    am.script().decision = allowed;
+    assert_eq!(client.get("/app/").await.status, 200);
 }

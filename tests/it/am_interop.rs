@@ -54,12 +54,8 @@ impl Elsewhere {
     }
 
     async fn logout(&self, session: &Session) {
-        let ticket = policy_protocol::message::SessionTicket {
-            session_id: session.id,
-            session_spec: session.spec.clone(),
-        };
         let request = LogoutRequest {
-            session: ticket,
+            session: session.ticket(),
             transaction_id: String::from("t"),
         };
         self.0.logout(request).await.unwrap();

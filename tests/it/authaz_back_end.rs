@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use harness::gateway::{Gateway, PASSWORD};
-use harness::{ForeignServer, Pki, Protocol};
+use harness::{ForeignServer, Pki, Protocol, logs};
 use http::{Request, Response, StatusCode};
 use policy_protocol::Reason;
 
@@ -78,21 +78,31 @@ fn answer(tokens: &Tokens, request: &Request<String>) -> Response<String> {
 
 /// A gateway whose sessions are those of AuthAz services.
 async fn gateway(configuration: &str) -> (Gateway, ForeignServer, Tokens) {
-    let pki = Pki::default();
     let tokens = Tokens::default();
     let known = Arc::clone(&tokens);
-    let server = ForeignServer::start(&pki, move |request| answer(&known, request)).await;
+    let answers = move |request: &Request<String>| answer(&known, request);
+    let (gateway, server) = gateway_of(configuration, answers).await;
+    (gateway, server, tokens)
+}
+
+/// A gateway whose sessions are those of services that answer in this way.
+async fn gateway_of(
+    configuration: &str,
+    answers: impl Fn(&Request<String>) -> Response<String> + Send + Sync + 'static,
+) -> (Gateway, ForeignServer) {
+    let pki = Pki::default();
+    let server = ForeignServer::start(&pki, answers).await;
     let gateway = Gateway::setup()
         .pki(pki)
         .with(REALM)
         .with(configuration)
         .with_other_system(&format!(
-            "[policy_server]\nkind = \"authaz\"\nurls = [{:?}]\nca_file = \"ca.crt\"\nagent_keys_file = \"agent-keys\"\nforeign_level = 5\ncookie_name = \"{COOKIE}\"",
+            "[policy_server]\nkind = \"authaz\"\nurls = [{:?}]\nca_file = \"ca.crt\"\nagent_keys_file = \"agent-keys\"\nforeign_level = 5\ncookie_name = \"{COOKIE}\"\napps = {{ \"app.test\" = \"shop\", \"*\" = \"rest\" }}",
             server.url()
         ))
         .start()
         .await;
-    (gateway, server, tokens)
+    (gateway, server)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -116,7 +126,7 @@ async fn a_session_that_is_begun_here_lives_and_ends_there() {
     gateway.clock.advance(Duration::from_mins(5));
     assert_eq!(client.get("/app/").await.status, 200);
     let last = server.received().pop().unwrap();
-    assert_eq!(last, "POST /authazws/AuthRestService/authz/agent-1/app/");
+    assert_eq!(last, "POST /authazws/AuthRestService/authz/shop/app/");
 
     client.get("/doorward/logout").await;
     assert!(tokens.lock().unwrap().is_empty());
@@ -232,4 +242,86 @@ async fn without_the_server_what_is_cached_goes_on_and_nothing_else_is_decided()
         (client.get("/app/").await.status == 200).then_some(())
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rules_go_by_the_groups_and_attributes_that_the_service_told_last() {
+    let groups = Arc::new(Mutex::new(Some("staff^drivers")));
+    let told = Arc::clone(&groups);
+    let realms = "[[realms]]\nname = \"staff\"\nvalidation_period = \"5m\"\n\
+        [[realms]]\nname = \"app\"\n\
+        rules = [{ name = \"may\", effect = \"allow\", attributes = { x-admin = [\"yes\"] } }]";
+    let (gateway, _server) = gateway_of(realms, move |request| {
+        let path = request.uri().path();
+        let groups = told.lock().unwrap().map(|groups| {
+            format!("<response><name>SM_USERGROUPS</name><value>{groups}</value></response>")
+        });
+        // The policy of this path alone tells it.
+        let admin = "<response><name>x-admin</name><value>yes</value></response>";
+        let admin = if path.contains("/app/admin") {
+            admin
+        } else {
+            ""
+        };
+        let responses = format!(
+            "<response><name>SM_USER</name><value>alice</value></response>{}{admin}",
+            groups.unwrap_or_default()
+        );
+        match path.contains("/login/") {
+            true => says(&format!(
+                "<resultCode>LOGIN_SUCCESS</resultCode><sessionToken>alice-1</sessionToken>\
+                 <authenticationResponses>{responses}</authenticationResponses>"
+            )),
+            false => says(&format!(
+                "<resultCode>AUTHORIZED</resultCode>\
+                 <authorizationResponses>{responses}</authorizationResponses>"
+            )),
+        }
+    })
+    .await;
+    let client = gateway.client(Protocol::Http1);
+    client.login("/staff/", "alice", PASSWORD).await;
+    let status = async |path: &str| {
+        gateway.clock.advance(Duration::from_mins(5));
+        client.get(path).await.status.as_u16()
+    };
+    assert_eq!(status("/staff/").await, 200);
+    let seen = gateway.origin.requests().pop().unwrap();
+    assert_eq!(seen.header("SM_USERGROUPS"), Some("staff^drivers"));
+    // That nothing is told of groups does not change them; that there are none does.
+    *groups.lock().unwrap() = None;
+    assert_eq!(status("/staff/").await, 200);
+    *groups.lock().unwrap() = Some("drivers");
+    assert_eq!(status("/staff/").await, 403);
+    *groups.lock().unwrap() = Some("staff");
+    assert_eq!(status("/staff/").await, 200);
+    *groups.lock().unwrap() = Some("");
+    assert_eq!(status("/staff/").await, 403);
+    // An attribute that one path's policy tells opens no other path.
+    assert_eq!(status("/app/admin").await, 200);
+    assert_eq!(status("/app/").await, 403);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn logins_that_fail_from_the_start_may_have_the_wrong_name_for_names() {
+    const NAME: &str = "a-realm-of-this-test-alone";
+    logs::watch_for(NAME);
+    let warned = || {
+        let lines = logs::leaks(&[NAME]);
+        let about = |line: &&String| line.contains("policy_server.user_name_field");
+        lines.iter().filter(about).count()
+    };
+    let realm = format!(
+        "[[realms]]\nname = \"{NAME}\"\nresource = \"/named\"\nupstream = \"origin\"\nscheme = \"form\""
+    );
+    let (gateway, _server, _) = gateway(&realm).await;
+    let client = gateway.client(Protocol::Http1);
+    for expected in 1..3 {
+        client.submit_login("/named/", "alice", "wrong").await;
+        assert_eq!(warned(), expected);
+    }
+    client.login("/named/", "alice", PASSWORD).await;
+    let other = gateway.client(Protocol::Http1);
+    other.submit_login("/named/", "alice", "wrong").await;
+    assert_eq!(warned(), 2, "the name is right");
 }

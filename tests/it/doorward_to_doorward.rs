@@ -25,21 +25,29 @@ struct Dialect {
     cookie: &'static str,
     /// What the rear one asks its policy server when the front one looks after a session.
     asks: Call,
+    /// Whether it tells groups, and answers what a user may do.
+    decides: bool,
+    /// Whether a login says what it is for, so that it may be as strong as that wants.
+    steps_up: bool,
 }
 
 const AUTHAZ: Dialect = Dialect {
     service: "services.authaz = { apps = { app = \"app.test\" } }",
-    back_end: "kind = \"authaz\"\napp_id = \"app\"\ncookie_name = \"GWSESSION\"\nforeign_level = 5",
+    back_end: "kind = \"authaz\"\napps = { \"*\" = \"app\" }\ncookie_name = \"GWSESSION\"\nforeign_level = 5",
     path: "",
     cookie: "GWSESSION",
     asks: Call::Validate,
+    decides: true,
+    steps_up: true,
 };
 const AM: Dialect = Dialect {
-    service: "services.am = { path = \"/am\", realm = \"app\", properties = [\"AuthLevel\"] }",
-    back_end: "kind = \"am\"",
+    service: "services.am = { path = \"/am\", realm = \"app\", properties = [\"AuthLevel\"], policy_evaluators = [\"everyone\"] }",
+    back_end: "kind = \"am\"\nam_agent_user = \"bob\"\nam_agent_password_file = \"{rear}/agent\"",
     path: "/am",
     cookie: "iPlanetDirectoryPro",
     asks: Call::Validate,
+    decides: true,
+    steps_up: false,
 };
 const VSPHERE: Dialect = Dialect {
     service: "services.vsphere = { realm = \"app\" }",
@@ -47,6 +55,8 @@ const VSPHERE: Dialect = Dialect {
     path: "",
     cookie: "vmware-api-session-id",
     asks: Call::Validate,
+    decides: false,
+    steps_up: false,
 };
 
 const REALM: &str = "[[realms]]\nname = \"app\"\nvalidation_period = \"5m\"";
@@ -59,9 +69,15 @@ struct Pair {
 
 impl Pair {
     async fn start(dialect: Dialect, more: &str) -> Self {
+        Self::configured(dialect, more, "", "").await
+    }
+
+    /// A pair whose realms differ from each other.
+    async fn configured(dialect: Dialect, more: &str, rear: &str, front: &str) -> Self {
         let rear = Gateway::setup()
             .deployment(Deployment::Embedded)
             .with(REALM)
+            .with(rear)
             .with(&format!(
                 "[[listeners]]\naddress = \"127.0.0.1:0\"\n\
                  tls.certificates = [{{ cert_file = \"server.crt\", key_file = \"server.key\" }}]\n{}",
@@ -69,15 +85,18 @@ impl Pair {
             ))
             .start()
             .await;
-        let ca_file = rear.folder.path().join("ca.crt");
+        let folder = rear.folder.path();
+        std::fs::write(folder.join("agent"), PASSWORD).unwrap();
+        let ca_file = folder.join("ca.crt");
         let back_end = format!(
             "{}\nurls = [\"https://localhost:{}{}\"]\nca_file = {ca_file:?}\nagent_keys_file = \"agent-keys\"\n{more}",
-            dialect.back_end,
+            dialect.back_end.replace("{rear}", folder.to_str().unwrap()),
             rear.address().port(),
             dialect.path
         );
         let front = Gateway::setup()
             .with(REALM)
+            .with(front)
             .with_other_system(&format!("[policy_server]\n{back_end}"))
             .start()
             .await;
@@ -180,6 +199,54 @@ async fn begun_there(dialect: Dialect) {
     refused(&there.get("/app/").await);
 }
 
+/// What the rear one tells of groups is what rules here go by, and what it decides holds here: by path and by level.
+async fn decisions(dialect: Dialect) {
+    let rear = "[[realms]]\nname = \"app\"\n\
+        rules = [{ name = \"not this\", effect = \"deny\", resource = \"/app/secret\" }]";
+    let front = "[[realms]]\nname = \"app\"\nauthorize = true\n\
+        [[realms]]\nname = \"staff\"\nauthorize = true\n\
+        [[realms]]\nname = \"strong\"\nauthorize = true\nprotection_level = 5";
+    let pair = Pair::configured(dialect, "", rear, front).await;
+    let Dialect {
+        decides, steps_up, ..
+    } = pair.dialect;
+    let status = async |client: &Client, path: &str| client.get(path).await.status.as_u16();
+    let if_it_decides = |yes: u16, no: u16| if decides { yes } else { no };
+    for there in [false, true] {
+        let client = match there {
+            false => {
+                let client = pair.front.client(Protocol::Http1);
+                client.login("/app/", "alice", PASSWORD).await;
+                client
+            }
+            true => pair.showing(&pair.begin_there("alice").await),
+        };
+        let seen: SeenRequest = client.get("/app/page").await.json();
+        let groups = seen.header("SM_USERGROUPS").unwrap_or_default();
+        assert_eq!(groups.contains("staff"), decides, "{groups}");
+        assert_eq!(status(&client, "/staff/").await, if_it_decides(200, 403));
+        assert_eq!(
+            status(&client, "/app/secret").await,
+            if_it_decides(403, 200)
+        );
+        assert_eq!(status(&client, "/app/page").await, 200, "the session lives");
+        let answer = client.get("/strong/").await;
+        if !decides {
+            assert_eq!(answer.status, 200, "as far as the front one knows");
+            continue;
+        }
+        assert_eq!(refused(&answer), Reason::AUTH_LEVEL_TOO_LOW);
+        client.login("/strong/", "alice", PASSWORD).await;
+        let expected = if steps_up { 200 } else { 403 };
+        assert_eq!(status(&client, "/strong/").await, expected);
+        assert_eq!(status(&client, "/app/page").await, 200);
+    }
+    let bob = pair.front.client(Protocol::Http1);
+    bob.login("/app/", "bob", PASSWORD).await;
+    assert_eq!(status(&bob, "/app/page").await, 200);
+    assert_eq!(status(&bob, "/staff/").await, 403);
+}
+
 /// Nobody to ask is no refusal: no login page, and the session goes on when somebody is there again.
 async fn away(dialect: Dialect) {
     let pair = Pair::start(dialect, "timeout = \"2s\"").await;
@@ -217,6 +284,11 @@ macro_rules! over {
             #[tokio::test(flavor = "multi_thread")]
             async fn a_session_begun_there_opens_what_is_here() {
                 begun_there($dialect).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread")]
+            async fn what_is_told_and_decided_there_counts_here() {
+                decisions($dialect).await;
             }
 
             #[tokio::test(flavor = "multi_thread")]

@@ -77,6 +77,14 @@ async fn a_preserved_post_arrives_once_after_the_login() {
     }
 }
 
+/// Where a request that met a login is sent from after it.
+async fn resumed_at(client: &Client) -> String {
+    let challenge = post(client, "item=book").await;
+    let page = client.get(challenge.location()).await;
+    let answer = client.fill_login(&page, "alice", PASSWORD).await;
+    answer.location().to_owned()
+}
+
 fn posts(gateway: &Gateway) -> usize {
     let seen = gateway.origin.requests();
     seen.iter().filter(|seen| seen.method == "POST").count()
@@ -90,9 +98,7 @@ async fn what_cannot_be_decided_upon_is_kept_and_sent_once_when_it_can_be() {
         .start()
         .await;
     let client = gateway.client(Protocol::Http1);
-    let page = client.get(post(&client, "item=book").await.location());
-    let answer = client.fill_login(&page.await, "alice", PASSWORD).await;
-    let resume = answer.location().to_owned();
+    let resume = resumed_at(&client).await;
     gateway.policy.cut(PolicyError::Unavailable);
     gateway.clock.advance(Duration::from_secs(61));
     for _ in 0..2 {
@@ -110,9 +116,7 @@ async fn what_cannot_be_decided_upon_is_kept_and_sent_once_when_it_can_be() {
 async fn who_must_log_in_again_has_one_request_kept() {
     let gateway = Gateway::start().await;
     let client = gateway.client(Protocol::Http1);
-    let page = client.get(post(&client, "item=book").await.location());
-    let answer = client.fill_login(&page.await, "alice", PASSWORD).await;
-    let resume = answer.location().to_owned();
+    let resume = resumed_at(&client).await;
     client.set_cookie("SMSESSION", "gone");
     let challenge = client.get(&resume).await;
     assert_eq!(challenge.status, 303, "{}", challenge.text());

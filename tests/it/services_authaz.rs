@@ -181,3 +181,41 @@ async fn only_its_own_paths_are_the_services() {
     let answer = post(&without.client(Protocol::Http1), "/authazws/auth", "").await;
     assert_eq!(answer.status, 404);
 }
+
+/// A target that has two readings is read by nobody, but the service says so itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_read_is_refused_in_the_services_own_words() {
+    let gateway = setup().start().await;
+    let client = client(&gateway);
+    for (path, root, expected) in [
+        ("/login/app//reports", "<loginResponse>", "LOGIN_ERROR"),
+        ("/logout/%2F", "<logoutResponse>", "LOGOUT_FAILURE"),
+        ("/authz/app/a/../b", "<authorizationResult>", "SERVER_ERROR"),
+    ] {
+        let answer = post(&client, &format!("{REST}{path}"), "").await;
+        assert_eq!(answer.status, 400, "{path}");
+        assert_eq!(answer.header("content-type"), "application/xml", "{path}");
+        assert!(answer.text().contains(root), "{}", answer.text());
+        assert_eq!(code(&answer), expected, "{path}");
+    }
+    let in_json = post_as(&client, &format!("{REST}/login//x"), "application/json", "").await;
+    assert_eq!(in_json.status, 400);
+    assert_eq!(
+        in_json.json::<serde_json::Value>()["resultCode"],
+        "LOGIN_ERROR"
+    );
+    let mut raw = gateway.raw().await;
+    let request = "POST /authazws/auth HTTP/1.1\r\nHost: app.test:x\r\n\
+                   Content-Type: application/soap+xml\r\nContent-Length: 0\r\n\r\n";
+    let fault = raw.ask(request).await;
+    assert_eq!(fault.status, 400);
+    assert!(
+        fault.text().contains("<soap:Value>soap:Sender<"),
+        "{}",
+        fault.text()
+    );
+    // Beside the service it is the gateway that says so.
+    let answer = post(&client, "/authazwsx//y", "").await;
+    assert_eq!(answer.status, 400);
+    assert_ne!(answer.header("content-type"), "application/xml");
+}

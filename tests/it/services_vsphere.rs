@@ -373,6 +373,13 @@ async fn the_cookie_is_for_those_who_do_not_keep_the_id() {
                 let created = ask(&client, Method::POST, path, &asked).await;
                 assert_eq!(created.header("set-cookie"), "");
             }
+            // Without a value it says nothing.
+            let empty = [
+                ("authorization", credentials.as_str()),
+                ("vmware-use-header-authn", ""),
+            ];
+            let created = ask(&client, Method::POST, path, &empty).await;
+            assert!(created.set_cookie("vmware-api-session-id").is_some());
             // Nor does a browser's memory of a password count for another site.
             let foreign = [
                 ("authorization", credentials.as_str()),
@@ -528,6 +535,7 @@ async fn without_a_policy_server_every_form_says_so() {
     for deployment in Deployment::BOTH {
         let gateway = offering(deployment).start().await;
         let id = create(&gateway, "alice").await;
+        let other = create(&gateway, "bob").await;
         gateway.policy_server.stop().await;
         let client = gateway.client(Protocol::Http1);
         let credentials = basic("alice", PASSWORD);
@@ -561,10 +569,56 @@ async fn without_a_policy_server_every_form_says_so() {
         let browser = holding(&gateway, &id, Protocol::Http1);
         assert_ne!(browser.get("/app/").await.status, 200);
         let mut raw = gateway.raw().await;
-        let answer = sdk_rpc(&mut raw, "create", user_pass("alice", PASSWORD), "0").await;
-        let fault = &answer["error"]["ERROR"]["com.vmware.vapi.std.errors.service_unavailable"];
-        assert_eq!(fault["error_type"]["OPTIONAL"], "SERVICE_UNAVAILABLE");
-        assert!(fault.get("challenge").is_none());
+        let message = &message[0];
+        let expected = json!({ "error": { "ERROR": {
+            "com.vmware.vapi.std.errors.service_unavailable": {
+                "messages": [{ "STRUCTURE": { "com.vmware.vapi.std.localizable_message": message } }],
+                "data": { "OPTIONAL": null },
+                "error_type": { "OPTIONAL": "SERVICE_UNAVAILABLE" },
+            },
+        } } });
+        for (operation, security) in [
+            ("create", user_pass("alice", PASSWORD)),
+            ("get", session_id(&other)),
+            ("delete", session_id(&other)),
+        ] {
+            let answer = sdk_rpc(&mut raw, operation, security, "0").await;
+            assert_eq!(answer, expected, "{operation}");
+        }
+    }
+}
+
+/// Then the paths without it are the applications'.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_service_may_be_below_a_path_of_its_own() {
+    let moved = "services.vsphere.realm = \"app\"\nservices.vsphere.path = \"/vcenter\"";
+    let moved = OFFERED.replace("services.vsphere.realm = \"app\"", moved);
+    let gateway = Gateway::setup().with(&moved).start().await;
+    let credentials = basic("alice", PASSWORD);
+    let known = [("authorization", credentials.as_str())];
+    for (path, cookie_path) in [
+        ("/vcenter/rest/com/vmware/cis/session", "/vcenter/rest"),
+        ("/vcenter/rest/session", "/vcenter/rest"),
+        ("/vcenter/api/session", "/vcenter/api"),
+    ] {
+        let client = gateway.client(Protocol::Http1);
+        let created = ask(&client, Method::POST, path, &known).await;
+        assert!(created.status.is_success(), "{path}: {}", created.text());
+        let cookie = created.set_cookie("vmware-api-session-id").unwrap();
+        let written_for = format!("; Path={cookie_path}");
+        assert!(cookie.ends_with(&written_for), "{cookie}");
+        let deleted = ask(&client, Method::DELETE, path, &[]).await;
+        assert!(deleted.status.is_success(), "{path}");
+        assert_eq!(ask(&client, Method::GET, path, &[]).await.status, 401);
+    }
+    let service = ("vapi-service", "com.vmware.cis.session");
+    let client = gateway.client(Protocol::Http1);
+    let answer = ask(&client, Method::POST, "/vcenter/api", &[service]).await;
+    assert_eq!(answer.json::<Value>()["error"]["code"], -32700);
+    assert!(gateway.origin.requests().is_empty());
+    for path in [OLD, NEW, "/rest/session", "/api"] {
+        let answer = ask(&client, Method::POST, path, &[service]).await;
+        assert_eq!(answer.json::<SeenRequest>().target, path);
     }
 }
 
@@ -628,23 +682,43 @@ async fn applications_keep_what_is_theirs_and_get_no_token() {
     assert_eq!(seen.header("vmware-api-session-id"), Some(own[0].1));
 }
 
-/// The seed of this service promises it: what is under way completes.
+/// What is under way completes, whatever ends the session.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_end_of_a_session_breaks_nothing_off() {
-    let gateway = offering(Deployment::Remote).start().await;
-    let id = create(&gateway, "alice").await;
-    let browser = holding(&gateway, &id, Protocol::Http1);
-    let request = browser.request(Method::GET, "/app/?do=slow-body");
-    let mut response = browser.start(request.body(empty()).unwrap()).await;
-    let first = response.body_mut().frame().await.unwrap().unwrap();
-    assert_eq!(first.into_data().unwrap(), "first");
-    let client = gateway.client(Protocol::Http1);
-    let shown = [("vmware-api-session-id", id.as_str())];
-    assert_eq!(ask(&client, Method::DELETE, NEW, &shown).await.status, 204);
-    assert!(challenge_reason(&browser.get("/app/").await).is_some());
-    gateway.origin.release(1);
-    let rest = response.into_body().collect().await.unwrap().to_bytes();
-    assert_eq!(rest, "last");
+    let timed = format!(
+        "{OFFERED}[[realms]]\nname = \"app\"\nidle_timeout = \"10m\"\nmax_timeout = \"30m\""
+    );
+    for end in ["delete", "idle", "absolute"] {
+        let setup = Gateway::setup().deployment(Deployment::Remote);
+        let gateway = setup.with(&timed).start().await;
+        let id = create(&gateway, "alice").await;
+        let browser = holding(&gateway, &id, Protocol::Http1);
+        let request = browser.request(Method::GET, "/app/?do=slow-body");
+        let mut response = browser.start(request.body(empty()).unwrap()).await;
+        let first = response.body_mut().frame().await.unwrap().unwrap();
+        assert_eq!(first.into_data().unwrap(), "first");
+        match end {
+            "delete" => {
+                let client = gateway.client(Protocol::Http1);
+                let shown = [("vmware-api-session-id", id.as_str())];
+                assert_eq!(ask(&client, Method::DELETE, NEW, &shown).await.status, 204);
+            }
+            "idle" => gateway.clock.advance(MINUTE * 10),
+            _ => {
+                for _ in 0..3 {
+                    gateway.clock.advance(MINUTE * 9);
+                    assert_eq!(get(&gateway, &id).await.status, 200);
+                }
+                gateway.clock.advance(MINUTE * 3);
+            }
+        }
+        assert_eq!(get(&gateway, &id).await.status, 401, "{end}");
+        let over = holding(&gateway, &id, Protocol::Http1).get("/app/").await;
+        assert!(challenge_reason(&over).is_some(), "{end}");
+        gateway.origin.release(1);
+        let rest = response.into_body().collect().await.unwrap().to_bytes();
+        assert_eq!(rest, "last", "{end}");
+    }
 }
 
 /// A body is read to its end whatever comes of the call, or the connection ends.
@@ -685,4 +759,32 @@ async fn bodies_that_nobody_needs_do_not_desynchronise() {
     let refused = raw.response().await.unwrap();
     assert_eq!(refused.status, 400);
     assert_eq!(body(&refused)["error_type"], "INVALID_REQUEST");
+}
+
+/// A target that has two readings is read by nobody, but the service says so itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_read_is_refused_in_the_form_of_its_path() {
+    let gateway = offering(Deployment::Embedded).start().await;
+    let ask = async |line: &str| {
+        let mut raw = gateway.raw().await;
+        let request = format!(
+            "{line} HTTP/1.1\r\nHost: app.test:x\r\nvapi-service: com.vmware.cis.session\r\n\
+             Content-Length: 0\r\n\r\n"
+        );
+        raw.ask(request).await
+    };
+    let old = ask(&format!("DELETE {OLD}")).await;
+    assert_eq!(old.status, 400);
+    let kind = body(&old)["type"].take();
+    assert_eq!(kind, "com.vmware.vapi.std.errors.invalid_request");
+    let new = ask(&format!("GET {NEW}")).await;
+    assert_eq!(new.status, 400);
+    assert_eq!(body(&new)["error_type"], "INVALID_REQUEST");
+    let message = ask("POST /api").await;
+    assert_eq!(message.status, 200);
+    assert_eq!(body(&message)["error"]["code"], -32600);
+    // What is the applications' is the gateway's to refuse.
+    let other = ask("GET /api").await;
+    assert_eq!(other.status, 400);
+    assert_ne!(other.header("content-type"), Some("application/json"));
 }

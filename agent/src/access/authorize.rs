@@ -15,9 +15,11 @@ use crate::access::protection::covers;
 use crate::access::{Denial, Grant, Visit, identity, realm_context, redirect};
 use crate::config::{Realm, Rule};
 use crate::http::client_origin::is_listed;
+use crate::login::direct;
 use crate::record::audit_context;
 use crate::session::Sessions;
 use crate::session::cache::CachedSession;
+use crate::session::validate::ends_session;
 use crate::site::Site;
 use crate::telemetry::audit::{self, AuditEvent};
 use crate::telemetry::metrics::{PolicyAnswer, PolicyCall};
@@ -52,6 +54,8 @@ pub enum Decision {
     },
     /// Not allowed.
     No {
+        /// Why.
+        reason: Reason,
         /// Where to lead the browser instead of refusing.
         redirect: Option<Arc<str>>,
     },
@@ -87,7 +91,7 @@ pub fn weight(key: &DecisionKey, kept: &KeptDecision) -> u32 {
             let lengths = headers.chain(cookies.iter().map(HeaderValue::len));
             (lengths.sum(), redirect)
         }
-        Decision::No { redirect } => (0, redirect),
+        Decision::No { redirect, .. } => (0, redirect),
     };
     let redirect = redirect.as_ref().map_or(0, |text| text.len());
     let texts = key.realm.len() + key.server.len() + key.resource.len();
@@ -119,8 +123,9 @@ pub struct Subject<'s> {
 /// Decides, and lets the request pass.
 ///
 /// # Errors
-/// [`Denial::Forbidden`] if a rule or the policy server says no, [`Denial::Elsewhere`] if it says yes and
-/// leads elsewhere, [`Denial::PolicyUnavailable`] if it must be asked and cannot.
+/// [`Denial::Forbidden`] if a rule or the policy server says no, [`Denial::Challenge`] if it says no because the
+/// session is over or too weak, [`Denial::Elsewhere`] if it says yes and leads elsewhere,
+/// [`Denial::PolicyUnavailable`] if it must be asked and cannot.
 pub async fn authorize(
     sessions: &Arc<Sessions>,
     visit: &Visit<'_>,
@@ -170,7 +175,17 @@ pub async fn authorize(
             Decision::Yes {
                 headers, cookies, ..
             } => (Some(headers), Some(cookies)),
-            Decision::No { redirect } => return Err(forbidden(redirect)),
+            Decision::No { reason, redirect } => {
+                let may_step_up =
+                    redirect.is_none() && may_step_up(sessions, visit, realm, session);
+                if ends_session(reason) || reason == Reason::AUTH_LEVEL_TOO_LOW && may_step_up {
+                    return Err(Denial::Challenge {
+                        realm: Arc::clone(realm),
+                        reason,
+                    });
+                }
+                return Err(forbidden(redirect));
+            }
         }
     } else {
         (None, None)
@@ -185,6 +200,17 @@ pub async fn authorize(
             decision_cookies,
         },
     ))
+}
+
+/// Whether a login may make a stronger session. One that a login to this very realm has made is as strong as the next,
+/// and who sends credentials with each request would be asked for them for ever.
+fn may_step_up(
+    sessions: &Sessions,
+    visit: &Visit<'_>,
+    realm: &Realm,
+    session: &CachedSession,
+) -> bool {
+    !session.was_made_for(&realm.name) && direct::presented(sessions, visit, realm).is_none()
 }
 
 /// What a realm's rules say: a matching `deny` refuses; otherwise, if there are `allow` rules, one must
@@ -301,10 +327,17 @@ async fn decide(
             responses,
             redirect,
         } => (translate(visit.site, responses, redirect), ttl),
-        AuthorizeAnswer::No { ttl, redirect, .. } => {
+        AuthorizeAnswer::No {
+            ttl,
+            reason,
+            redirect,
+        } => {
+            if ends_session(reason) {
+                sessions.cache.end(session.id(), reason);
+            }
             // One that cannot be followed is none: refused is refused.
             let redirect = redirect.and_then(redirect::checked);
-            (Decision::No { redirect }, ttl)
+            (Decision::No { reason, redirect }, ttl)
         }
     };
     // The policy server counted from when it decided, which was not before it was asked.
@@ -326,7 +359,12 @@ async fn decide(
 /// be followed leaves nothing that may be done.
 fn translate(site: &Site, responses: Vec<ResponseAttribute>, redirect: Option<String>) -> Decision {
     let redirect = match redirect.map(redirect::checked) {
-        Some(None) => return Decision::No { redirect: None },
+        Some(None) => {
+            return Decision::No {
+                reason: Reason::NONE,
+                redirect: None,
+            };
+        }
         Some(location) => location,
         None => None,
     };

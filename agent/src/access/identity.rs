@@ -13,6 +13,7 @@ use crate::access::{Denial, Visit};
 use crate::config::{
     AssertionSettings, IdentitySettings, Realm, Response, ResponseKind, ResponseValue,
 };
+use crate::http::cookies;
 use crate::session::Sessions;
 use crate::session::cache::{CachedSession, RealmHeaders};
 
@@ -231,9 +232,7 @@ fn value_of(text: &str) -> Option<HeaderValue> {
 
 /// A response cookie: for this session of the browser, out of reach of scripts of other sites.
 pub fn response_cookie(name: &str, value: &str) -> Option<HeaderValue> {
-    let harmless =
-        |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b',' | b';' | b'\\');
-    if !value.bytes().all(harmless) {
+    if !cookies::is_value(value) {
         return None;
     }
     let cookie = Cookie::build((name.to_owned(), value.to_owned()))

@@ -39,7 +39,7 @@ pub struct Authaz {
 /// The AM service.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Am {
-    /// The path below which it is; a canonical resource.
+    /// The path below which it is; a canonical resource, or empty for the top.
     pub path: String,
     /// The realm that `/` stands for.
     pub realm: String,
@@ -58,12 +58,32 @@ pub struct Am {
 }
 
 impl Am {
+    /// This path and everything below it are the service's own. At the top that is only what AM has there for programs.
+    pub fn claimed(&self) -> &str {
+        if self.path.is_empty() {
+            "/json"
+        } else {
+            &self.path
+        }
+    }
+
     /// The realm of this agent that a realm of the API stands for.
     pub fn agent_realm(&self, name: &str) -> Option<&str> {
         match name {
             "/" => Some(&self.realm),
             name => self.realms.get(name).map(String::as_str),
         }
+    }
+
+    /// Which realms' sessions are those of a realm of the API: those of one realm only, or all but those of some. `None` if there
+    /// is no such realm.
+    pub fn sessions_of(&self, name: &str) -> Option<(Option<String>, Vec<String>)> {
+        let realm = self.agent_realm(name)?;
+        if realm != self.realm {
+            return Some((Some(realm.to_owned()), Vec::new()));
+        }
+        let others = self.realms.values().filter(|other| **other != self.realm);
+        Some((None, others.cloned().collect()))
     }
 
     /// What a session's realm is called in the API. Sessions begin elsewhere, too: those are of the top-level
@@ -127,6 +147,8 @@ impl AmProperty {
 /// The vSphere service.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Vsphere {
+    /// What stands before its paths; a canonical resource, or empty.
+    pub path: String,
     /// The realm that logins are for.
     pub realm: String,
     /// Which assertions are taken, if any.

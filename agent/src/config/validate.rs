@@ -73,8 +73,8 @@ pub(super) fn validate(file: &File, files: &Files<'_>, root: &Spot<'_>) -> Optio
         warnings: Vec::new(),
         written: serde_json::to_value(file).unwrap_or_default(),
     };
-    foreign::warn_of_queries(&config, root);
-    services::check_against(&config, root).then_some(config)
+    let sound = foreign::check_against(&config, root);
+    (services::check_against(&config, root) && sound).then_some(config)
 }
 
 fn workers(configured: usize) -> NonZeroUsize {

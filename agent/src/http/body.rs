@@ -17,7 +17,7 @@ use hyper::body::Incoming;
 
 use idle::Idle;
 pub use read::ReadError;
-pub use request::{Progress, RequestBody};
+pub use request::RequestBody;
 
 /// Why a body broke off.
 #[derive(Debug, thiserror::Error)]

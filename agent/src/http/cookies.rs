@@ -35,6 +35,20 @@ pub fn first<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h [u8]> {
         .map(|(_, value)| value)
 }
 
+/// RFC 6265 lets a value stand in quotes, which do not belong to it for those who make them.
+pub fn unquoted(value: &[u8]) -> &[u8] {
+    let inner = value.strip_prefix(b"\"");
+    inner
+        .and_then(|inner| inner.strip_suffix(b"\""))
+        .unwrap_or(value)
+}
+
+/// Whether a text can be a cookie's value: without what would end it (RFC 6265, section 4.1.1).
+pub fn is_value(text: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b',' | b';' | b'\\');
+    text.bytes().all(fits)
+}
+
 /// Takes cookies that `is_ours` names out of the request, and joins the rest into one line, as HTTP/1.1
 /// wants it. A single line without a cookie of ours is left alone.
 pub fn remove(headers: &mut HeaderMap, is_ours: impl Fn(&[u8]) -> bool) {

@@ -3,10 +3,12 @@
 //! The system notices a client whose TCP window stays shut, but not one that reads the connection and
 //! keeps an HTTP/2 stream's window shut: its responses would be held forever.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
+
+use crate::http::progress::Progress;
 
 /// How exact the limits are, at best.
 const RESOLUTION: Duration = Duration::from_secs(1);
@@ -14,9 +16,7 @@ const RESOLUTION: Duration = Duration::from_secs(1);
 /// What one connection is doing.
 #[derive(Debug)]
 pub(super) struct Activity {
-    start: Instant,
-    /// Milliseconds after `start` of the last progress.
-    last: AtomicU64,
+    progress: Progress,
     /// Requests in progress.
     requests: AtomicUsize,
     /// Pieces of responses that the client has not made room for.
@@ -35,8 +35,7 @@ pub(super) enum Stopped {
 impl Activity {
     pub(super) fn new() -> Self {
         Self {
-            start: Instant::now(),
-            last: AtomicU64::new(0),
+            progress: Progress::start(),
             requests: AtomicUsize::new(0),
             untaken: AtomicUsize::new(0),
         }
@@ -66,8 +65,7 @@ impl Activity {
 
     /// Limits count from now on.
     pub(super) fn moved(&self) {
-        let since = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.last.store(since, Ordering::Relaxed);
+        self.progress.moved();
     }
 
     /// Waits until no response was taken for `stall`, or no request was there for `idle`, if given.
@@ -76,7 +74,7 @@ impl Activity {
         let glance = idle.map_or(stall, |idle| idle.min(stall));
         loop {
             let now = Instant::now();
-            let last = self.start + Duration::from_millis(self.last.load(Ordering::Relaxed));
+            let last = self.progress.last();
             let without_request = self.requests.load(Ordering::Relaxed) == 0;
             let due = if self.untaken.load(Ordering::Relaxed) > 0 {
                 Some((last + stall, Stopped::Stalled))

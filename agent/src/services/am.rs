@@ -21,7 +21,7 @@ mod sessions;
 mod users;
 mod version;
 
-use http::{Method, Uri};
+use http::{Method, Response, StatusCode, Uri};
 use zeroize::Zeroizing;
 
 use self::ask::Ask;
@@ -33,20 +33,31 @@ use self::respond::{Reply, Shape};
 use self::version::{Asked, Version};
 use super::core::Core;
 use super::{Answered, MAX_BODY};
+use crate::access::protection::covers;
 use crate::access::{Facts, Visit};
 use crate::config::services::Am;
-use crate::http::body::{ReadError, RequestBody};
+use crate::http::body::{Body, ReadError, RequestBody};
 use crate::http::target::RequestTarget;
 
 /// What is asked.
 #[derive(Debug)]
 pub struct Call(Place);
 
-/// Whether a request is for this service: everything below its path is.
+/// Whether a request is for this service.
 pub fn route(service: &Am, visit: &Visit<'_>) -> Option<Call> {
     let resource = visit.target.resource();
+    if !covers(service.claimed(), resource) {
+        return None;
+    }
     let below = resource.strip_prefix(service.path.as_str())?;
-    (below.is_empty() || below.starts_with('/')).then(|| Call(paths::read(below)))
+    Some(Call(paths::read(below)))
+}
+
+/// The refusal of a request whose target cannot be read, if it was to be one for this service.
+pub fn refuse(service: &Am, path: &str, status: StatusCode) -> Option<Response<Body>> {
+    let text = status.canonical_reason().unwrap_or_default();
+    covers(service.claimed(), path)
+        .then(|| respond::response(Err(Refusal::new(status, text)), &Shape::default()))
 }
 
 /// Answers a call.
@@ -197,11 +208,11 @@ const fn served(endpoint: &Endpoint) -> &'static [Version] {
 async fn read(visit: &Visit<'_>, body: RequestBody) -> Result<Sent, Refusal> {
     let bytes = body.read(MAX_BODY).await.map_err(|error| match error {
         ReadError::TooLarge => Refusal::new(
-            http::StatusCode::PAYLOAD_TOO_LARGE,
+            StatusCode::PAYLOAD_TOO_LARGE,
             "The content of the request is too large",
         ),
         ReadError::Late => Refusal::new(
-            http::StatusCode::REQUEST_TIMEOUT,
+            StatusCode::REQUEST_TIMEOUT,
             "The content of the request did not arrive in time",
         ),
         ReadError::Broken => Refusal::bad_request("The content of the request broke off"),

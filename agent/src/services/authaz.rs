@@ -17,8 +17,9 @@ mod rest;
 mod soap;
 mod xml;
 
-use http::{Method, StatusCode};
+use http::{HeaderMap, Method, Response, StatusCode};
 
+use self::reply::{Format, Reply};
 use self::rest::Rest;
 use super::Answered;
 use super::core::Core;
@@ -26,7 +27,7 @@ use super::respond::status;
 use crate::access::Visit;
 use crate::access::protection::covers;
 use crate::config::services::Authaz;
-use crate::http::body::RequestBody;
+use crate::http::body::{Body, RequestBody};
 
 /// What is asked.
 #[derive(Debug)]
@@ -54,6 +55,24 @@ pub fn route(service: &Authaz, visit: &Visit<'_>) -> Option<Call> {
         Some("/auth") => Call::Soap,
         Some(below) => Rest::parse(below, target.query()).map_or(Call::Unknown, Call::Rest),
         None => Call::Unknown,
+    })
+}
+
+/// The refusal of a request whose target cannot be read, if it was to be one for this service.
+pub fn refuse(
+    service: &Authaz,
+    path: &str,
+    headers: &HeaderMap,
+    status: StatusCode,
+) -> Option<Response<Body>> {
+    if !covers(&service.path, path) {
+        return None;
+    }
+    let below = path.strip_prefix(service.path.as_str())?;
+    Some(match Rest::parse(below, None) {
+        Some(call) => Reply::refused(call.operation, status).in_rest(Format::wanted(headers)),
+        None if below == "/auth" => soap::refused(headers, status),
+        None => self::status(status),
     })
 }
 

@@ -4,6 +4,7 @@
 mod decide;
 mod one_time;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use policy_client::PolicyError;
@@ -71,10 +72,7 @@ impl From<SessionClaims> for Shown {
     fn from(claims: SessionClaims) -> Self {
         Self {
             last_access: claims.last_access,
-            ticket: SessionTicket {
-                session_id: claims.session_id,
-                session_spec: claims.session_spec(),
-            },
+            ticket: claims.ticket(),
         }
     }
 }
@@ -98,6 +96,8 @@ pub struct Described {
     pub details: SessionDetails,
     /// Whether its user may administer sessions of others.
     pub administrator: bool,
+    /// The names of the properties that sessions may have.
+    pub property_names: BTreeSet<String>,
 }
 
 /// One call of a service.
@@ -227,9 +227,11 @@ impl<'v> Core<'v> {
             SessionServiceAnswer::Session {
                 details,
                 administrator,
+                property_names,
             } => Ok(Ok(Described {
                 details: *details,
                 administrator,
+                property_names,
             })),
             SessionServiceAnswer::No { reason } => Ok(Err(reason)),
             _ => Err(Unavailable),

@@ -2,11 +2,11 @@
 //!
 //! | form | request | module |
 //! |---|---|---|
-//! | old REST | `/rest/com/vmware/cis/session`, `?~action=get` | `rest` |
+//! | old REST | `/rest/com/vmware/cis/session`, also `/rest/session`; `?~action=get` | `rest` |
 //! | new REST | `/api/session` | `rest` |
 //! | JSON-RPC | `POST /api` with `vapi-service: com.vmware.cis.session` | `rpc` |
 //!
-//! What they do is in `operations`, whatever the form. `POST /api` without that header is left to applications:
+//! All are below the path of the service, if it has one. What they do is in `operations`, whatever the form. `POST /api` without that header is left to applications:
 //! the path alone tells nothing.
 
 mod operations;
@@ -18,6 +18,7 @@ pub mod saml;
 #[path = "vsphere/without_saml.rs"]
 mod saml;
 
+use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 use serde_json::{Value, json};
 use url::form_urlencoded;
@@ -38,11 +39,16 @@ static SERVICE_HEADER: HeaderName = HeaderName::from_static("vapi-service");
 const SERVICE: &str = "com.vmware.cis.session";
 
 const OLD_PATH: &str = "/rest/com/vmware/cis/session";
+/// What the Python SDK makes of the address of a server of the old form.
+const SHORT_PATH: &str = "/rest/session";
 const NEW_PATH: &str = "/api/session";
 const RPC_PATH: &str = "/api";
 
 /// All of them.
-pub const PATHS: &[&str] = &[OLD_PATH, NEW_PATH, RPC_PATH];
+pub fn paths(service: &Vsphere) -> Vec<String> {
+    let all = [OLD_PATH, SHORT_PATH, NEW_PATH, RPC_PATH];
+    all.map(|path| format!("{}{path}", service.path)).into()
+}
 
 /// What is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,19 +60,39 @@ pub enum Call {
 }
 
 /// Whether a request is for this service.
-pub fn route(visit: &Visit<'_>) -> Option<Call> {
+pub fn route(service: &Vsphere, visit: &Visit<'_>) -> Option<Call> {
     let target = visit.target;
     find(
         target.method(),
-        target.resource(),
+        target.resource().strip_prefix(service.path.as_str())?,
         target.query(),
         visit.headers,
     )
 }
 
+/// The refusal of a request whose target cannot be read, if it was to be one for this service.
+pub fn refuse(service: &Vsphere, parts: &Parts, status: StatusCode) -> Option<Response<Body>> {
+    let uri = &parts.uri;
+    let below = uri.path().strip_prefix(service.path.as_str())?;
+    let call = find(&parts.method, below, uri.query(), &parts.headers)?;
+    Some(match call {
+        Call::Rest(form, _) => {
+            let fault = match status {
+                StatusCode::METHOD_NOT_ALLOWED => Fault::NoSuchMethod,
+                _ => Fault::InvalidRequest,
+            };
+            let mut response = form.fault(service, fault);
+            *response.status_mut() = status;
+            response
+        }
+        Call::Rpc => rpc::no_request(),
+    })
+}
+
+/// What is asked of a path below the service's.
 fn find(method: &Method, path: &str, query: Option<&str>, headers: &HeaderMap) -> Option<Call> {
     let form = match path {
-        OLD_PATH => Form::Old,
+        OLD_PATH | SHORT_PATH => Form::Old,
         NEW_PATH => Form::New,
         RPC_PATH if method == Method::POST => {
             let service = single(headers, &SERVICE_HEADER)?;

@@ -35,6 +35,8 @@ pub struct CachedSession {
     cookie: ArcSwapOption<IssuedCookie>,
     /// The spec that the policy server last said yes to, and has since replaced.
     proven: ArcSwapOption<SessionSpec>,
+    /// The realm that the login was to which made it, if that was here.
+    made_for: ArcSwapOption<String>,
 }
 
 /// What an application in one realm is told of a session: ready-made.
@@ -72,6 +74,7 @@ impl CachedSession {
             rendered: ArcSwap::default(),
             cookie: ArcSwapOption::empty(),
             proven: ArcSwapOption::empty(),
+            made_for: ArcSwapOption::empty(),
             state: ArcSwap::from_pointee(session),
         }
     }
@@ -100,10 +103,7 @@ impl CachedSession {
 
     /// Its name, and the policy server's own memory of it.
     pub fn ticket(&self) -> SessionTicket {
-        SessionTicket {
-            session_id: self.id,
-            session_spec: self.state.load().spec.clone(),
-        }
+        self.state.load().ticket()
     }
 
     /// What Login or Validate last said.
@@ -120,6 +120,19 @@ impl CachedSession {
     /// Whether `spec` is known to be one of this session.
     pub fn owns_spec(&self, spec: &SessionSpec) -> bool {
         self.state.load().spec == *spec || self.proven.load().as_deref() == Some(spec)
+    }
+
+    /// Remembers which realm the login was to that made it.
+    pub fn make_for(&self, realm: String) {
+        self.made_for.store(Some(Arc::new(realm)));
+    }
+
+    /// Whether a login to `realm` made it, as far as this process knows.
+    pub fn was_made_for(&self, realm: &str) -> bool {
+        self.made_for
+            .load()
+            .as_deref()
+            .is_some_and(|name| name == realm)
     }
 
     /// Ends the session. The first reason stays.

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use minicbor::{Decode, Encode};
+use policy_protocol::message::SessionTicket;
 use policy_protocol::{
     AgentKeyRing, Reason, Session, SessionId, SessionSpec, Timestamp, TokenType, seal,
 };
@@ -132,6 +133,14 @@ impl SessionClaims {
     /// Where the user was at login.
     pub fn client_ip(&self) -> Option<IpAddr> {
         self.client_ip.as_deref().and_then(|ip| ip.parse().ok())
+    }
+
+    /// The session as the policy server wants it.
+    pub fn ticket(&self) -> SessionTicket {
+        SessionTicket {
+            session_id: self.session_id,
+            session_spec: self.session_spec(),
+        }
     }
 
     /// The session spec.

@@ -199,9 +199,7 @@ impl PolicyCalls for OnRuntime {
 #[cfg(test)]
 mod tests {
     use policy_protocol::message::Credentials;
-    use policy_protocol::{
-        AuthScheme, ProtectionLevel, RealmContext, ResourceContext, Secret, Timestamp,
-    };
+    use policy_protocol::{AuthScheme, ProtectionLevel, RealmContext, ResourceContext, Timestamp};
 
     use super::*;
     use crate::session::scripted_policy::ScriptedPolicy;
@@ -260,12 +258,7 @@ mod tests {
                 max_timeout: Duration::from_secs(1),
                 persistent: false,
             },
-            credentials: Credentials::Password {
-                user_name: String::from("alice"),
-                password: Secret::new(String::from("pw")),
-                new_password: None,
-                code: None,
-            },
+            credentials: Credentials::password("alice", "pw"),
             client_address: None,
             previous: Vec::new(),
             transaction_id: String::from("1"),

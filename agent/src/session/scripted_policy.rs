@@ -15,12 +15,12 @@ use policy_protocol::message::{
     ValidateAnswer, ValidateRequest,
 };
 use policy_protocol::{
-    AgentKey, AgentKeySet, EventPosition, Identity, KeyId, ManualClock, Secret, Session, SessionId,
-    SessionSpec, Timestamp,
+    AgentKey, AgentKeySet, EventPosition, KeyId, ManualClock, Secret, SessionId, Timestamp,
 };
 use tokio::sync::Semaphore;
 
 use super::Sessions;
+use super::sample::session;
 use crate::telemetry::metrics::Metrics;
 
 /// See the module.
@@ -100,23 +100,13 @@ fn silence<T: Send + 'static>() -> Answer<T> {
 }
 
 impl PolicyCalls for ScriptedPolicy {
-    fn login(&self, request: LoginRequest) -> Answer<LoginAnswer> {
+    fn login(&self, _: LoginRequest) -> Answer<LoginAnswer> {
         let Some(started) = *self.begins.lock().unwrap() else {
             return silence();
         };
         let number = self.logins.fetch_add(1, Ordering::SeqCst) + 1;
-        let session = Box::new(Session {
-            id: Self::session_id(number),
-            spec: SessionSpec::new(format!("session {number}")),
-            identity: Identity::default(),
-            auth_scheme: request.realm.auth_scheme,
-            protection_level: request.realm.protection_level,
-            started,
-            last_access: started,
-            idle_timeout: request.realm.idle_timeout,
-            max_timeout: request.realm.max_timeout,
-            persistent: false,
-        });
+        let number = u8::try_from(number).unwrap();
+        let session = Box::new(session(number, "alice", started));
         ready(Ok(LoginAnswer::Yes { session })).boxed()
     }
 

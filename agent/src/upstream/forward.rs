@@ -18,8 +18,9 @@ use super::client::SendError;
 use super::hop_by_hop::{strip_request, strip_response};
 use super::upgrade::WebSocket;
 use crate::access::Denial;
-use crate::http::body::{Body, InProgress, Progress, RequestBody};
+use crate::http::body::{Body, InProgress, RequestBody};
 use crate::http::headers::ManagedHeaders;
+use crate::http::progress::Progress;
 use crate::session::cache::CachedSession;
 
 /// Why an attempt came to nothing.
@@ -64,7 +65,7 @@ impl Upstream {
             .body_mut()
             .begin(self.settings.idle_timeout, managed);
 
-        let (response, in_progress) = self.send(request, worker, progress.as_ref()).await?;
+        let (response, in_progress) = self.send(request, worker, progress.as_deref()).await?;
         self.pass_back(response, in_progress, websocket)
     }
 

@@ -20,6 +20,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::hop_by_hop::{has_token, strip_response};
 use crate::http::body::{InProgress, RequestBody};
+use crate::http::progress::Progress;
 use crate::session::cache::CachedSession;
 
 /// How often a tunnel looks whether its session has ended.
@@ -110,17 +111,14 @@ async fn tunnel(
     mut upstream: impl AsyncRead + AsyncWrite + Unpin,
     idle_timeout: Duration,
 ) {
-    let moved = std::sync::Mutex::new(Instant::now());
+    let progress = Progress::start();
     let mut client = Watched {
         io: client,
-        moved: &moved,
+        progress: &progress,
     };
     let idle = async {
         loop {
-            let last = *moved
-                .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner);
-            let deadline = last + idle_timeout;
+            let deadline = progress.last() + idle_timeout;
             if deadline <= Instant::now() {
                 return;
             }
@@ -136,17 +134,13 @@ async fn tunnel(
 /// Notes when bytes move. All of a tunnel's bytes pass the client's side.
 struct Watched<'a, T> {
     io: T,
-    /// Used by one task only, so never contended; a `Cell` would make the task unable to be spawned.
-    moved: &'a std::sync::Mutex<Instant>,
+    progress: &'a Progress,
 }
 
 impl<T> Watched<'_, T> {
     fn note<R>(&self, result: Poll<R>) -> Poll<R> {
         if result.is_ready() {
-            *self
-                .moved
-                .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner) = Instant::now();
+            self.progress.moved();
         }
         result
     }

@@ -11,6 +11,7 @@ use super::rest::Rest;
 use super::sessions::Sessions;
 use super::throttle::Throttle;
 use crate::PolicyError;
+use crate::foreign::clean_up;
 
 /// The agent's own account in AM.
 #[derive(Clone, Debug)]
@@ -108,7 +109,7 @@ impl OwnSession {
                     state.throttle = Throttle::default();
                 }
                 // It may be alive for others than whoever refused it, and nobody will hold it.
-                _ = sessions.end(rest, dead.token.expose()).await;
+                clean_up(sessions.end(rest, dead.token.expose())).await;
             }
             None => {}
         }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use policy_protocol::message::ResponseAttribute;
-use policy_protocol::{Identity, Reason, Secret, UserDirectory};
+use policy_protocol::{Reason, Secret, UserDirectory};
 
 use super::xml::{self, Element};
 use crate::PolicyError;
@@ -105,8 +105,9 @@ impl Told {
         let lists = lists.into_iter().flat_map(|name| answer.children(name));
         let mut told = Self::default();
         for response in lists.flat_map(|list| list.children("response")) {
-            if let (Some(name), Some(value)) = (response.text_of("name"), response.text_of("value"))
-            {
+            if let Some(name) = response.text_of("name") {
+                // Empty values are told in either way.
+                let value = response.text_of("value").unwrap_or_default();
                 let values = told.0.entry(name.to_owned()).or_default();
                 values.push(value.to_owned());
             }
@@ -114,15 +115,20 @@ impl Told {
         told
     }
 
-    /// The first value of an attribute; services differ in its case, and some keep the prefix of CGI.
-    fn first(&self, name: &str) -> Option<&str> {
+    /// The values of an attribute; services differ in its case, and some keep the prefix of CGI.
+    fn all(&self, name: &str) -> Option<&[String]> {
         let is_it =
             |(told, _): &(&String, &Vec<String>)| without_prefix(told).eq_ignore_ascii_case(name);
         let (_, values) = self.0.iter().find(is_it)?;
-        values.first().map(String::as_str)
+        Some(values)
     }
 
-    fn text(&self, name: &str) -> String {
+    fn first(&self, name: &str) -> Option<&str> {
+        self.all(name)?.first().map(String::as_str)
+    }
+
+    /// The first value of an attribute, or nothing.
+    pub(super) fn text(&self, name: &str) -> String {
         self.first(name).unwrap_or_default().to_owned()
     }
 
@@ -145,34 +151,30 @@ impl Told {
         (seconds > 0).then(|| Duration::from_secs(seconds))
     }
 
-    /// Whose session it is. The name is empty if that is not told.
-    pub(super) fn identity(&self) -> Identity {
-        let user_name = self.text("SM_USER");
-        let user_dn = self.text("SM_USERDN");
-        let told = self.text("SM_UNIVERSALID");
-        let universal_id = [&told, &user_dn, &user_name]
-            .into_iter()
-            .find(|id| !id.is_empty());
-        let groups = self.first("SM_USERGROUPS").unwrap_or_default();
-        let groups = groups
-            .split(VALUE_SEPARATOR)
-            .filter(|group| !group.is_empty());
-        Identity {
-            universal_id: universal_id.cloned().unwrap_or_default(),
-            directory: UserDirectory {
-                oid: self.text("SM_AUTHDIROID"),
-                name: self.text("SM_AUTHDIRNAME"),
-                server: self.text("SM_AUTHDIRSERVER"),
-                namespace: self.text("SM_AUTHDIRNAMESPACE"),
-            },
-            groups: groups.map(str::to_owned).collect(),
-            attributes: self
-                .of_the_site()
-                .map(|(name, values)| (name.clone(), values.clone()))
-                .collect(),
-            user_name,
-            user_dn,
+    /// The directory that the user is in.
+    pub(super) fn directory(&self) -> UserDirectory {
+        UserDirectory {
+            oid: self.text("SM_AUTHDIROID"),
+            name: self.text("SM_AUTHDIRNAME"),
+            server: self.text("SM_AUTHDIRSERVER"),
+            namespace: self.text("SM_AUTHDIRNAMESPACE"),
         }
+    }
+
+    /// The user's groups, if they are told: that there are none is told as well.
+    pub(super) fn groups(&self) -> Option<Vec<String>> {
+        let values = self.all("SM_USERGROUPS")?;
+        let groups = values.iter().flat_map(|value| value.split(VALUE_SEPARATOR));
+        let groups = groups.filter(|group| !group.is_empty());
+        Some(groups.map(str::to_owned).collect())
+    }
+
+    /// The attributes that the site there has defined, with their values: none, if it is told that there is none.
+    pub(super) fn attributes(&self) -> impl Iterator<Item = (&String, Vec<String>)> {
+        self.of_the_site().map(|(name, values)| {
+            let is_empty = values.iter().all(String::is_empty);
+            (name, if is_empty { Vec::new() } else { values.clone() })
+        })
     }
 
     /// Where the policies there lead the browser.

@@ -4,7 +4,7 @@ use http::Method;
 use http::header::{ACCEPT, CONTENT_TYPE, COOKIE, HeaderMap, HeaderName, HeaderValue};
 use policy_protocol::{ResourceContext, Secret};
 
-use super::{AuthAzProtocol, AuthAzSettings, UserNameField};
+use super::{AuthAzProtocol, AuthAzSettings};
 use crate::PolicyError;
 use crate::retry::Repeat;
 use crate::transport::Exchange;
@@ -77,13 +77,14 @@ pub(super) fn make<'a>(
     {
         headers.insert(COOKIE, HeaderValue::from_static("SMCHALLENGE=YES"));
     }
+    let app = app(settings, operation)?;
     let (path, body) = match settings.protocol {
         AuthAzProtocol::Rest => {
             let xml = HeaderValue::from_static("application/xml");
             headers.insert(CONTENT_TYPE, xml);
             (
-                rest_path(settings, operation),
-                rest_body(settings, operation),
+                rest_path(app, operation),
+                rest_body(settings, app, operation),
             )
         }
         AuthAzProtocol::Soap => {
@@ -93,7 +94,10 @@ pub(super) fn make<'a>(
             let action = format!("\"{NAMESPACE}/AuthAZService/{name}Request\"");
             let action = HeaderValue::from_str(&action).map_err(|_| PolicyError::Protocol)?;
             headers.insert(SOAP_ACTION, action);
-            (vec!["authazws", "auth"], soap_body(settings, operation))
+            (
+                vec!["authazws", "auth"],
+                soap_body(settings, app, operation),
+            )
         }
     };
     let repeat = match operation {
@@ -105,6 +109,26 @@ pub(super) fn make<'a>(
         path,
         headers,
         body,
+    })
+}
+
+/// The appId of the host that is asked about. A logout is about a token alone, and any will do.
+///
+/// # Errors
+/// If the host has none: another one's policies would decide.
+fn app<'a>(
+    settings: &'a AuthAzSettings,
+    operation: &Operation<'_>,
+) -> Result<&'a str, PolicyError> {
+    let (Operation::Login { resource, .. } | Operation::Authorize { resource, .. }) = operation
+    else {
+        let any = settings.apps.values().next();
+        return any.map(String::as_str).ok_or(PolicyError::Failure);
+    };
+    settings.app_of(&resource.server).ok_or_else(|| {
+        let host = &resource.server;
+        tracing::error!(host, "no appId in policy_server.apps stands for this host");
+        PolicyError::Failure
     })
 }
 
@@ -143,20 +167,20 @@ impl Operation<'_> {
     }
 }
 
-fn rest_path<'a>(settings: &'a AuthAzSettings, operation: &Operation<'a>) -> Vec<&'a str> {
+fn rest_path<'a>(app: &'a str, operation: &Operation<'a>) -> Vec<&'a str> {
     let (name, resource) = match operation {
         Operation::Login { resource, .. } => ("login", resource.resource.as_str()),
         Operation::Authorize { resource, .. } => ("authz", resource.resource.as_str()),
         Operation::Logout(_) => ("logout", "/"),
     };
     let resource = resource.strip_prefix('/').unwrap_or(resource);
-    ["authazws", "AuthRestService", name, &settings.app_id]
+    ["authazws", "AuthRestService", name, app]
         .into_iter()
         .chain(resource.split('/'))
         .collect()
 }
 
-fn rest_body(settings: &AuthAzSettings, operation: &Operation<'_>) -> Secret<Vec<u8>> {
+fn rest_body(settings: &AuthAzSettings, app: &str, operation: &Operation<'_>) -> Secret<Vec<u8>> {
     let mut body = Xml::default();
     match operation {
         Operation::Login {
@@ -171,7 +195,7 @@ fn rest_body(settings: &AuthAzSettings, operation: &Operation<'_>) -> Secret<Vec
             body.text("action", &resource.action);
             body.text("resource", &resource.resource);
             body.text("sessionToken", token);
-            body.text("appId", &settings.app_id);
+            body.text("appId", app);
         }),
         Operation::Logout(token) => {
             body.element("logoutRequest", |body| body.text("sessionToken", token));
@@ -180,7 +204,7 @@ fn rest_body(settings: &AuthAzSettings, operation: &Operation<'_>) -> Secret<Vec
     body.done()
 }
 
-fn soap_body(settings: &AuthAzSettings, operation: &Operation<'_>) -> Secret<Vec<u8>> {
+fn soap_body(settings: &AuthAzSettings, app: &str, operation: &Operation<'_>) -> Secret<Vec<u8>> {
     let mut body = Xml::default();
     let names = format!("soap:Envelope xmlns:soap=\"{ENVELOPE}\" xmlns:aut=\"{NAMESPACE}\"");
     let operation_name = format!("aut:{}", operation.name());
@@ -195,13 +219,13 @@ fn soap_body(settings: &AuthAzSettings, operation: &Operation<'_>) -> Secret<Vec
                     body.element("identityContext", |body| {
                         credentials(body, settings, user, password);
                     });
-                    body.text("appId", &settings.app_id);
+                    body.text("appId", app);
                     body.text("action", &resource.action);
                     body.text("resource", &resource.resource);
                 }
                 Operation::Authorize { token, resource } => {
                     body.text("sessionToken", token);
-                    body.text("appId", &settings.app_id);
+                    body.text("appId", app);
                     body.text("action", &resource.action);
                     body.text("resource", &resource.resource);
                 }
@@ -216,11 +240,7 @@ fn soap_body(settings: &AuthAzSettings, operation: &Operation<'_>) -> Secret<Vec
 fn credentials(body: &mut Xml, settings: &AuthAzSettings, user: &str, password: &Secret<String>) {
     body.text("binaryCreds", "");
     body.text("password", password.expose());
-    let name = match settings.user_name_field {
-        UserNameField::UserName => "userName",
-        UserNameField::Username => "username",
-    };
-    body.text(name, user);
+    body.text(settings.user_name_field.name(), user);
 }
 
 /// XML that is written. There is room for all of it from the start: what grows leaves copies behind.

@@ -1,8 +1,13 @@
 //! Where the services are, and how they are asked.
 
+use std::collections::BTreeMap;
+
 use policy_protocol::Secret;
 
 use crate::foreign::ForeignSettings;
+
+/// Stands for every host that is not named.
+pub const ANY_HOST: &str = "*";
 
 /// Where the services are, and how they are asked.
 #[derive(Clone, Debug)]
@@ -11,12 +16,21 @@ pub struct AuthAzSettings {
     pub link: ForeignSettings,
     /// What is spoken.
     pub protocol: AuthAzProtocol,
-    /// The alias there of the agent whose realms and policies decide.
-    pub app_id: String,
+    /// The appId of each host, an alias there of the agent whose realms and policies decide; `*` stands for any other
+    /// host. There is one at least.
+    pub apps: BTreeMap<String, String>,
     /// What the login's user name is called.
     pub user_name_field: UserNameField,
     /// The agent's own credentials, for services that are protected themselves.
     pub caller: Option<AuthAzCaller>,
+}
+
+impl AuthAzSettings {
+    /// The appId of a host.
+    pub fn app_of(&self, host: &str) -> Option<&str> {
+        let app = self.apps.get(host).or_else(|| self.apps.get(ANY_HOST));
+        app.map(String::as_str)
+    }
 }
 
 /// What is spoken.
@@ -35,6 +49,16 @@ pub enum UserNameField {
     UserName,
     /// Before.
     Username,
+}
+
+impl UserNameField {
+    /// As it stands in a request.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::UserName => "userName",
+            Self::Username => "username",
+        }
+    }
 }
 
 /// Credentials of the agent itself.

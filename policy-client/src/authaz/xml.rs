@@ -4,6 +4,7 @@
 //! read here is signed. A document type declaration is refused, so there are no entities but XML's own five.
 
 use quick_xml::Reader;
+use quick_xml::escape::resolve_xml_entity;
 use quick_xml::events::Event;
 
 /// Elements inside each other at most; a SOAP answer has eight.
@@ -70,11 +71,11 @@ pub(super) fn parse(document: &[u8]) -> Option<Element> {
             Event::Text(text) => open.last_mut()?.text.push_str(&text.xml10_content()),
             Event::CData(text) => open.last_mut()?.text.push_str(&text.xml10_content()),
             Event::GeneralRef(reference) => {
-                let character = match reference.resolve_char_ref().ok()? {
-                    Some(character) => character,
-                    None => predefined(reference.as_ref())?,
-                };
-                open.last_mut()?.text.push(character);
+                let text = &mut open.last_mut()?.text;
+                match reference.resolve_char_ref().ok()? {
+                    Some(character) => text.push(character),
+                    None => text.push_str(resolve_xml_entity(&reference)?),
+                }
             }
             Event::DocType(_) => return None,
             Event::Decl(_) | Event::PI(_) | Event::Comment(_) => {}
@@ -92,17 +93,6 @@ fn named(name: &str) -> Element {
         name: name.to_owned(),
         ..Element::default()
     }
-}
-
-fn predefined(name: &str) -> Option<char> {
-    Some(match name {
-        "amp" => '&',
-        "lt" => '<',
-        "gt" => '>',
-        "quot" => '"',
-        "apos" => '\'',
-        _ => return None,
-    })
 }
 
 #[cfg(test)]

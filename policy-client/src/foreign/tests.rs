@@ -199,3 +199,26 @@ fn what_others_say_reaches_the_log_bounded_and_on_one_line() {
     assert_eq!(for_log("SERVER\r\nERROR\u{1b}[0m"), "SERVERERROR[0m");
     assert_eq!(for_log(&"x".repeat(1 << 20)).len(), MAX_LOGGED);
 }
+
+#[tokio::test(start_paused = true)]
+async fn all_parts_of_a_call_share_its_deadline() {
+    let begun = tokio::time::Instant::now();
+    let deadline = Deadline::after(Duration::from_secs(5));
+    let part = || async {
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        Ok(())
+    };
+    assert_eq!(deadline.hold(part()).await, Ok(()));
+    assert_eq!(deadline.hold(part()).await, Err(PolicyError::TimedOut));
+    assert!(begun.elapsed() < Duration::from_secs(6));
+    // What is left to do afterwards has a time of its own.
+    let (done, mut ended) = tokio::sync::oneshot::channel();
+    clean_up(async {
+        part().await.ok();
+        done.send(()).ok();
+        Ok(())
+    })
+    .await;
+    assert!(ended.try_recv().is_err());
+    assert!(begun.elapsed() < Duration::from_secs(8));
+}

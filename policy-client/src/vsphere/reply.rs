@@ -14,6 +14,10 @@ use crate::foreign::{for_log, moment};
 use crate::transport::Answer;
 
 const UNAUTHENTICATED: &str = "com.vmware.vapi.std.errors.unauthenticated";
+/// The same error as newer servers name it in `error_type`.
+const UNAUTHENTICATED_TYPE: &str = "UNAUTHENTICATED";
+/// What the ids of the service's own messages begin with, the second of them before 7.0.
+const OWN_MESSAGES: [&str; 2] = ["com.vmware.", "vapi."];
 const UNAVAILABLE: &str = "com.vmware.vapi.std.errors.service_unavailable";
 
 /// What came of an operation.
@@ -126,12 +130,26 @@ fn says_nothing(body: &[u8]) -> bool {
 fn is_refusal(body: &[u8]) -> bool {
     match body.trim_ascii() {
         [] => true,
-        [b'{' | b'[', ..] => {
-            let value = serde_json::from_slice::<Value>(body).unwrap_or_default();
-            let own = ["type", "error_type", "messages"];
-            own.iter().any(|name| value.get(name).is_some())
-        }
+        [b'{' | b'[', ..] => serde_json::from_slice(body).is_ok_and(|value| is_own_refusal(&value)),
         [first, ..] => *first != b'<' && !body.trim_ascii().contains(&b'\n'),
+    }
+}
+
+/// Whether JSON is the error `unauthenticated` of the service. Gateways in between have objects of their own for
+/// 401, such as those of RFC 9457, and know nothing of sessions.
+fn is_own_refusal(value: &Value) -> bool {
+    let named = |name: &str| value.get(name).and_then(Value::as_str);
+    match (named("error_type"), named("type")) {
+        (Some(error), _) => error == UNAUTHENTICATED_TYPE,
+        (None, Some(error)) => error == UNAUTHENTICATED,
+        (None, None) => {
+            let messages = value.get("messages").and_then(Value::as_array);
+            let mut ids = messages
+                .into_iter()
+                .flatten()
+                .filter_map(|one| one["id"].as_str());
+            ids.any(|id| OWN_MESSAGES.iter().any(|own| id.starts_with(own)))
+        }
     }
 }
 

@@ -10,22 +10,21 @@ use policy_client::{PolicyCalls as _, PolicyError};
 use policy_protocol::message::{
     AuthorizeAnswer, LoginAnswer, LogoutAnswer, ResponseAttribute, SessionTicket, ValidateAnswer,
 };
-use policy_protocol::{ProtectionLevel, Reason, ResourceContext, Secret, Session};
+use policy_protocol::{ProtectionLevel, Reason, ResourceContext, Secret};
 
 use crate::foreign::{
-    Does, NOW, Received, Script, THERE, authorize, clock, hasty, login, logout, no_answers,
-    resource, settings, validate,
+    Does, NOW, PASSWORD, Received, Script, THERE, authorize, clock, hasty, logged_in, login,
+    logout, no_answers, resource, settings, validate,
 };
 
 const PROTOCOLS: [AuthAzProtocol; 2] = [AuthAzProtocol::Rest, AuthAzProtocol::Soap];
 const TOKEN: &str = "cGxhaW5seSBmYWtl+/8=";
-const PASSWORD: &str = "plainly fake";
 
 fn configured(protocol: AuthAzProtocol, servers: &[&Script]) -> AuthAzSettings {
     AuthAzSettings {
         link: settings(servers),
         protocol,
-        app_id: String::from("shop"),
+        apps: [(String::from("app.example.com"), String::from("shop"))].into(),
         user_name_field: UserNameField::UserName,
         caller: None,
     }
@@ -119,20 +118,6 @@ fn there() -> SessionTicket {
     ticket(ForeignKind::AuthAz, TOKEN.as_bytes()).unwrap()
 }
 
-fn of(session: &Session) -> SessionTicket {
-    SessionTicket {
-        session_id: session.id,
-        session_spec: session.spec.clone(),
-    }
-}
-
-async fn logged_in(client: &AuthAzClient) -> Session {
-    match client.login(login("alice", PASSWORD)).await.unwrap() {
-        LoginAnswer::Yes { session } => *session,
-        other => panic!("{other:?}"),
-    }
-}
-
 #[tokio::test]
 async fn a_session_is_begun_looked_after_and_ended_in_each_protocol() {
     for protocol in PROTOCOLS {
@@ -147,7 +132,7 @@ async fn a_session_is_begun_looked_after_and_ended_in_each_protocol() {
         // Shorter there than here.
         assert_eq!(session.max_timeout, Duration::from_secs(3600));
 
-        let answer = client.validate(validate(of(&session))).await.unwrap();
+        let answer = client.validate(validate(session.ticket())).await.unwrap();
         let ValidateAnswer::Yes { session: renewed } = answer else {
             panic!("{protocol:?}")
         };
@@ -157,7 +142,7 @@ async fn a_session_is_begun_looked_after_and_ended_in_each_protocol() {
         assert_eq!(renewed.identity.attributes["mail"], ["alice@example.com"]);
         assert_eq!(renewed.protection_level, ProtectionLevel(5));
 
-        let answer = client.authorize(authorize(of(&renewed))).await.unwrap();
+        let answer = client.authorize(authorize(renewed.ticket())).await.unwrap();
         let expected = AuthorizeAnswer::Yes {
             ttl: Duration::ZERO,
             responses: vec![ResponseAttribute::Header {
@@ -167,7 +152,7 @@ async fn a_session_is_begun_looked_after_and_ended_in_each_protocol() {
             redirect: None,
         };
         assert_eq!(answer, expected);
-        let answer = client.logout(logout(of(&renewed))).await.unwrap();
+        let answer = client.logout(logout(renewed.ticket())).await.unwrap();
         assert_eq!(answer, LogoutAnswer::Yes);
     }
 }
@@ -238,6 +223,7 @@ async fn what_is_no_answer_is_neither_yes_nor_no() {
         Does::says(401, ""),
         Does::says(403, "<html>Forbidden</html>"),
         Does::says(404, ""),
+        Does::says(429, ""),
         result("NOT_CONNECTED"),
         result("SERVER_ERROR"),
         result("LOGIN_ERROR"),
@@ -256,6 +242,18 @@ async fn what_is_no_answer_is_neither_yes_nor_no() {
             assert!(validated.is_err(), "{protocol:?} {does:?}");
             let login = client.login(login("alice", PASSWORD)).await;
             assert!(login.is_err(), "{protocol:?} {does:?}");
+            let authorized = client.authorize(authorize(there())).await;
+            let ended = client.logout(logout(there())).await;
+            // Nothing decides there: that is a no to who wants a decision, and to the end of what is not known.
+            if matches!(&does, Does::Says(200, body) if body.contains("NOT_PROTECTED")) {
+                let refused = matches!(authorized, Ok(AuthorizeAnswer::No { .. }));
+                assert!(refused, "{protocol:?} {authorized:?}");
+                let reason = Reason::INVALID_SESSION;
+                assert_eq!(ended, Ok(LogoutAnswer::No { reason }), "{protocol:?}");
+            } else {
+                assert!(authorized.is_err(), "{protocol:?} {does:?}");
+                assert!(ended.is_err(), "{protocol:?} {does:?}");
+            }
         }
     }
 }
@@ -303,7 +301,7 @@ async fn the_agents_own_credentials_go_along_with_every_call() {
     };
     let client = AuthAzClient::new(&settings, clock()).unwrap();
     let session = logged_in(&client).await;
-    client.logout(logout(of(&session))).await.unwrap();
+    client.logout(logout(session.ticket())).await.unwrap();
     for received in server.received() {
         assert_eq!(received.header("authorization"), "Basic Z3c6ZmFrZQ==");
         assert_eq!(received.header("cookie"), "SMCHALLENGE=YES");

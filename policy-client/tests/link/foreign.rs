@@ -10,13 +10,15 @@ use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
 use hyper::{HeaderMap, Method, Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use policy_client::ServerList;
 use policy_client::foreign::ForeignSettings;
+use policy_client::{PolicyCalls, ServerList};
 use policy_protocol::message::{
-    AuthorizeRequest, Credentials, LoginRequest, LogoutRequest, SessionTicket, ValidateRequest,
+    AuthorizeRequest, Credentials, LoginAnswer, LoginRequest, LogoutRequest, SessionTicket,
+    ValidateRequest,
 };
 use policy_protocol::{
-    AuthScheme, Clock, ManualClock, ProtectionLevel, RealmContext, ResourceContext, Timestamp,
+    AuthScheme, Clock, ManualClock, ProtectionLevel, RealmContext, ResourceContext, Session,
+    Timestamp,
 };
 use tokio::net::TcpListener;
 use tokio::task::{AbortHandle, JoinSet};
@@ -25,6 +27,8 @@ use crate::server::{Pki, TIMEOUT};
 
 /// The moment of every test: 2026-11-21T10:10:00Z.
 pub(crate) const NOW: Timestamp = Timestamp(1_795_255_800);
+/// Everybody's password.
+pub(crate) const PASSWORD: &str = "plainly fake";
 /// The level of sessions that were begun there.
 pub(crate) const THERE: ProtectionLevel = ProtectionLevel(3);
 
@@ -207,6 +211,14 @@ pub(crate) fn login(user: &str, password: &str) -> LoginRequest {
         client_address: None,
         previous: Vec::new(),
         transaction_id: String::from("1"),
+    }
+}
+
+/// The session of a login that is let in.
+pub(crate) async fn logged_in(client: &impl PolicyCalls) -> Session {
+    match client.login(login("alice", PASSWORD)).await.unwrap() {
+        LoginAnswer::Yes { session } => *session,
+        other => panic!("{other:?}"),
     }
 }
 

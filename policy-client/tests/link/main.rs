@@ -4,6 +4,7 @@
 
 mod authaz;
 mod certificate;
+mod deadlines;
 mod failover;
 mod foreign;
 mod server;

@@ -8,16 +8,15 @@ use policy_client::{PolicyCalls as _, PolicyError};
 use policy_protocol::message::{
     AuthorizeAnswer, LoginAnswer, LogoutAnswer, SessionTicket, ValidateAnswer,
 };
-use policy_protocol::{AuthScheme, ProtectionLevel, Reason, Session, Timestamp};
+use policy_protocol::{AuthScheme, ProtectionLevel, Reason, Timestamp};
 
 use crate::foreign::{
-    Does, NOW, Received, Script, THERE, authorize, clock, hasty, login, logout, no_answers,
-    settings, validate,
+    Does, NOW, PASSWORD, Received, Script, THERE, authorize, clock, hasty, logged_in, login,
+    logout, no_answers, settings, validate,
 };
 
 const FORMS: [WireForm; 3] = [WireForm::Api, WireForm::Rest, WireForm::JsonRpc];
 const TOKEN: &str = "0123456789abcdef0123456789abcdef";
-const PASSWORD: &str = "plainly fake";
 /// `alice:plainly fake`
 const BASIC: &str = "Basic YWxpY2U6cGxhaW5seSBmYWtl";
 const FIELDS: &str = r#"{"user":"Administrator@VSPHERE.LOCAL","created_time":"2026-11-21T10:00:00.000Z","last_accessed_time":"2026-11-21T10:05:00.000Z"}"#;
@@ -121,20 +120,6 @@ fn there() -> SessionTicket {
     ticket(ForeignKind::VSphere, TOKEN.as_bytes()).unwrap()
 }
 
-fn of(session: &Session) -> SessionTicket {
-    SessionTicket {
-        session_id: session.id,
-        session_spec: session.spec.clone(),
-    }
-}
-
-async fn logged_in(client: &VSphereClient) -> Session {
-    match client.login(login("alice", PASSWORD)).await.unwrap() {
-        LoginAnswer::Yes { session } => *session,
-        other => panic!("{other:?}"),
-    }
-}
-
 #[tokio::test]
 async fn a_session_is_begun_looked_after_and_ended_in_each_form() {
     for form in FORMS {
@@ -156,14 +141,14 @@ async fn a_session_is_begun_looked_after_and_ended_in_each_form() {
         }
         assert!(begun.headers.get("doorward-agent-instance").is_none());
 
-        let answer = client.validate(validate(of(&session))).await.unwrap();
+        let answer = client.validate(validate(session.ticket())).await.unwrap();
         let again = ValidateAnswer::Yes {
             session: Box::new(session.clone()),
         };
         assert_eq!(answer, again, "{form:?}");
-        let answer = client.authorize(authorize(of(&session))).await.unwrap();
+        let answer = client.authorize(authorize(session.ticket())).await.unwrap();
         assert!(matches!(answer, AuthorizeAnswer::Yes { .. }));
-        let answer = client.logout(logout(of(&session))).await.unwrap();
+        let answer = client.logout(logout(session.ticket())).await.unwrap();
         assert_eq!(answer, LogoutAnswer::Yes);
         let last = server.received().pop().unwrap();
         assert!(last.method == "DELETE" || last.header("vapi-operation") == "delete");

@@ -1,18 +1,17 @@
 //! What session services ask: a user about the own session, an administrator about those of others.
 
-use std::collections::BTreeSet;
+mod user_sessions;
 
 use policy_client::PolicyError;
 use policy_protocol::Identity;
 use policy_protocol::session_service::{
     SessionOperation, SessionServiceAnswer, SessionServiceRequest,
 };
-use policy_protocol::sessions::SessionQuery;
 
+use self::user_sessions::Realms;
 use crate::audit::{AuditEvent, Record};
 use crate::server::PolicyServer;
 use crate::sessions::SessionError;
-use crate::store::MAX_PAGE;
 
 impl PolicyServer {
     /// The right to administer is that of the session's user, as the directory knows them now.
@@ -57,20 +56,24 @@ impl PolicyServer {
             SessionOperation::Describe => Ok(SessionServiceAnswer::Session {
                 details: Box::new(details),
                 administrator,
+                property_names: self.sessions.properties.clone(),
             }),
             SessionOperation::SetProperties { changes } => answer(
                 self.change_session_properties(id, changes)
                     .await
                     .map(|properties| SessionServiceAnswer::Properties { properties }),
             ),
-            SessionOperation::List { query } => {
+            SessionOperation::List {
+                query,
+                except_realms,
+            } => {
                 act("list", None, query.user.as_deref().unwrap_or_default())
                     .write(&self.audit)
                     .await?;
                 if !administrator {
                     return Ok(SessionServiceAnswer::Forbidden);
                 }
-                let list = self.list_sessions(query).await;
+                let list = self.list_sessions(query, except_realms).await;
                 answer(list.map(|list| SessionServiceAnswer::Sessions { list }))
             }
             SessionOperation::End { session_id } => {
@@ -87,14 +90,31 @@ impl PolicyServer {
                     .await?;
                 ended.map(|()| done(administrator))
             }
-            SessionOperation::EndUser { user } => {
+            SessionOperation::EndUser {
+                user,
+                realm,
+                except_realms,
+            } => {
+                let realms = Realms {
+                    only: realm,
+                    except: except_realms,
+                };
+                let own = !administrator && names(&identity, &user);
                 let ended = if administrator {
-                    self.end_user(&user).await
+                    self.end_user(&user, &realms).await
+                } else if own {
+                    self.end_sessions_of_caller(&identity, &realms).await
                 } else {
                     Ok(())
                 };
-                act("revoke-user", None, &user).write(&self.audit).await?;
-                ended.map(|()| done(administrator))
+                let record = act("revoke-user", None, &user);
+                let event = if own {
+                    AuditEvent::AuthLogout
+                } else {
+                    record.event
+                };
+                Record { event, ..record }.write(&self.audit).await?;
+                ended.map(|()| done(administrator || own))
             }
         }
     }
@@ -109,44 +129,11 @@ impl PolicyServer {
                 .iter()
                 .any(|group| identity.groups.contains(group))
     }
+}
 
-    /// Ends the sessions of everybody who goes by this name: of the user whom a directory knows by it, and of
-    /// whoever logged in under it.
-    async fn end_user(&self, name: &str) -> Result<(), PolicyError> {
-        let known = self.user(name).await;
-        let mut users = self.users_of_sessions(name).await?;
-        if let Ok(Some(user)) = &known {
-            users.insert(user.identity.universal_id.clone());
-        }
-        for universal_id in users {
-            self.end_sessions_of(&universal_id).await?;
-        }
-        // Who it is, in whatever spelling, only the directory can tell.
-        known.map(|_| ())
-    }
-
-    /// The universal ids of those who have sessions under this name or universal id.
-    async fn users_of_sessions(&self, name: &str) -> Result<BTreeSet<String>, PolicyError> {
-        let mut users = BTreeSet::from([name.to_owned()]);
-        let mut query = SessionQuery {
-            user: Some(name.to_owned()),
-            limit: Some(MAX_PAGE),
-            ..SessionQuery::default()
-        };
-        loop {
-            let page = match self.list_sessions(query.clone()).await {
-                Ok(page) => page,
-                Err(SessionError::Failed(error)) => return Err(error),
-                Err(_) => return Err(PolicyError::Failure),
-            };
-            let found = page.sessions.into_iter();
-            users.extend(found.map(|session| session.identity.universal_id));
-            if page.next.is_none() {
-                return Ok(users);
-            }
-            query.after = page.next;
-        }
-    }
+/// Whether it is the user themself who is named.
+fn names(identity: &Identity, name: &str) -> bool {
+    name == identity.user_name || name == identity.universal_id
 }
 
 const fn done(allowed: bool) -> SessionServiceAnswer {

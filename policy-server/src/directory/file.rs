@@ -28,7 +28,7 @@ use super::{
     PasswordChange, User,
 };
 use crate::config::directories::{DirectoryConfig, FileSettings};
-use crate::config::{Problem, Problems};
+use crate::config::{Problems, read_file};
 use crate::file_stamp::{self, FileStamp};
 
 /// A TOML file of users.
@@ -121,9 +121,7 @@ impl FileDirectory {
 }
 
 fn load(path: &Path, description: &UserDirectory) -> Result<Users, Problems> {
-    let file = path.display().to_string();
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| Problems::one(Problem::unplaced(&file, "", &error.to_string())))?;
+    let (file, text) = read_file(path)?;
     read(&text, &file, description)
 }
 

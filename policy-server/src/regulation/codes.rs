@@ -14,12 +14,7 @@ impl Regulation {
         user: &Identity,
     ) -> Result<Option<Attempt>, RegulationError> {
         let name = Name::of_code(user);
-        let mut attempt = Attempt {
-            names: Vec::new(),
-            network: None,
-            places: Vec::new(),
-            refused: false,
-        };
+        let mut attempt = Attempt::from(None);
         let patience = Patience::new();
         loop {
             match self.count(&name, false, &attempt).await? {

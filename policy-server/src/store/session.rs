@@ -82,6 +82,8 @@ pub struct SessionFilter {
     pub agent: Option<String>,
     /// The realm that was logged in to.
     pub realm: Option<String>,
+    /// Realms that were not logged in to.
+    pub except_realms: Vec<String>,
     /// Begun at this time or before.
     pub started_until: Option<Timestamp>,
     /// Begun at this time or after.
@@ -96,6 +98,7 @@ impl SessionFilter {
         (is(&self.user, &user.universal_id) || is(&self.user, &user.user_name))
             && is(&self.agent, &session.agent)
             && is(&self.realm, &session.realm)
+            && !self.except_realms.contains(&session.realm)
             && self
                 .started_until
                 .is_none_or(|until| session.started <= until)

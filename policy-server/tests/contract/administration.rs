@@ -8,7 +8,6 @@ use policy_protocol::{Reason, SessionId};
 
 use crate::harness::{
     ADMIN_SECRET, AGENT, AGENT_SECRET, World, address, alive, assert_dead, persistent, realm,
-    ticket,
 };
 
 fn all() -> SessionQuery {
@@ -45,7 +44,7 @@ async fn sessions_are_listed_until_they_end(world: World) {
     assert_eq!((shown.agent.as_str(), shown.realm.as_str()), (AGENT, "app"));
     assert_eq!(shown.client_address, Some(address("192.0.2.1")));
     assert_eq!(shown.expires, alice.started.plus(alice.max_timeout));
-    world.logout(ticket(&alice)).await;
+    world.logout(alice.ticket()).await;
     assert_eq!(world.server.session(alice.id).await.unwrap(), None);
     world.clock.advance(bob.max_timeout);
     assert_eq!(world.listed(all()).await, []);

@@ -19,7 +19,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tower::ServiceExt as _;
 
-use crate::harness::{ADMIN_SECRET, AGENT, AGENT_SECRET, World, client_of};
+use crate::harness::{ADMIN_SECRET, AGENT, AGENT_SECRET, World, client_of, eventually};
 use crate::network::trusting;
 
 const NEW: &str = "gateway-2";
@@ -63,16 +63,6 @@ async fn status(world: &World, name: &str, secret: &str) -> u16 {
         .unwrap();
     let response = world.server.router().oneshot(request).await.unwrap();
     response.status().as_u16()
-}
-
-async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
-    let waiting = async {
-        while !is_so().await {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    let waited = tokio::time::timeout(Duration::from_secs(30), waiting).await;
-    waited.unwrap_or_else(|_| panic!("never: {what}"));
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use policy_server::sessions::SessionError;
 
 use crate::harness::{
     ADMIN_SECRET, AGENT, PASSWORD, World, address, alive, assert_dead, authorization,
-    login_request, persistent, realm, ticket, validation,
+    login_request, persistent, realm, validation,
 };
 
 #[tokio::test]
@@ -29,7 +29,7 @@ async fn every_decision_is_recorded_and_no_secret_is() {
     let session = alive(world.validate(&session).await);
     world.authorize(&session, "/app", 5).await;
     world.authorize(&session, "/elsewhere", 5).await;
-    world.logout(ticket(&session)).await;
+    world.logout(session.ticket()).await;
     assert_dead(world.validate(&session).await, Reason::REVOKED_SESSION);
     world.server.revoke_user("bob").await.unwrap();
 
@@ -306,7 +306,7 @@ async fn what_cannot_be_recorded_is_refused_and_is_recorded_when_it_can_be(world
     assert!(
         world
             .calls
-            .validate(validation(ticket(&session)))
+            .validate(validation(session.ticket()))
             .await
             .is_err()
     );
@@ -351,7 +351,7 @@ async fn sessions_end_even_if_that_cannot_be_recorded(world: World) {
     ];
     world.fill_audit_disk();
     let request = LogoutRequest {
-        session: ticket(&logged_out),
+        session: logged_out.ticket(),
         transaction_id: String::from("t-logout"),
     };
     assert!(world.calls.logout(request).await.is_err());
@@ -403,7 +403,7 @@ async fn what_lets_a_session_go_on_may_be_left_out() {
     world.authorize(&session, "/elsewhere", 5).await;
     let elsewhere = world
         .validate_ticket(
-            ticket(&session),
+            session.ticket(),
             session.last_access,
             Some(address("192.0.2.9")),
         )

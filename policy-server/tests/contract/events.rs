@@ -6,7 +6,7 @@ use futures_util::StreamExt;
 use policy_client::EventStream;
 use policy_protocol::{Event, EventKind, EventPosition};
 
-use crate::harness::{World, persistent, realm, ticket};
+use crate::harness::{World, persistent, realm};
 
 crate::for_both!(
     the_first_event_says_whether_there_is_a_gap,
@@ -34,7 +34,7 @@ async fn listen(world: &World, position: Option<EventPosition>) -> EventStream {
 /// Ends a session, and says what agents are told of it.
 async fn end_a_session(world: &World) -> EventKind {
     let session = world.login("alice", &realm()).await;
-    world.logout(ticket(&session)).await;
+    world.logout(session.ticket()).await;
     EventKind::SessionRevoked {
         session_id: session.id,
     }
@@ -105,7 +105,7 @@ async fn what_ends_sessions_is_told(world: World) {
     world
         .try_login("bob", crate::harness::PASSWORD, &realm(), Some(&session))
         .await;
-    world.logout(ticket(&session)).await;
+    world.logout(session.ticket()).await;
     let session_id = world.login("alice", &realm()).await.id;
     world.server.revoke_session(session_id).await.unwrap();
     world.server.revoke_user("bob").await.unwrap();

@@ -30,7 +30,7 @@ pub(crate) use self::files::{ADMIN_SECRET, AGENT, AGENT_SECRET, FINGERPRINT, PAS
 use self::files::{prepare, write};
 pub(crate) use self::requests::{
     address, alive, assert_dead, authorization, by_command, login_request, persistent, realm,
-    resource, ticket, validation,
+    resource, validation,
 };
 use self::store_server::StoreServer;
 
@@ -230,7 +230,7 @@ impl World {
 
     /// Validates a session that was not used since its last answer.
     pub(crate) async fn validate(&self, session: &Session) -> ValidateAnswer {
-        self.validate_ticket(ticket(session), session.last_access, None)
+        self.validate_ticket(session.ticket(), session.last_access, None)
             .await
     }
 
@@ -253,7 +253,7 @@ impl World {
         let request = ValidateRequest {
             last_access: session.last_access,
             overlooked: true,
-            ..validation(ticket(session))
+            ..validation(session.ticket())
         };
         self.calls.validate(request).await.unwrap()
     }
@@ -359,4 +359,15 @@ pub(crate) fn client_of(dir: &Path, urls: Vec<String>, agent: &str, secret: &str
         timeout: TIMEOUT,
     })
     .unwrap()
+}
+
+/// Asks until it is so.
+pub(crate) async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let waiting = async {
+        while !is_so().await {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let waited = tokio::time::timeout(Duration::from_secs(60), waiting).await;
+    waited.unwrap_or_else(|_| panic!("never: {what}"));
 }

@@ -35,17 +35,6 @@ pub(crate) async fn is_ready(world: &World) -> bool {
     send(world, "GET", "ready", String::new()).await.0 == StatusCode::OK
 }
 
-/// Waits, with an end that only a test that has failed reaches.
-pub(crate) async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
-    let waiting = async {
-        while !is_so().await {
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        }
-    };
-    let waited = tokio::time::timeout(std::time::Duration::from_secs(60), waiting).await;
-    waited.unwrap_or_else(|_| panic!("never: {what}"));
-}
-
 /// Alice's login, as agents send it.
 pub(crate) fn login() -> String {
     let request = login_request(Credentials::password("alice", PASSWORD), &realm(), None);

@@ -9,9 +9,7 @@ use policy_protocol::sessions::{PropertyChanges, SessionDetails, SessionQuery};
 use policy_protocol::{RealmContext, Reason, Session, SessionId, Timestamp};
 use policy_server::sessions::SessionError;
 
-use crate::harness::{
-    ADMIN_SECRET, AGENT, PASSWORD, World, alive, assert_dead, persistent, realm, ticket,
-};
+use crate::harness::{ADMIN_SECRET, AGENT, PASSWORD, World, alive, assert_dead, persistent, realm};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -127,7 +125,7 @@ async fn lists_are_of_a_user_an_agent_a_realm_and_an_age() {
 
 /// What a session service is told that shows the session itself.
 async fn by_ticket(world: &World, session: &Session) -> Result<SessionDetails, Reason> {
-    let ticket = ticket(session);
+    let ticket = session.ticket();
     let asked = world
         .server
         .session_by_ticket(&ticket, None, Timestamp::default());
@@ -216,7 +214,7 @@ async fn a_reset_of_the_idle_time_keeps_alive_and_never_revives() {
     assert_dead(world.validate(&session).await, Reason::IDLE_SESSION);
 
     let ended = world.login("alice", &persistent()).await;
-    world.logout(ticket(&ended)).await;
+    world.logout(ended.ticket()).await;
     for id in [ended.id, SessionId::from_bytes([1; 20])] {
         assert_eq!(
             world.server.reset_idle(id).await,
@@ -321,7 +319,7 @@ async fn a_login_beyond_the_quota_is_refused_and_recorded() {
     let LoginAnswer::Yes { session } = answer else {
         panic!("{answer:?}")
     };
-    world.logout(ticket(&session)).await;
+    world.logout(session.ticket()).await;
     world.login("alice", &realm()).await;
 }
 

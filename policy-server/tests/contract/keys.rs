@@ -10,7 +10,7 @@ use policy_protocol::AgentKeySet;
 use policy_protocol::administration::{RollAnswer, RollReason, RollRequest};
 use policy_server::{PolicyServer, PolicyServerConfig};
 
-use crate::harness::{AGENT, World, alive, by_command, realm};
+use crate::harness::{AGENT, World, alive, by_command, eventually, realm};
 
 crate::for_both!(
     every_key_is_new_and_the_assertion_key_signs,
@@ -184,9 +184,15 @@ async fn an_agent_without_the_next_key_is_named_and_waited_for() {
         };
         assert_eq!(agents.len(), 1);
         assert_eq!((agents[0].agent.as_str(), agents[0].keys), (AGENT, None));
-        eventually(async || matches!(roll(&one.server).await, RollAnswer::No { .. })).await;
+        eventually("an answer", async || {
+            matches!(roll(&one.server).await, RollAnswer::No { .. })
+        })
+        .await;
         let held = keys(&other).await;
-        eventually(async || matches!(roll(&one.server).await, RollAnswer::Yes { .. })).await;
+        eventually("an answer", async || {
+            matches!(roll(&one.server).await, RollAnswer::Yes { .. })
+        })
+        .await;
         let report = one.server.keys_report().await.unwrap();
         assert_eq!(report.agent_keys.current, held.next.id);
         assert_eq!(report.agent_keys.previous[0].id, held.current.id);
@@ -230,15 +236,4 @@ async fn an_agent_that_never_fetches_keys_delays_a_scheduled_rollover_for_an_hou
     assert_eq!(key().await, second);
     pass(3600).await;
     assert_ne!(key().await, second);
-}
-
-async fn eventually(mut is_so: impl AsyncFnMut() -> bool) {
-    let waiting = async {
-        while !is_so().await {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(30), waiting)
-        .await
-        .unwrap();
 }

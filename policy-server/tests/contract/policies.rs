@@ -10,7 +10,7 @@ use policy_protocol::message::{
 };
 use policy_protocol::{EventKind, Identity, Reason, Timestamp};
 
-use crate::harness::{ADMIN_SECRET, AGENT_SECRET, World, address, realm, resource, ticket};
+use crate::harness::{ADMIN_SECRET, AGENT_SECRET, World, address, realm, resource};
 
 crate::for_both!(
     a_resource_is_protected_by_the_longest_prefix,
@@ -108,7 +108,7 @@ async fn a_dead_or_too_weak_session_is_denied(world: World) {
     let session = world.login("alice", &realm()).await;
     let answer = world.authorize(&session, "/app", 6).await;
     assert_eq!(answer, no(0, Reason::AUTH_LEVEL_TOO_LOW));
-    world.logout(ticket(&session)).await;
+    world.logout(session.ticket()).await;
     let answer = world.authorize(&session, "/app", 5).await;
     assert_eq!(answer, no(0, Reason::REVOKED_SESSION));
 }

@@ -1,16 +1,17 @@
 //! What session services ask: by the right of the session that is shown, and of no other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
+use policy_protocol::message::ValidateAnswer;
 use policy_protocol::session_service::{
     SessionOperation, SessionServiceAnswer, SessionServiceRequest,
 };
 use policy_protocol::sessions::SessionQuery;
-use policy_protocol::{Reason, Session, Timestamp};
+use policy_protocol::{RealmContext, Reason, Session, Timestamp};
 
-use crate::harness::{World, alive, assert_dead, realm, resource, ticket};
+use crate::harness::{World, alive, assert_dead, realm, resource};
 
 const SECTION: &str = "administrators = [\"admins\"]\nproperties = [\"theme\"]";
 
@@ -25,7 +26,7 @@ async fn ask_used_at(
     operation: SessionOperation,
 ) -> SessionServiceAnswer {
     let request = SessionServiceRequest {
-        session: ticket(by),
+        session: by.ticket(),
         resource: resource("/json/sessions"),
         last_access,
         operation,
@@ -39,6 +40,7 @@ async fn ask_used_at(
 fn list() -> SessionOperation {
     SessionOperation::List {
         query: SessionQuery::default(),
+        except_realms: Vec::new(),
     }
 }
 
@@ -51,6 +53,7 @@ async fn asking_about_a_session_does_not_use_it() {
         let SessionServiceAnswer::Session {
             details,
             administrator,
+            property_names,
         } = ask(&world, &session, SessionOperation::Describe).await
         else {
             panic!("not described")
@@ -58,6 +61,7 @@ async fn asking_about_a_session_does_not_use_it() {
         assert_eq!(details.session.id, session.id);
         assert_eq!(details.session.last_access, session.started);
         assert!(!administrator);
+        assert_eq!(property_names, BTreeSet::from([String::from("theme")]));
         // Half an hour of idle time, asked about twice: the second time is too late.
         world.clock.advance(Duration::from_secs(9 * 60));
     }
@@ -127,8 +131,17 @@ async fn only_administrators_see_and_end_sessions_of_others() {
     };
     let end_user = |user: &str| SessionOperation::EndUser {
         user: user.to_owned(),
+        realm: None,
+        except_realms: Vec::new(),
     };
-    for refused in [list(), end(&carol), end(&bob), end_user("carol")] {
+    for refused in [
+        list(),
+        end(&carol),
+        end(&bob),
+        end_user("carol"),
+        end_user("BOB"),
+        end_user(""),
+    ] {
         assert_eq!(
             ask(&world, &bob, refused).await,
             SessionServiceAnswer::Forbidden
@@ -164,14 +177,123 @@ async fn only_administrators_see_and_end_sessions_of_others() {
         .map(|record| (record["event"].clone(), record["user"].clone()))
         .collect();
     let rejected = acts.iter().filter(|(event, _)| event == "AdminReject");
-    assert_eq!((acts.len(), rejected.count()), (8, 4));
+    assert_eq!((acts.len(), rejected.count()), (10, 6));
+}
+
+#[tokio::test]
+async fn users_end_their_own_sessions_by_their_name() {
+    let world = World::remote().await.with_sessions(SECTION).await;
+    let shop = RealmContext {
+        name: String::from("shop"),
+        ..realm()
+    };
+    let carol = world.login("carol", &realm()).await;
+    let universal_id = carol.identity.universal_id.clone();
+    for name in ["bob", &bobs_universal_id(&world).await] {
+        let (asks, other) = (
+            world.login("bob", &realm()).await,
+            world.login("bob", &realm()).await,
+        );
+        let elsewhere = world.login("bob", &shop).await;
+        let end = |user: &str| SessionOperation::EndUser {
+            user: user.to_owned(),
+            realm: Some(realm().name),
+            except_realms: Vec::new(),
+        };
+        for stranger in ["carol", &universal_id] {
+            let refused = ask(&world, &asks, end(stranger)).await;
+            assert_eq!(refused, SessionServiceAnswer::Forbidden);
+        }
+        let ended = ask(&world, &asks, end(name)).await;
+        assert_eq!(ended, SessionServiceAnswer::Done);
+        assert_dead(world.validate(&asks).await, Reason::REVOKED_SESSION);
+        assert_dead(world.validate(&other).await, Reason::REVOKED_SESSION);
+        alive(world.validate(&elsewhere).await);
+    }
+    alive(world.validate(&carol).await);
+    let recorded = world.audit();
+    let recorded = recorded
+        .iter()
+        .filter(|record| record["action"] == "revoke-user");
+    let events: Vec<_> = recorded.map(|record| record["event"].clone()).collect();
+    let (no, own) = ("AdminReject", "AuthLogout");
+    assert_eq!(events, [no, no, own, no, no, own]);
+}
+
+async fn bobs_universal_id(world: &World) -> String {
+    world.login("bob", &realm()).await.identity.universal_id
+}
+
+#[tokio::test]
+async fn a_list_leaves_out_the_realms_that_are_not_meant() {
+    let world = World::remote().await.with_sessions(SECTION).await;
+    let alice = world.login("alice", &realm()).await;
+    let shop = RealmContext {
+        name: String::from("shop"),
+        ..realm()
+    };
+    world.login("bob", &shop).await;
+    for (except, expected) in [
+        (&[][..], &["bob", "alice"][..]),
+        (&["shop"], &["alice"]),
+        (&["app", "other"], &["bob"]),
+    ] {
+        let list = SessionOperation::List {
+            query: SessionQuery::default(),
+            except_realms: except.iter().map(|&realm| realm.to_owned()).collect(),
+        };
+        let SessionServiceAnswer::Sessions { list } = ask(&world, &alice, list).await else {
+            panic!("no list")
+        };
+        let sessions = list.sessions.iter();
+        let mut names: Vec<_> = sessions
+            .map(|session| session.identity.user_name.as_str())
+            .collect();
+        names.sort_unstable_by(|one, other| other.cmp(one));
+        assert_eq!(names, expected, "{except:?}");
+    }
+}
+
+/// Users of one name may be different people in different realms.
+#[tokio::test]
+async fn a_user_is_ended_in_the_realms_that_are_meant_alone() {
+    let world = World::remote().await.with_sessions(SECTION).await;
+    let alice = world.login("alice", &realm()).await;
+    let shop = RealmContext {
+        name: String::from("shop"),
+        ..realm()
+    };
+    let end_user = |only: Option<&str>, except: &[&str]| SessionOperation::EndUser {
+        user: String::from("BOB"),
+        realm: only.map(str::to_owned),
+        except_realms: except.iter().map(|&realm| realm.to_owned()).collect(),
+    };
+    for (only, except, ended) in [
+        (Some("shop"), &[][..], [false, true]),
+        (None, &["shop", "other"], [true, false]),
+        (Some("none"), &[], [false, false]),
+        (Some("shop"), &["shop"], [false, false]),
+        (None, &[], [true, true]),
+    ] {
+        let sessions = [
+            world.login("bob", &realm()).await,
+            world.login("bob", &shop).await,
+        ];
+        let answer = ask(&world, &alice, end_user(only, except)).await;
+        assert_eq!(answer, SessionServiceAnswer::Done);
+        for (session, ended) in sessions.iter().zip(ended) {
+            let answer = world.validate(session).await;
+            let dead = matches!(answer, ValidateAnswer::No { .. });
+            assert_eq!(dead, ended, "{only:?} {except:?}: {answer:?}");
+        }
+    }
 }
 
 #[tokio::test]
 async fn a_dead_session_gives_no_right() {
     let world = World::remote().await.with_sessions(SECTION).await;
     let alice = world.login("alice", &realm()).await;
-    world.logout(ticket(&alice)).await;
+    world.logout(alice.ticket()).await;
     for operation in [SessionOperation::Describe, list()] {
         assert_eq!(
             ask(&world, &alice, operation).await,

@@ -8,7 +8,7 @@ use policy_protocol::{
     ManualClock, RealmContext, Reason, Session, SessionId, SessionSpec, Timestamp,
 };
 
-use crate::harness::{World, address, alive, assert_dead, persistent, realm, ticket};
+use crate::harness::{World, address, alive, assert_dead, persistent, realm};
 
 crate::for_both!(
     validate_changes_the_spec_and_keeps_the_id,
@@ -71,7 +71,7 @@ async fn a_use_that_only_the_agent_knows_of_keeps_a_session_alive(world: World) 
     let used = world.now();
     world.clock.advance(seconds(1700));
     assert_dead(world.validate(&session).await, Reason::IDLE_SESSION);
-    alive(world.validate_ticket(ticket(&session), used, None).await);
+    alive(world.validate_ticket(session.ticket(), used, None).await);
 }
 
 async fn a_persistent_session_knows_of_uses_that_an_old_cookie_does_not(world: World) {
@@ -101,7 +101,7 @@ async fn an_agent_cannot_claim_a_use_in_the_future(world: World) {
     let session = world.login("alice", &realm()).await;
     world.clock.advance(seconds(60));
     let claimed = world.now().plus(seconds(100_000));
-    let session = alive(world.validate_ticket(ticket(&session), claimed, None).await);
+    let session = alive(world.validate_ticket(session.ticket(), claimed, None).await);
     assert_eq!(session.last_access, world.now());
 }
 
@@ -195,7 +195,7 @@ async fn a_bound_address_counts_only_if_the_agent_asks(world: World) {
         (Some(address("2001:db8::1")), false),
     ] {
         let answer = world
-            .validate_ticket(ticket(&session), world.now(), from)
+            .validate_ticket(session.ticket(), world.now(), from)
             .await;
         if accepted {
             alive(answer);
@@ -211,9 +211,9 @@ async fn logout_ends_a_session_for_good(world: World) {
         let before = world.login("alice", &realm).await;
         world.clock.advance(seconds(1));
         let after = alive(world.validate(&before).await);
-        assert_eq!(world.logout(ticket(&after)).await, LogoutAnswer::Yes);
+        assert_eq!(world.logout(after.ticket()).await, LogoutAnswer::Yes);
         assert_eq!(
-            world.logout(ticket(&before)).await,
+            world.logout(before.ticket()).await,
             LogoutAnswer::Yes,
             "twice is once"
         );
@@ -232,14 +232,14 @@ async fn logout_ends_a_session_for_good(world: World) {
     world.server.maintain().await.unwrap();
     let used = world.now();
     for session in &sessions {
-        let answer = world.validate_ticket(ticket(session), used, None).await;
+        let answer = world.validate_ticket(session.ticket(), used, None).await;
         assert_dead(answer, Reason::REVOKED_SESSION);
     }
-    alive(world.validate_ticket(ticket(&bystander), used, None).await);
+    alive(world.validate_ticket(bystander.ticket(), used, None).await);
     world.clock.advance(seconds(3600));
     world.server.maintain().await.unwrap();
     for session in &sessions {
-        let answer = world.validate_ticket(ticket(session), used, None).await;
+        let answer = world.validate_ticket(session.ticket(), used, None).await;
         assert!(matches!(answer, ValidateAnswer::No { .. }));
     }
 }
@@ -252,7 +252,7 @@ async fn a_revocation_outlasts_limits_that_change(world: World) {
     // Logged out with a spec from the time of the lower limit; the copy is from before.
     let renewed = alive(world.validate(&ended).await);
     assert_eq!(renewed.max_timeout, seconds(600));
-    world.logout(ticket(&renewed)).await;
+    world.logout(renewed.ticket()).await;
     world
         .server
         .revoke_session(of_administrator.id)
@@ -265,7 +265,7 @@ async fn a_revocation_outlasts_limits_that_change(world: World) {
     world.server.maintain().await.unwrap();
     for session in [ended, of_administrator, of_user] {
         let answer = world
-            .validate_ticket(ticket(&session), world.now(), None)
+            .validate_ticket(session.ticket(), world.now(), None)
             .await;
         assert_dead(answer, Reason::REVOKED_SESSION);
     }

@@ -5,8 +5,8 @@ use http::StatusCode;
 use policy_protocol::Reason;
 use policy_protocol::administration::{AddAgentRequest, AgentAnswer};
 
-use crate::harness::{World, alive, assert_dead, persistent, realm};
-use crate::http_calls::{eventually, is_ready, login, send};
+use crate::harness::{World, alive, assert_dead, eventually, persistent, realm};
+use crate::http_calls::{is_ready, login, send};
 
 crate::for_servers!(
     without_its_store_a_policy_server_answers_nothing_and_says_so,

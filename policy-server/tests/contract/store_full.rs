@@ -6,14 +6,14 @@ use http::StatusCode;
 use policy_protocol::message::LogoutRequest;
 use policy_protocol::{Reason, Session};
 
-use crate::harness::{World, alive, assert_dead, persistent, realm, ticket, validation};
-use crate::http_calls::{eventually, is_ready, login, send};
+use crate::harness::{World, alive, assert_dead, eventually, persistent, realm, validation};
+use crate::http_calls::{is_ready, login, send};
 
 crate::for_servers!(a_store_that_takes_no_writes_keeps_who_is_in_and_nobody_comes_or_goes);
 
 async fn try_logout(world: &World, session: &Session) -> (StatusCode, bool) {
     let request = LogoutRequest {
-        session: ticket(session),
+        session: session.ticket(),
         transaction_id: String::from("t"),
     };
     let request = serde_json::to_string(&request).unwrap();
@@ -31,7 +31,7 @@ async fn a_store_that_takes_no_writes_keeps_who_is_in_and_nobody_comes_or_goes(w
     let records = world.audit().len();
     server.refuse_writes();
     eventually("it is read", async || {
-        let request = validation(ticket(&sessions[0]));
+        let request = validation(sessions[0].ticket());
         is_ready(&world).await && world.calls.validate(request).await.is_ok()
     })
     .await;

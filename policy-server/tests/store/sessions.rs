@@ -169,6 +169,20 @@ async fn lists_are_sorted_filtered_and_in_parts(engine: Engine) {
     assert_eq!(listed(store, both, 2).await, [6]);
     let realm = SessionFilter { realm, ..by_agent };
     assert_eq!(listed(store, realm, 1).await, [6]);
+    let except_realms = vec![String::from("secret"), String::from("none")];
+    let others = SessionFilter {
+        except_realms: except_realms.clone(),
+        ..all()
+    };
+    for limit in [1, 4] {
+        assert_eq!(listed(store, others.clone(), limit).await, [5, 4, 3, 2, 1]);
+    }
+    let of_user_elsewhere = SessionFilter {
+        user: Some(String::from("u0")),
+        except_realms,
+        ..all()
+    };
+    assert_eq!(listed(store, of_user_elsewhere, 1).await, [4, 2]);
     let until = SessionFilter {
         started_until: Some(Timestamp(NOW.0 + 1)),
         ..all()

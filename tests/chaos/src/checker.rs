@@ -1,8 +1,9 @@
 //! What must hold, judged request by request.
 //!
 //! * **(a)** No request of a session whose end was acknowledged passes after the bound, at no agent, ever after.
-//! * **(b)** No good session is sent to the login page, ever. It may get 503, or nothing, while something is broken
-//!   and until [`crate::bounds::RECOVERY`] after; then neither.
+//! * **(b)** No good session is sent to the login page, ever. It gets 503, or nothing, only from agents that the fault
+//!   excuses ([`Effect::failing`]), from its start to [`RECOVERY`] after its end. While one of several policy servers is
+//!   broken, that is nobody: only a login may fail then, until the policy server is passed over ([`Effect::logins`]).
 //! * **(c)** No two users are mixed: the application is told the name of the cookie's user.
 //! * **(d)** No acknowledged act is lost: (a) and (b) hold for what was acknowledged before policy servers and the
 //!   store were killed. So sessions are never taken off the books, and all of them are looked at once more at the end.
@@ -12,7 +13,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::bounds::{CALM, DISTURBED};
+use crate::bounds::{CALM, DISTURBED, RECOVERY};
 
 /// How a session stands by what its user was told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,16 +60,46 @@ pub struct Seen {
     pub outcome: Outcome,
 }
 
-/// Who has nobody to ask: no policy server, or none that has the store. What is cached then goes on for the realm's
-/// validation period (minutes), as documented, so this time does not count.
+/// Some of the agents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Alone {
-    /// Nobody.
+pub enum Agents {
+    /// None.
     Nobody,
-    /// An agent.
-    Agent(usize),
-    /// All agents.
+    /// One.
+    One(usize),
+    /// All.
     Everybody,
+}
+
+impl Agents {
+    fn has(self, agent: usize) -> bool {
+        match self {
+            Self::Nobody => false,
+            Self::One(number) => number == agent,
+            Self::Everybody => true,
+        }
+    }
+}
+
+/// What a fault may do, by what is documented.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Effect {
+    /// Who has nobody to ask: no policy server, or none that has the store. What is cached then goes on for the realm's
+    /// validation period (minutes), so this time does not count.
+    pub alone: Agents,
+    /// Who may answer 503, or nothing, to a good session and to logins.
+    pub failing: Agents,
+    /// For how long from the start of the fault logins that begin may fail at every agent, if it lasts so long.
+    pub logins: Duration,
+}
+
+impl Effect {
+    /// Of what breaks everything.
+    pub const EVERYTHING: Self = Self {
+        alone: Agents::Everybody,
+        failing: Agents::Everybody,
+        logins: Duration::ZERO,
+    };
 }
 
 /// What was broken, and when.
@@ -81,8 +112,10 @@ pub struct Timeline {
 struct Span {
     from: Duration,
     /// Absent while it lasts.
+    mended: Option<Duration>,
+    /// Absent until everything works again.
     to: Option<Duration>,
-    alone: Alone,
+    effect: Effect,
 }
 
 impl Span {
@@ -90,16 +123,34 @@ impl Span {
         let end = self.to.unwrap_or(Duration::MAX).min(to);
         end.saturating_sub(self.from.max(from))
     }
+
+    fn touches(&self, from: Duration, to: Duration) -> bool {
+        self.from <= to && self.to.is_none_or(|end| end >= from)
+    }
+
+    /// Whether a request in this time may fail at this agent. The end of the fault and the bound of the recovery
+    /// bound how long.
+    fn excuses(&self, agent: usize, from: Duration, to: Duration) -> bool {
+        self.effect.failing.has(agent)
+            && self.touches(from, to)
+            && self.mended.is_none_or(|mended| from <= mended + RECOVERY)
+    }
 }
 
 impl Timeline {
     /// Something is broken from now on.
-    pub fn begin(&mut self, alone: Alone, now: Duration) {
+    pub fn begin(&mut self, effect: Effect, now: Duration) {
         self.faults.push(Span {
             from: now,
+            mended: None,
             to: None,
-            alone,
+            effect,
         });
+    }
+
+    /// The fault is over: everything has to work again soon.
+    pub fn mended(&mut self, now: Duration) {
+        self.faults.last_mut().unwrap().mended = Some(now);
     }
 
     /// Everything works again.
@@ -109,14 +160,26 @@ impl Timeline {
 
     /// Whether nothing was broken in this time.
     pub fn was_calm(&self, from: Duration, to: Duration) -> bool {
-        let touches = |span: &Span| span.from <= to && span.to.is_none_or(|end| end >= from);
-        !self.faults.iter().any(touches)
+        !self.faults.iter().any(|span| span.touches(from, to))
+    }
+
+    /// Whether a request may have failed.
+    fn excuses(&self, agent: usize, from: Duration, to: Duration) -> bool {
+        self.faults.iter().any(|span| span.excuses(agent, from, to))
+    }
+
+    /// Whether a login may have failed.
+    pub fn excuses_login(&self, agent: usize, from: Duration, to: Duration) -> bool {
+        let passing_over = |span: &Span| {
+            span.touches(from, to) && from < span.from.saturating_add(span.effect.logins)
+        };
+        self.excuses(agent, from, to) || self.faults.iter().any(passing_over)
     }
 
     /// For how long an agent had nobody to ask.
     fn alone(&self, agent: usize, from: Duration, to: Duration) -> Duration {
-        let is_alone = |span: &&Span| [Alone::Agent(agent), Alone::Everybody].contains(&span.alone);
-        let spans = self.faults.iter().filter(is_alone);
+        let spans = self.faults.iter();
+        let spans = spans.filter(|span| span.effect.alone.has(agent));
         spans.map(|span| span.common(from, to)).sum()
     }
 }
@@ -133,7 +196,7 @@ pub enum Violation {
     },
     /// (b) and (d): a good session was sent to the login page.
     Refused,
-    /// (b): a good session got no answer while nothing was broken.
+    /// (b): a good session got no answer, and nothing that was broken excuses it.
     Outage(Outcome),
     /// (c): the application was told somebody else.
     Mixed {
@@ -155,7 +218,7 @@ impl fmt::Display for Violation {
             Self::Outage(outcome) => {
                 write!(
                     f,
-                    "(b) a good session got {outcome:?} while nothing was broken"
+                    "(b) a good session got {outcome:?} where nothing excuses it"
                 )
             }
             Self::Mixed { told } => write!(f, "(c) the application was told that it is {told:?}"),
@@ -194,7 +257,9 @@ pub fn judge(seen: &Seen, timeline: &Timeline) -> Option<Violation> {
     }
     match &seen.outcome {
         Outcome::Login => Some(Violation::Refused),
-        Outcome::Unavailable | Outcome::Silence if timeline.was_calm(seen.sent, seen.answered) => {
+        Outcome::Unavailable | Outcome::Silence
+            if !timeline.excuses(seen.agent, seen.sent, seen.answered) =>
+        {
             Some(Violation::Outage(seen.outcome.clone()))
         }
         _ => None,

@@ -3,10 +3,12 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::checker::Alone;
+use crate::bounds::{BLIND, PASSED_OVER};
+use crate::checker::{Agents, Effect};
 use crate::installation::{COUNT, Installation, Member};
 use crate::proxy::{Proxy, Way};
 use crate::random::Random;
+use crate::store::Engine;
 
 /// What breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +62,20 @@ impl fmt::Display for Fault {
     }
 }
 
+/// The faults of a run with each of two engines: every fault there is happens with one of them, and those of the
+/// store, which each engine has to bear, with both.
+pub fn plans(random: &mut Random) -> [Vec<Fault>; 2] {
+    let (store, others): (Vec<_>, _) = round(random)
+        .into_iter()
+        .partition(|fault| fault.part == Part::Store);
+    let (one, other) = others.split_at(others.len() / 2);
+    [one, other].map(|others| {
+        let mut faults = [&store, others].concat();
+        random.shuffle(&mut faults);
+        faults
+    })
+}
+
 /// Every kind of fault once, in any order.
 pub fn round(random: &mut Random) -> Vec<Fault> {
     let [server, agent, other] = [0; 3].map(|_| random.below(COUNT));
@@ -74,6 +90,9 @@ pub fn round(random: &mut Random) -> Vec<Fault> {
         let mut harms = links.to_vec();
         if !matches!(part, Part::StoreOf(_)) {
             harms.extend([Harm::Kill, Harm::Pause]);
+        }
+        if matches!(part, Part::Server(_) | Part::Agent(_)) {
+            harms.extend([Way::Unheard, Way::Unanswered].map(Harm::Link));
         }
         for harm in harms {
             // A restart is short or long; what is only held up must last longer than anybody waits.
@@ -106,13 +125,36 @@ impl Fault {
         }
     }
 
-    /// Who has nobody to ask meanwhile.
-    pub const fn alone(&self) -> Alone {
-        match (self.part, self.harm) {
-            (_, Harm::Link(Way::Open | Way::Slow)) => Alone::Nobody,
-            (Part::Store, _) => Alone::Everybody,
-            (Part::Agent(number), Harm::Link(_)) => Alone::Agent(number),
-            _ => Alone::Nobody,
+    /// What it may do: `docs/src/operate/failures.md` says it to operators.
+    pub fn effect(&self, engine: Engine) -> Effect {
+        let is_slow = matches!(self.harm, Harm::Link(Way::Open | Way::Slow));
+        // A session is validated with one message to Valkey. PostgreSQL may want a connection first, which takes
+        // several, and over a slow link longer than a call may take.
+        let bears_slowness = engine != Engine::Postgres;
+        let failing = match self.part {
+            Part::Agent(number) if !is_slow => Agents::One(number),
+            Part::Store if !(is_slow && bears_slowness) => Agents::Everybody,
+            _ => Agents::Nobody,
+        };
+        let alone = match (self.part, self.harm) {
+            (_, Harm::Link(Way::Slow)) => Agents::Nobody,
+            // It has no use for policy servers meanwhile.
+            (Part::Agent(_), Harm::Kill | Harm::Pause) => Agents::Nobody,
+            // Events arrive.
+            (Part::Agent(_), Harm::Link(Way::Unheard)) => Agents::Nobody,
+            _ => failing,
+        };
+        let logins = match self.part {
+            // A login is several messages to any store.
+            Part::Store | Part::StoreOf(_) if is_slow => Duration::MAX,
+            Part::Server(_) if !is_slow => PASSED_OVER,
+            Part::StoreOf(_) => BLIND + PASSED_OVER,
+            Part::Server(_) | Part::Agent(_) | Part::Store => Duration::ZERO,
+        };
+        Effect {
+            alone,
+            failing,
+            logins,
         }
     }
 
@@ -142,3 +184,6 @@ impl Fault {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,7 @@
 //! ```text
 //! users ──> agent 0,1,2 ──link──> policy server 0,1,2 ──link──> Valkey or PostgreSQL
 //! ```
-//! Processes are killed and paused; links are cut, held and slowed down ([`proxy`]). The load itself checks all the
+//! Processes are killed and paused; links are cut, held (both ways or one) and slowed down ([`proxy`]). The load itself checks all the
 //! time what must hold ([`checker`]): there is no moment at which nobody looks.
 #![allow(clippy::unwrap_used, reason = "a test that cannot do its work fails")]
 

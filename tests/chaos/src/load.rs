@@ -110,20 +110,14 @@ impl Load {
     async fn log_in(&self, user: &str, random: &mut Random) -> Vec<Arc<Session>> {
         let mut sessions = Vec::new();
         for _ in 0..=random.below(2) {
-            let browser = &self.browsers[random.below(COUNT)];
+            let agent = random.below(COUNT);
+            let browser = &self.browsers[agent];
             let path = ["/app/", "/stored/"][random.below(2)];
             let begun = self.watch.now();
             match browser.login(path, user, PASSWORD).await {
                 Login::Yes(cookie) => sessions.push(self.watch.add(user, path, cookie)),
                 Login::NotNow(outcome) => {
-                    let calm = self
-                        .watch
-                        .timeline(|timeline, now| timeline.was_calm(begun, now));
-                    if calm {
-                        let text = format!("(b) a login got {outcome:?} while nothing was broken");
-                        self.watch
-                            .complain(&format!("{text}: {user}, sent at {begun:?}"));
-                    }
+                    self.watch.no_login(user, agent, begun, &outcome);
                     self.pause(RETRY).await;
                 }
                 Login::Odd(what) => self

@@ -1,5 +1,6 @@
 //! A `doorward` process: started, killed, stopped and continued.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -12,13 +13,16 @@ use rustix::process::{Pid, Signal, kill_process};
 const DEADLINE: Duration = Duration::from_secs(30);
 
 /// The program, built with every store. The features are those of this package's dependencies, so next to
-/// nothing is built twice.
+/// nothing is built twice. `DOORWARD_CHAOS_PROGRAM` names one that is there already.
 ///
 /// # Panics
 /// If it cannot be built.
 pub fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
+        if let Some(program) = std::env::var_os("DOORWARD_CHAOS_PROGRAM") {
+            return program.into();
+        }
         let mut cargo = Command::new(env!("CARGO"));
         cargo.args(["build", "-p", "chaos-tests", "-p", "doorward-agent"]);
         cargo.args(["--lib", "--bin", "doorward"]);
@@ -106,6 +110,20 @@ impl Doorward {
         linked > lost
     }
 
+    /// Whether an agent passes over a policy server, by what it said last of each.
+    pub fn passes_over(&self) -> bool {
+        let log = self.log();
+        let mut out = BTreeSet::new();
+        for line in log.lines() {
+            if line.contains("passed over until it answers again server=") {
+                out.insert(server(line));
+            } else if line.contains(" is back server=") {
+                out.remove(server(line));
+            }
+        }
+        !out.is_empty()
+    }
+
     /// SIGKILL.
     pub fn kill(&mut self) {
         // An error means that it has ended already.
@@ -127,6 +145,11 @@ impl Doorward {
     pub fn resume(&self) {
         kill_process(Pid::from_child(&self.child), Signal::CONT).unwrap();
     }
+}
+
+/// Of whom a line speaks.
+fn server(line: &str) -> &str {
+    line.rsplit("server=").next().unwrap_or(line)
 }
 
 impl Drop for Doorward {

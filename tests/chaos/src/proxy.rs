@@ -9,7 +9,7 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-use crate::bounds::SLOWEST;
+use crate::bounds::SLOW;
 
 /// How the link is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,8 +20,31 @@ pub enum Way {
     Cut,
     /// Connections stay, and nothing comes through: a cable that was pulled.
     Held,
+    /// What the one sends who connects is held, and the other way is open.
+    Unheard,
+    /// What is sent back is held, and the other way is open.
+    Unanswered,
     /// Whatever is sent takes its time.
     Slow,
+}
+
+/// A direction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Direction {
+    /// From the one who connects.
+    There,
+    Back,
+}
+
+impl Way {
+    const fn holds(self, direction: Direction) -> bool {
+        matches!(
+            (self, direction),
+            (Self::Held, _)
+                | (Self::Unheard, Direction::There)
+                | (Self::Unanswered, Direction::Back)
+        )
+    }
 }
 
 /// One link. It ends with the runtime.
@@ -87,8 +110,8 @@ async fn relay(client: TcpStream, target: Arc<AtomicU16>, mut way: watch::Receiv
         let (from_server, to_server) = server.into_split();
         // Either end ends both: nobody here speaks over half a connection.
         tokio::select! {
-            () = pump(from_client, to_server, way.clone()) => {}
-            () = pump(from_server, to_client, way) => {}
+            () = pump(from_client, to_server, Direction::There, way.clone()) => {}
+            () = pump(from_server, to_client, Direction::Back, way) => {}
         }
     };
     tokio::select! {
@@ -98,15 +121,20 @@ async fn relay(client: TcpStream, target: Arc<AtomicU16>, mut way: watch::Receiv
     }
 }
 
-async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut way: watch::Receiver<Way>) {
+async fn pump(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    direction: Direction,
+    mut way: watch::Receiver<Way>,
+) {
     let mut buffer = vec![0; 64 * 1024];
     while let Ok(length @ 1..) = from.read(&mut buffer).await {
-        let now = match way.wait_for(|way| *way != Way::Held).await {
+        let now = match way.wait_for(|way| !way.holds(direction)).await {
             Ok(now) => *now,
             Err(_) => return,
         };
         if now == Way::Slow {
-            tokio::time::sleep(SLOWEST).await;
+            tokio::time::sleep(SLOW).await;
         }
         if to.write_all(&buffer[..length]).await.is_err() {
             return;

@@ -19,6 +19,7 @@ struct Row {
     silent: usize,
     refused: usize,
     other: usize,
+    no_login: usize,
     outage: Duration,
     late: Duration,
     recovery: Option<Duration>,
@@ -48,6 +49,20 @@ impl Report {
         row.late = row.late.max(lateness(seen).unwrap_or_default());
     }
 
+    /// A login failed.
+    pub fn no_login(&mut self) {
+        if let Some(row) = self.rows.last_mut() {
+            row.no_login += 1;
+        }
+    }
+
+    /// How many requests were made meanwhile.
+    pub fn requests(&self, name: &str) -> usize {
+        let rows = self.rows.iter().filter(|row| row.name == name);
+        rows.map(|row| row.passed + row.unavailable + row.silent + row.refused + row.other)
+            .sum()
+    }
+
     /// A good session got no answer from the application for so long.
     pub fn outage(&mut self, lasted: Duration) {
         let Some(row) = self.rows.last_mut() else {
@@ -69,20 +84,30 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{:<44} {:>6} {:>6} {:>6} {:>7} {:>6} {:>9} {:>9} {:>9}",
-            "fault", "200", "503", "silent", "refused", "other", "outage", "revoked", "recovery"
+            "{:<46} {:>6} {:>6} {:>6} {:>7} {:>6} {:>8} {:>9} {:>9} {:>9}",
+            "fault",
+            "200",
+            "503",
+            "silent",
+            "refused",
+            "other",
+            "no login",
+            "outage",
+            "revoked",
+            "recovery"
         )?;
         let millis = |time: Duration| format!("{} ms", time.as_millis());
         for row in &self.rows {
             writeln!(
                 f,
-                "{:<44} {:>6} {:>6} {:>6} {:>7} {:>6} {:>9} {:>9} {:>9}",
+                "{:<46} {:>6} {:>6} {:>6} {:>7} {:>6} {:>8} {:>9} {:>9} {:>9}",
                 row.name,
                 row.passed,
                 row.unavailable,
                 row.silent,
                 row.refused,
                 row.other,
+                row.no_login,
                 millis(row.outage),
                 millis(row.late),
                 row.recovery.map_or_else(String::new, millis)
@@ -91,7 +116,7 @@ impl fmt::Display for Report {
         writeln!(
             f,
             "outage: the longest that one good session got no answer of the application; revoked: the longest after the \
-             acknowledged end of its session that a request was sent that passed; refused: ended sessions"
+             acknowledged end of its session that a request was sent that passed; refused: ended sessions; no login: logins that failed"
         )
     }
 }

@@ -1,6 +1,5 @@
 //! One run: everything is started, set to work, broken and mended, at last killed all at once, and looked at.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,11 +7,12 @@ use policy_client::admin::AdminClient;
 
 use crate::bounds::RECOVERY;
 use crate::browser::{Browser, Login};
-use crate::checker::{Alone, Outcome};
+use crate::checker::{Effect, Outcome};
 use crate::fault::{Fault, round};
 use crate::installation::{Installation, PASSWORD, USERS, user};
 use crate::load::{Load, look_at_all, sessions_of};
 use crate::random::Random;
+use crate::report::Report;
 use crate::store::Engine;
 use crate::watch::Watch;
 
@@ -21,6 +21,8 @@ const PEACE: Duration = Duration::from_secs(1);
 /// The load before anything breaks.
 const WARM_UP: Duration = Duration::from_secs(3);
 const PAUSE: Duration = Duration::from_millis(25);
+/// What does not work so long after the bound of the recovery never will.
+const HOPELESS: Duration = Duration::from_secs(60);
 
 /// What a run is to be.
 #[derive(Clone, Debug)]
@@ -29,10 +31,10 @@ pub struct Plan {
     pub engine: Engine,
     /// Of the load, and of faults beyond those that are given.
     pub seed: u64,
-    /// From the start of the load to the last fault, about.
-    pub time: Duration,
-    /// What breaks, in this order.
+    /// What breaks, in this order: all of it, however long that takes.
     pub faults: Vec<Fault>,
+    /// From the start of the load to the last fault, at least. Faults beyond those that are given fill it.
+    pub least: Duration,
 }
 
 /// What came of it.
@@ -40,6 +42,8 @@ pub struct Plan {
 pub struct Findings {
     /// What was wrong.
     pub violations: Vec<String>,
+    /// What became of requests, by fault.
+    pub report: Report,
     /// The end of what each process said.
     pub logs: String,
 }
@@ -49,12 +53,11 @@ pub async fn run(plan: Plan) -> Option<Findings> {
     let Plan {
         engine,
         seed,
-        time,
         faults,
+        least,
     } = plan;
     println!("{engine:?}: DOORWARD_CHAOS_SEED={seed}");
     let mut random = Random::new(seed);
-    let mut faults = VecDeque::from(faults);
     let mut all = Installation::start(engine).await?;
     let browsers = all.browsers();
     let administrator = all.administrator(&all.links[0]);
@@ -72,15 +75,16 @@ pub async fn run(plan: Plan) -> Option<Findings> {
         &mut random,
     );
     tokio::time::sleep(WARM_UP).await;
-    while watch.now() < time {
-        let fault = loop {
-            match faults.pop_front() {
-                Some(fault) => break fault,
-                None => faults.extend(round(&mut random)),
-            }
-        };
-        one_fault(&fault, &mut all, &watch, &browsers, &each).await;
-        tokio::time::sleep(PEACE).await;
+    for fault in faults {
+        one_fault(&fault, engine, &mut all, &watch, &browsers, &each).await;
+    }
+    let mut further = Vec::new();
+    while watch.now() < least {
+        if further.is_empty() {
+            further = round(&mut random);
+        }
+        let fault = further.pop().expect("a round has faults");
+        one_fault(&fault, engine, &mut all, &watch, &browsers, &each).await;
     }
     kill_all(&mut all, &watch, &browsers, &each).await;
     tokio::time::sleep(PEACE).await;
@@ -91,15 +95,18 @@ pub async fn run(plan: Plan) -> Option<Findings> {
         "{engine:?}: {living} sessions live, {ended} ended, after {:?}",
         watch.now()
     );
-    watch.report(|report| println!("{report}"));
+    let report = watch.report(|report| report.clone());
+    println!("{report}");
     Some(Findings {
         violations: watch.violations(),
+        report,
         logs: all.logs(),
     })
 }
 
 async fn one_fault(
     fault: &Fault,
+    engine: Engine,
     all: &mut Installation,
     watch: &Watch,
     browsers: &[Browser],
@@ -107,11 +114,30 @@ async fn one_fault(
 ) {
     println!("{:>6.1} s: {fault}", watch.now().as_secs_f32());
     watch.report(|report| report.turn_to(&fault.to_string()));
-    watch.timeline(|timeline, now| timeline.begin(fault.alone(), now));
+    watch.timeline(|timeline, now| timeline.begin(fault.effect(engine), now));
     fault.inject(all);
     tokio::time::sleep(fault.lasts).await;
     fault.mend(all).await;
     recover(all, watch, browsers, each).await;
+    tokio::time::sleep(PEACE).await;
+    // Else two policy servers would be missing in the next fault, one of them because of this one.
+    let asked = until_every_server_is_asked(all);
+    if tokio::time::timeout(RECOVERY, asked).await.is_err() {
+        watch.complain(&format!(
+            "a policy server is passed over {RECOVERY:?} after everything works"
+        ));
+    }
+}
+
+/// Waits until no agent passes a policy server over.
+async fn until_every_server_is_asked(all: &mut Installation) {
+    while all
+        .agents
+        .iter_mut()
+        .any(|agent| agent.process().passes_over())
+    {
+        tokio::time::sleep(PAUSE).await;
+    }
 }
 
 /// SIGKILL to everything at once, in the middle of load.
@@ -123,7 +149,7 @@ async fn kill_all(
 ) {
     println!("{:>6.1} s: everything is killed", watch.now().as_secs_f32());
     watch.report(|report| report.turn_to("killed: everything at once"));
-    watch.timeline(|timeline, now| timeline.begin(Alone::Everybody, now));
+    watch.timeline(|timeline, now| timeline.begin(Effect::EVERYTHING, now));
     tokio::task::block_in_place(|| all.store.kill());
     for member in all.servers.iter_mut().chain(&mut all.agents) {
         member.kill();
@@ -140,12 +166,16 @@ async fn recover(
     each: &[AdminClient],
 ) {
     let mended = Instant::now();
+    watch.timeline(|timeline, now| timeline.mended(now));
     let well = until_all_is_well(all, browsers, each);
     if tokio::time::timeout(RECOVERY, well).await.is_err() {
         watch.complain(&format!(
             "not everything works {RECOVERY:?} after the end of a fault"
         ));
-        until_all_is_well(all, browsers, each).await;
+        let well = until_all_is_well(all, browsers, each);
+        if tokio::time::timeout(HOPELESS, well).await.is_err() {
+            panic!("it never works again: {}", all.logs());
+        }
     }
     watch.report(|report| report.recovered(mended.elapsed()));
     watch.timeline(|timeline, now| timeline.end(now));

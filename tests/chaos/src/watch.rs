@@ -193,6 +193,18 @@ impl Watch {
         seen.outcome
     }
 
+    /// A login that began at `begun` has failed.
+    pub fn no_login(&self, user: &str, agent: usize, begun: Duration, outcome: &Outcome) {
+        self.report(Report::no_login);
+        let (excused, now) =
+            self.timeline(|timeline, now| (timeline.excuses_login(agent, begun, now), now));
+        if !excused {
+            self.complain(&format!(
+                "(b) a login got {outcome:?} where nothing excuses it: {user} at agent {agent}, begun at {begun:?}, over at {now:?}"
+            ));
+        }
+    }
+
     /// Something that must not be.
     pub fn complain(&self, text: &str) {
         let number = self.count.fetch_add(1, Ordering::Relaxed);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use harness::gateway::PASSWORD;
 use serde_json::{Value, json};
 
-use super::{Am, TOKEN, has_members, is_exactly};
+use super::{Am, SERVICE, TOKEN, has_members, is_exactly, setup};
 
 const AUTHENTICATE: &str = "/openam/json/realms/root/authenticate";
 const FAILED: &str = r#"{"code":401,"reason":"Unauthorized","message":"Authentication Failed"}"#;
@@ -292,6 +292,54 @@ async fn what_other_clients_send_beside_it_does_not_matter() {
         &answer,
         400,
         r#"{"code":400,"reason":"Bad Request","message":"No Configuration found"}"#,
+    );
+}
+
+/// What a decision asked for is had at a realm of that level, and nowhere is a session given back that has not got it.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_advice_leads_to_a_session_that_satisfies_it() {
+    let strong = SERVICE.replace("realms = {", "realms = { \"/strong\" = \"strong\",");
+    let am = Am::of(setup().with(&strong)).await;
+    let weak = am.login("carol").await;
+    let evaluate = async |token: &str| -> Value {
+        let target = "/openam/json/policies?_action=evaluate";
+        let body = json!({ "resources": ["https://app.test/strong/"] }).to_string();
+        let answer = am.post(target, &[(TOKEN, token)], &body).await;
+        answer.json::<Value>()[0].clone()
+    };
+    let advice = evaluate(&weak).await["advices"]["AuthLevelConditionAdvice"][0].clone();
+    let advice = format!(
+        "<Advices><AttributeValuePair><Attribute name=\"AuthLevelConditionAdvice\"/>\
+         <Value>{}</Value></AttributeValuePair></Advices>",
+        advice.as_str().unwrap()
+    );
+    let value: String = url::form_urlencoded::byte_serialize(advice.as_bytes()).collect();
+    let advised = format!("authIndexType=composite_advice&authIndexValue={value}");
+    let upgrade = format!("{advised}&sessionUpgradeSSOTokenId={weak}");
+    // Here it is not to be had.
+    for query in [&advised, &upgrade, "authIndexType=composite_advice"] {
+        let answer = am
+            .try_login(&format!("{AUTHENTICATE}?{query}"), "carol", PASSWORD)
+            .await;
+        let message = r#"{"code":400,"reason":"Bad Request","message":"No Configuration found"}"#;
+        is_exactly(&answer, 400, message);
+    }
+    let strong = format!("{AUTHENTICATE}?realm=%2Fstrong");
+    let form = am.post(&format!("{strong}&{upgrade}"), &[], "").await;
+    let form: Value = form.json();
+    assert!(
+        form.get("authId").is_some() && form.get("tokenId").is_none(),
+        "{form}"
+    );
+    let token = am.login_to(&format!("{strong}&{upgrade}"), "carol").await;
+    let decision = evaluate(&token).await;
+    assert_eq!(decision["actions"]["GET"], true, "{decision}");
+    assert_eq!(decision["advices"], json!({}));
+    let again = format!("{strong}&{advised}&sessionUpgradeSSOTokenId={token}");
+    let again = am.post(&again, &[], "").await;
+    assert_eq!(
+        again.json::<Value>()["tokenId"].as_str(),
+        Some(token.as_str())
     );
 }
 

@@ -48,6 +48,8 @@ async fn browsers_are_told_of_listed_origins_alone() {
         "accept-api-version",
         "content-type",
         "x-requested-with",
+        "x-requested-platform",
+        "x-forgerock-transactionid",
         TOKEN,
     ] {
         assert!(

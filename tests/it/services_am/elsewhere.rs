@@ -61,15 +61,17 @@ async fn the_cookie_may_be_the_gateways() {
     let info = am.get("/openam/json/serverinfo/*", &[]).await;
     assert_eq!(info.json::<Value>()["cookieName"], "SMSESSION");
     assert_eq!(info.json::<Value>()["cookieSameSite"], "Strict");
-    let cookie = format!("SMSESSION={cookie}");
-    let id = am
-        .post(
-            "/openam/json/users?_action=idFromSession",
-            &[("cookie", &cookie)],
-            "",
-        )
-        .await;
-    assert_eq!(id.json::<Value>()["id"], "alice");
+    let whose = "/openam/json/users?_action=idFromSession";
+    let in_cookie = format!("SMSESSION={cookie}");
+    for sent in [("cookie", in_cookie.as_str()), ("smsession", cookie)] {
+        let id = am.post(whose, &[sent], "").await;
+        assert_eq!(id.json::<Value>()["id"], "alice", "{sent:?}");
+    }
+    // The usual name means nothing then, neither as a cookie nor as a header.
+    let in_cookie = format!("{TOKEN}={cookie}");
+    for sent in [("cookie", in_cookie.as_str()), (TOKEN, cookie)] {
+        assert_eq!(am.post(whose, &[sent], "").await.status, 401, "{sent:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

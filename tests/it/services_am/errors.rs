@@ -316,3 +316,28 @@ async fn clients_that_do_not_name_a_version_are_told_to_and_get_the_newest() {
         assert_eq!(answer.header("warning"), "");
     }
 }
+
+/// A target that has two readings is read by nobody, but the service says so itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_read_is_refused_in_the_services_own_words() {
+    let am = Am::start().await;
+    let refused = r#"{"code":400,"reason":"Bad Request","message":"Bad Request"}"#;
+    for path in [
+        "sessions/a%2Fb?_action=validate",
+        "realms//sessions",
+        "../x",
+    ] {
+        let answer = am.post(&format!("/openam/json/{path}"), &[], "").await;
+        is_exactly(&answer, 400, refused);
+        assert_eq!(
+            answer.header("content-type"),
+            "application/json;charset=UTF-8"
+        );
+    }
+    let answer = am.post("/openamx//y", &[], "").await;
+    assert_eq!(answer.status, 400);
+    assert_ne!(
+        answer.header("content-type"),
+        "application/json;charset=UTF-8"
+    );
+}

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use harness::Protocol;
+use http::Method;
 use policy_protocol::Clock as _;
 use serde_json::{Value, json};
 
@@ -48,6 +49,34 @@ async fn only_calls_that_are_meant_to_keep_a_session_alive() {
         let client = holding(&am.gateway, &token, Protocol::Http1);
         let status = client.get("/app/").await.status.as_u16();
         assert_eq!(status, if keeps { 200 } else { 302 }, "{version} {action}");
+    }
+}
+
+/// The other endpoints, likewise.
+#[tokio::test(flavor = "multi_thread")]
+async fn reading_keeps_nothing_alive_and_a_decision_does() {
+    let idle = "[[realms]]\nname = \"app\"\nidle_timeout = \"10m\"";
+    let am = Am::of(setup().with(idle)).await;
+    let resources = json!({ "resources": ["https://app.test/app/"] }).to_string();
+    for (method, path, body, keeps) in [
+        (Method::POST, "users?_action=idFromSession", "", false),
+        (Method::GET, "users/alice", "", false),
+        (Method::GET, "serverinfo/version", "", false),
+        (Method::GET, "realm-config/services/session", "", false),
+        (
+            Method::POST,
+            "policies?_action=evaluate",
+            resources.as_str(),
+            true,
+        ),
+    ] {
+        let token = am.login("alice").await;
+        am.gateway.clock.advance(MINUTE * 9);
+        let target = format!("/openam/json/{path}");
+        let answer = am.call(method, &target, &[(TOKEN, &token)], body).await;
+        assert_eq!(answer.status, 200, "{path} {}", answer.text());
+        am.gateway.clock.advance(MINUTE * 2);
+        assert_eq!(am.is_alive(&token).await, keeps, "{path}");
     }
 }
 

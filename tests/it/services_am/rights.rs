@@ -97,9 +97,15 @@ async fn sessions_of_others_end_by_handle_or_name_for_administrators_only() {
         let body = json!({
             "tokenId": tokens[0], "sessionHandles": [handle, "shandle:x", "x"], "username": "carol",
         });
+        // By their name, users may end their own: see below.
+        let own = if action == "logoutByUser" {
+            &bob
+        } else {
+            &tokens[1]
+        };
         for (caller, expected) in [
             (None, 401),
-            (Some(tokens[1].as_str()), 403),
+            (Some(own.as_str()), 403),
             (Some(bob.as_str()), 403),
             (Some("rubbish"), 401),
             // It names a session and lets nobody into it.
@@ -136,6 +142,55 @@ async fn sessions_of_others_end_by_handle_or_name_for_administrators_only() {
         .act("4.0", "getSessionInfo", None, &json!({ "tokenId": handle }))
         .await;
     assert_eq!(answer.text(), r#"{"valid":false}"#);
+}
+
+/// Nobody needs to be an administrator for that.
+#[tokio::test(flavor = "multi_thread")]
+async fn users_end_their_own_sessions_by_their_name() {
+    let am = Am::start().await;
+    let (alpha, bob) = ("/openam/json/alpha/authenticate", am.login("bob").await);
+    for _ in 0..2 {
+        let (own, other) = (am.login("carol").await, am.login("carol").await);
+        let elsewhere = am.login_to(alpha, "carol").await;
+        let body = json!({ "username": "carol" });
+        let cookie = format!("{}={own}", super::TOKEN);
+        let target = "/openam/json/sessions?_action=logoutByUser";
+        let json = ("content-type", "application/json");
+        let of_a_stranger = [
+            json,
+            ("cookie", cookie.as_str()),
+            ("sec-fetch-site", "cross-site"),
+        ];
+        let answer = am.post(target, &of_a_stranger, &body.to_string()).await;
+        assert_eq!(answer.status, 403, "{}", answer.text());
+        assert!(am.is_alive(&other).await);
+
+        let answer = am.act("5.1", "logoutByUser", Some(&own), &body).await;
+        super::is_exactly(&answer, 200, r#"{"result":true}"#);
+        assert!(!am.is_alive(&own).await && !am.is_alive(&other).await);
+        assert!(am.is_alive(&elsewhere).await && am.is_alive(&bob).await);
+    }
+}
+
+/// Users of one name may be different people in different realms.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_is_that_of_a_user_of_the_realm_that_is_called() {
+    let am = Am::start().await;
+    let admin = am.login("alice").await;
+    let (root, alpha) = ("/openam/json", "/openam/json/alpha");
+    for (called, others) in [(root, alpha), (alpha, root)] {
+        let log_in = async |base| am.login_to(&format!("{base}/authenticate"), "carol").await;
+        let (meant, other) = (log_in(called).await, log_in(others).await);
+        let target = format!("{called}/sessions?_action=logoutByUser");
+        let headers = [
+            (super::TOKEN, admin.as_str()),
+            ("content-type", "application/json"),
+        ];
+        let answer = am.post(&target, &headers, r#"{"username":"carol"}"#).await;
+        super::is_exactly(&answer, 200, r#"{"result":true}"#);
+        assert!(!am.is_alive(&meant).await, "{called}");
+        assert!(am.is_alive(&other).await, "{called}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::Method;
 use serde_json::{Value, json};
 
-use super::{Am, TOKEN, has_members, is_exactly};
+use super::{Am, SERVICE, TOKEN, has_members, is_exactly, setup};
 
 const DEAD: &str = "AQIC5wM2LY4SfcTESTTOKEN.*AAJTSQACMDEAAlNLABM0NQACUzEAAA..*";
 
@@ -73,7 +73,20 @@ async fn properties_are_noted_read_and_removed() {
         .to_owned();
     let act = async |action, body: Value| am.act("1.2", action, Some(&token), &body).await;
     let names = act("getPropertyNames", Value::Null).await;
-    is_exactly(&names, 200, r#"{"properties":["AMCtxId","AuthLevel"]}"#);
+    let listed = r#"{"properties":["AMCtxId","AuthLevel","color"]}"#;
+    is_exactly(&names, 200, listed);
+    // What may be noted and was not yet is empty.
+    let one = act("getProperty", json!({ "properties": ["color"] })).await;
+    is_exactly(&one, 200, r#"{"color":""}"#);
+    let nothing = format!(r#"{{"AMCtxId":"{id}","AuthLevel":"5","color":""}}"#);
+    let of_all = act("getProperty", json!({})).await;
+    is_exactly(&of_all, 200, &nothing);
+    for version in ["2.0", "3.1"] {
+        let answer = am
+            .act(version, "getSessionProperties", Some(&token), &Value::Null)
+            .await;
+        is_exactly(&answer, 200, &nothing);
+    }
     is_exactly(
         &act("setProperty", json!({ "color": "red" })).await,
         200,
@@ -154,11 +167,19 @@ async fn later_versions_say_all_at_once() {
             "latestAccessTime",
             "maxIdleExpirationTime",
             "maxSessionExpirationTime",
+            "properties",
             "realm",
             "sessionHandle",
             "universalId",
             "username",
         ],
+    );
+    let described: Value = info.json();
+    assert_eq!(described["properties"]["AuthLevel"], "5");
+    assert_eq!(
+        described["properties"],
+        am.info(&token).await["properties"],
+        "the same in every version"
     );
     let refreshed = am.act("3.0", "refresh", Some(&token), &Value::Null).await;
     is_exactly(
@@ -271,4 +292,28 @@ async fn every_spelling_of_the_path_leads_there() {
     assert_eq!(pretty.text(), "{\n  \"_id\": \"*\",\n  \"realm\": \"/\"\n}");
     let domains = am.get("/openam/json/serverinfo/cookieDomains", &[]).await;
     assert_eq!(domains.text(), r#"{"domains":[]}"#);
+}
+
+/// Where AM was deployed without a context.
+#[tokio::test(flavor = "multi_thread")]
+async fn at_the_top_the_rest_is_the_applications() {
+    let top = SERVICE.replace("path = \"/openam\"", "path = \"/\"");
+    let open = "[[realms]]\nname = \"open\"\nresource = \"/\"";
+    let am = Am::of(setup().with(&top).with(open)).await;
+    let token = am.login_to("/json/authenticate", "bob").await;
+    for path in [
+        "/json/sessions",
+        "/json/realms/root/sessions/",
+        "/json/alpha/sessions/",
+    ] {
+        let target = format!("{path}?_action=validate");
+        let answer = am.post(&target, &[(TOKEN, &token)], "").await;
+        assert_eq!(answer.json::<Value>()["valid"], true, "{path}");
+    }
+    assert_eq!(am.get("/json/none", &[]).await.status, 404);
+    assert!(am.gateway.origin.requests().is_empty());
+    for path in ["/", "/jsonx", "/sessions/", "/openam/json/sessions"] {
+        assert_eq!(am.get(path, &[]).await.status, 200, "{path}");
+    }
+    assert_eq!(am.gateway.origin.requests().len(), 4);
 }

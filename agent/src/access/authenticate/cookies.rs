@@ -62,10 +62,7 @@ pub fn tickets(
         }
         let opened = cookies.iter().filter_map(|(zone, value)| {
             let claims = SessionClaims::open(value, &keys.ring, zone).ok()?;
-            Some(SessionTicket {
-                session_id: claims.session_id,
-                session_spec: claims.session_spec(),
-            })
+            Some(claims.ticket())
         });
         (opened.take(MAX_COOKIES).collect(), all)
     }
@@ -108,17 +105,13 @@ async fn open_cookie(
     let keys = keys.map_err(|_| Unfit::Unavailable)?;
     let claims = SessionClaims::open(value, &keys.ring, zone)?;
     claims.check_times(visit.now)?;
-    let spec = claims.session_spec();
+    let ticket = claims.ticket();
     let known = sessions.cache.find(claims.session_id);
     // An id is no proof: a session that is known counts only for a cookie that brings its very spec.
-    let session = match known.filter(|session| session.owns_spec(&spec)) {
+    let session = match known.filter(|session| session.owns_spec(&ticket.session_spec)) {
         Some(session) => session,
         None => {
             visit.metrics.session_cache_miss();
-            let ticket = SessionTicket {
-                session_id: claims.session_id,
-                session_spec: spec,
-            };
             let request = validate_request(visit, realm, ticket, claims.last_access);
             match sessions.open(visit.site, request, claims.started).await {
                 Ok(session) => session,

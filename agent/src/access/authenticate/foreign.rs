@@ -28,7 +28,7 @@ pub(super) fn tokens<'v>(visit: &Visit<'v>) -> impl Iterator<Item = &'v [u8]> {
         let in_headers = name.flat_map(move |name| headers.get_all(name).iter());
         let in_cookies = cookies::all(headers)
             .filter(move |(name, _)| foreign.owns_cookie(name))
-            .map(|(_, value)| unquoted(value));
+            .map(|(_, value)| cookies::unquoted(value));
         let values = in_headers.map(HeaderValue::as_bytes).chain(in_cookies);
         values.filter(|value| !value.is_empty() && *value != LOGGED_OFF.as_bytes())
     })
@@ -38,14 +38,6 @@ pub(super) fn tokens<'v>(visit: &Visit<'v>) -> impl Iterator<Item = &'v [u8]> {
 pub(super) fn tickets(visit: &Visit<'_>) -> impl Iterator<Item = SessionTicket> {
     let foreign = visit.site.foreign();
     tokens(visit).filter_map(move |token| foreign::ticket(foreign?.kind, token))
-}
-
-/// RFC 6265 lets a value stand in quotes, which do not belong to it for those who make them.
-fn unquoted(value: &[u8]) -> &[u8] {
-    let inner = value.strip_prefix(b"\"");
-    inner
-        .and_then(|inner| inner.strip_suffix(b"\""))
-        .unwrap_or(value)
 }
 
 /// The session of a token. Whoever made the token looks after its cookie: none of ours is set.

@@ -133,7 +133,10 @@ fn a_kept_decision_holds_to_its_end_by_either_clock_and_as_long_as_it_is_trusted
     let asked = Instant::now();
     let now = Timestamp(1_000);
     let kept = KeptDecision {
-        decision: Decision::No { redirect: None },
+        decision: Decision::No {
+            reason: Reason::NONE,
+            redirect: None,
+        },
         asked,
         expires: now.plus(SECOND * 60),
     };

@@ -2,6 +2,7 @@
 //! number of elements are bounded.
 
 use quick_xml::XmlVersion;
+use quick_xml::escape::resolve_xml_entity;
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::reader::Reader;
 
@@ -84,16 +85,16 @@ pub(super) fn read(source: &Source) -> Result<Element, Malformed> {
             Event::CData(text) => add_text(&mut open, &text.xml10_content())
                 .map_err(|what| source.malformed(number, what))?,
             Event::GeneralRef(reference) => {
-                let char = match reference.resolve_char_ref() {
-                    Ok(Some(char)) => Some(char),
-                    Ok(None) => predefined(&reference),
+                let mut buffer = [0; 4];
+                let text = match reference.resolve_char_ref() {
+                    Ok(Some(char)) => Some(&*char.encode_utf8(&mut buffer)),
+                    Ok(None) => resolve_xml_entity(&reference),
                     Err(_) => None,
                 };
-                let Some(char) = char else {
+                let Some(text) = text else {
                     return malformed("an entity that is not one of XML's own");
                 };
-                add_text(&mut open, char.encode_utf8(&mut [0; 4]))
-                    .map_err(|what| source.malformed(number, what))?;
+                add_text(&mut open, text).map_err(|what| source.malformed(number, what))?;
             }
             Event::DocType(declaration) => {
                 if declaration.contains(['[', '<']) {
@@ -137,17 +138,6 @@ fn add_text(open: &mut [Element], text: &str) -> Result<(), &'static str> {
         None => return Err("text outside the root element"),
     }
     Ok(())
-}
-
-fn predefined(name: &str) -> Option<char> {
-    match name {
-        "amp" => Some('&'),
-        "lt" => Some('<'),
-        "gt" => Some('>'),
-        "apos" => Some('\''),
-        "quot" => Some('"'),
-        _ => None,
-    }
 }
 
 /// Finds the line of positions that only grow.

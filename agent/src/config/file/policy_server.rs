@@ -1,5 +1,6 @@
 //! `[policy_server]`
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
@@ -57,8 +58,10 @@ pub struct PolicyServer {
     pub foreign_level: Option<u16>,
     /// For `authaz`: what is spoken. Default: `rest`.
     pub protocol: Option<AuthAzProtocol>,
-    /// For `authaz`: the appId there, an alias of the agent whose realms and policies decide. Default: `agent.name`.
-    pub app_id: Option<String>,
+    /// For `authaz`, which needs it: which appId stands for each host, such as `{ "shop.example.com" = "shop" }`. An appId
+    /// is an alias there of the agent whose realms and policies decide. `*` is for every host that is not named. Classic
+    /// name: AgentName, as pairs of agent name and appId.
+    pub apps: BTreeMap<String, String>,
     /// For `authaz`: what a login calls the user's name. Default: `userName`, since 12.8 SP2; `username` before.
     pub user_name_field: Option<UserNameField>,
     /// For `authaz`: the agent's own user name, for services that ask their callers for one (Basic).
@@ -85,7 +88,8 @@ pub struct PolicyServer {
     pub notifications: Option<bool>,
     /// For `vsphere`: in which of its forms the service is asked. Default: `api`.
     pub wire_form: Option<WireForm>,
-    /// How long one call may take, over all servers that are tried. Classic name: requesttimeout, in SmHost.conf.
+    /// How long one call may take, over all servers that are tried. A login to `authaz`, `am` or `vsphere` may take 2 s more, to
+    /// end the sessions that it replaces. Classic name: requesttimeout, in SmHost.conf.
     pub timeout: TimeSpan,
     /// How long cached sessions live on past their validation period while no policy server can be reached.
     /// Zero by default: what cannot be checked is refused. The classic agents never stop.
@@ -110,7 +114,7 @@ impl Default for PolicyServer {
             header_name: None,
             foreign_level: None,
             protocol: None,
-            app_id: None,
+            apps: BTreeMap::new(),
             user_name_field: None,
             caller_user: None,
             caller_password_file: None,

@@ -57,7 +57,7 @@ impl Default for Authaz {
 #[serde(default, deny_unknown_fields)]
 #[schemars(extend("required" = ["realm"]))]
 pub struct Am {
-    /// The path below which the service is: the deployment's context.
+    /// The path below which the service is: the deployment's context. With `/`, only what is below `/json` is the service's.
     pub path: String,
     /// The realm of this agent that the top-level realm `/` stands for. Its scheme must be `form` or `basic`.
     pub realm: Option<String>,
@@ -93,12 +93,14 @@ impl Default for Am {
     }
 }
 
-/// The Session service of the vSphere Automation API. Its paths are fixed: `/rest/com/vmware/cis/session`,
-/// `/api/session` and `POST /api`.
+/// The Session service of the vSphere Automation API: `/rest/com/vmware/cis/session`, which is also `/rest/session`, `/api/session`
+/// and `POST /api`.
 #[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(extend("required" = ["realm"]))]
 pub struct Vsphere {
+    /// What stands before those paths, such as `/vcenter`: clients are then given `https://host/vcenter`. Nothing unless given.
+    pub path: String,
     /// The realm of this agent that logins are for. Its scheme must be `form` or `basic`.
     pub realm: Option<String>,
     /// Logins with SAML assertions; off unless this section is there.

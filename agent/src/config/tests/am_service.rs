@@ -19,7 +19,7 @@ fn every_mistake_is_told_of_its_key() {
     for (settings, key) in [
         ("", ".realm"),
         ("realm = \"none\"", ".realm"),
-        ("realm = \"all\", path = \"/\"", ".path"),
+        ("realm = \"all\", path = \"\"", ".path"),
         ("realm = \"all\", path = \"am\"", ".path"),
         ("realm = \"all\", path = \"/doorward\"", ".path"),
         (
@@ -82,4 +82,52 @@ fn realms_have_names_in_both_directions() {
     // Of two names the top-level realm's is the one that sessions have.
     assert_eq!(am.realm_name("all"), "/");
     assert_eq!(am.realm_name("another"), "/");
+    assert_eq!(am.sessions_of("/a"), Some((None, Vec::new())));
+}
+
+/// Sessions that began elsewhere are of the top-level realm.
+#[test]
+fn every_session_is_of_one_realm() {
+    let realms = "{ \"/a\" = \"x\", \"/b\" = \"x\", \"/c\" = \"y\", \"/top\" = \"all\" }";
+    let realm = |name: &str| {
+        format!("\n[[realms]]\nname = {name:?}\nresource = \"/{name}\"\nupstream = \"app\"")
+    };
+    let text = with(&format!("realm = \"all\", realms = {realms}")) + &realm("x") + &realm("y");
+    let config = sound(&text);
+    let am = config.listeners[0].services.am.as_ref().unwrap();
+    let only = |realm: &str| Some((Some(realm.to_owned()), Vec::new()));
+    let others = Some((None, ["x", "x", "y"].map(str::to_owned).into()));
+    for (name, expected) in [
+        ("/", others.clone()),
+        ("/top", others),
+        ("/a", only("x")),
+        ("/b", only("x")),
+        ("/c", only("y")),
+        ("/d", None),
+    ] {
+        assert_eq!(am.sessions_of(name), expected, "{name}");
+    }
+}
+
+/// Only what is below `/json` is the service's where it is at the top.
+#[test]
+fn the_service_may_be_at_the_top() {
+    let at_the_top = with("realm = \"all\", path = \"/\"");
+    let config = sound(&at_the_top);
+    let am = config.listeners[0].services.am.as_ref().unwrap();
+    assert_eq!((am.path.as_str(), am.claimed()), ("", "/json"));
+    for (path, shown) in [
+        ("/json/sessions/T", Some("/json/sessions/-")),
+        ("/json/alpha/sessions/T", Some("/json/alpha/sessions/-")),
+        ("/json/sessions/", None),
+        ("/x/sessions/T", None),
+    ] {
+        let without = crate::services::without_token(&config.listeners, path);
+        assert_eq!(without.as_deref(), shown, "{path}");
+    }
+    let hidden = at_the_top.replace(
+        "services.am",
+        "services.authaz = { apps = { a = \"b.example\" }, path = \"/json/x\" }\nservices.am",
+    );
+    assert_eq!(keys(&hidden), ["listeners[0].services.am.path"]);
 }

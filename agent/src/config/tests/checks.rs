@@ -590,12 +590,12 @@ fn back_ends_of_other_systems_take_their_defaults() {
     let foreign = config.policy_server.foreign.as_ref().unwrap();
     assert!(foreign.owns_cookie(b"vmware-api-session-id") && foreign.header_name.is_none());
 
-    let authaz = "kind = \"authaz\"\nurls = [\"https://gateway.example.com\"]\ncookie_name = \"\"\ncaller_user = \"gw\"\ncaller_password_file = \"secrets/agent\"";
+    let authaz = "kind = \"authaz\"\nurls = [\"https://gateway.example.com\"]\napps = { \"*\" = \"shop\" }\ncookie_name = \"\"\ncaller_user = \"gw\"\ncaller_password_file = \"secrets/agent\"";
     let config = sound(&with_server(authaz));
     let PolicyServerKind::AuthAz(settings) = &config.policy_server.kind else {
         panic!("authaz")
     };
-    assert_eq!(settings.app_id, "doorward");
+    assert_eq!(settings.app_of("any.example.com"), Some("shop"));
     assert_eq!(settings.caller.as_ref().unwrap().user, "gw");
     let foreign = config.policy_server.foreign.as_ref().unwrap();
     assert!(foreign.cookie_name.is_none() && foreign.header_name.is_none());
@@ -603,7 +603,7 @@ fn back_ends_of_other_systems_take_their_defaults() {
 
 #[test]
 fn rules_that_refuse_by_what_authaz_may_forget_warn() {
-    let authaz = "kind = \"authaz\"\ncookie_name = \"OTHER\"\nurls = [\"https://gateway.example.com\"]\nagent_keys_file = \"agent-keys\"";
+    let authaz = "kind = \"authaz\"\ncookie_name = \"OTHER\"\nurls = [\"https://gateway.example.com\"]\napps = { \"*\" = \"shop\" }\nagent_keys_file = \"agent-keys\"";
     let warned = |rule: &str| {
         let config = sound(&format!("{}rules = [{rule}]\n", with_server(authaz)));
         let about = |warning: &String| warning.starts_with("policy_server.kind: ");
@@ -622,13 +622,62 @@ fn rules_that_refuse_by_what_authaz_may_forget_warn() {
 }
 
 #[test]
+fn notifications_of_am_need_a_binary_that_can_listen() {
+    let am = "kind = \"am\"\nurls = [\"https://a/am\"]\nagent_keys_file = \"agent-keys\"\nam_agent_user = \"doorward\"\nam_agent_password_file = \"secrets/agent\"\nnotifications = true";
+    let text = with_server(am);
+    if policy_client::am::HAS_NOTIFICATIONS {
+        sound(&text);
+        return;
+    }
+    let problems = problems(&text);
+    let [(_, key, what)] = problems.as_slice() else {
+        panic!("{problems:?}")
+    };
+    assert_eq!(key, "policy_server.notifications");
+    assert!(what.contains("am-notifications"), "{what}");
+}
+
+#[test]
+fn every_host_that_authaz_is_asked_about_has_an_app_id() {
+    let server = |apps: &str| {
+        with_server(&format!(
+            "kind = \"authaz\"\ncookie_name = \"OTHER\"\nurls = [\"https://a\"]\nagent_keys_file = \"agent-keys\"\napps = {{ {apps} }}"
+        ))
+    };
+    let realms = "hosts = [\"payroll.example.com\", \"Wiki.example.com\"]\nauthorize = true\n";
+    let missing = problems(&(server("\"payroll.example.com\" = \"payroll\"") + realms));
+    let [(_, key, what)] = missing.as_slice() else {
+        panic!("{missing:?}")
+    };
+    assert_eq!(key, "policy_server.apps");
+    assert!(what.contains("wiki.example.com"), "{what}");
+    let both = "\"Payroll.example.com\" = \"payroll\", \"wiki.example.com\" = \"wiki\"";
+    let config = sound(&(server(both) + realms));
+    let PolicyServerKind::AuthAz(settings) = &config.policy_server.kind else {
+        panic!("authaz")
+    };
+    assert_eq!(settings.app_of("payroll.example.com"), Some("payroll"));
+    assert_eq!(settings.app_of("wiki.example.com"), Some("wiki"));
+    // The query is not asked about.
+    let about = |warning: &String| warning.contains("without their query");
+    assert!(config.warnings.iter().any(about));
+    // Nobody is asked about a realm that lets everybody in.
+    let open = realms.replace("authorize = true", "scheme = \"none\"");
+    let open =
+        server("\"elsewhere.example.com\" = \"a\"").replace("scheme = \"form\"\n", "") + &open;
+    assert!(sound(&open).warnings.iter().all(|warning| !about(warning)));
+}
+
+#[test]
 fn mistakes_about_other_systems_are_found() {
-    let authaz = "kind = \"authaz\"\ncookie_name = \"OTHER\"\nurls = [\"https://a\"]\n";
+    let unnamed = "kind = \"authaz\"\ncookie_name = \"OTHER\"\nurls = [\"https://a\"]\n";
+    let authaz = &format!("{unnamed}apps.\"*\" = \"shop\"\n");
+    let apps = |apps: &str| format!("{unnamed}apps = {{ {apps} }}");
     let am = "kind = \"am\"\nurls = [\"https://a/am\"]\n";
     let vsphere = "kind = \"vsphere\"\nurls = [\"https://a\"]\n";
     for (server, expected) in [
         (
-            "kind = \"authaz\"\nurls = [\"https://a\"]\n".to_owned(),
+            authaz.replace("cookie_name = \"OTHER\"\n", ""),
             "cookie_name",
         ),
         (
@@ -641,7 +690,17 @@ fn mistakes_about_other_systems_are_found() {
         ),
         (format!("{authaz}realm = \"/\""), "realm"),
         (format!("{authaz}wire_form = \"api\""), "wire_form"),
-        (format!("{authaz}app_id = \"a/b\""), "app_id"),
+        (unnamed.to_owned(), "apps"),
+        (apps("\"*\" = \"a/b\""), "apps.*"),
+        (apps("\"*\" = \"..\""), "apps.*"),
+        (apps("\"*\" = \"\""), "apps.*"),
+        (apps("\"*\" = \"a\", \"a:80\" = \"b\""), "apps.a:80"),
+        (
+            apps("\"*\" = \"a\", \"B\" = \"b\", \"b\" = \"c\""),
+            "apps.b",
+        ),
+        (apps("\"shop.example.com\" = \"shop\""), "apps"),
+        (format!("{am}apps = {{ a = \"b\" }}"), "apps"),
         (
             format!("{authaz}caller_user = \"a\""),
             "caller_password_file",
@@ -808,6 +867,7 @@ fn no_service_hides_another_or_the_login_pages() {
     let authaz = |path: &str| format!("services.authaz = {{ {apps}, path = \"{path}\" }}\n");
     let am = |path: &str| format!("services.am = {{ realm = \"all\", path = \"{path}\" }}\n");
     let vsphere = "services.vsphere = { realm = \"all\" }\n";
+    let below = "services.vsphere = { realm = \"all\", path = \"/vc\" }\n";
     let [of_authaz, of_am] = ["authaz", "am"].map(|it| format!("listeners[0].services.{it}.path"));
     for (services, key) in [
         (authaz("/doorward"), &of_authaz),
@@ -815,8 +875,15 @@ fn no_service_hides_another_or_the_login_pages() {
         (am("/api") + vsphere, &of_am),
         (am("/x") + &authaz("/x/y"), &of_am),
         (authaz("/rest/com") + vsphere, &of_authaz),
+        (authaz("/vc") + below, &of_authaz),
+        (am("/vc/api") + below, &of_am),
     ] {
         assert_eq!(with(&services), std::slice::from_ref(key), "{services}");
+    }
+    assert_eq!(with(&(am("/api") + below)), [""; 0]);
+    for path in ["/", "vc", "/vc/"] {
+        let services = format!("services.vsphere = {{ realm = \"all\", path = \"{path}\" }}\n");
+        assert_eq!(with(&services), ["listeners[0].services.vsphere.path"]);
     }
 }
 

@@ -1,10 +1,11 @@
 //! Checks what `[policy_server]` says of other systems.
 
+mod authaz;
+
 use std::time::Duration;
 
 use http::HeaderName;
-use policy_client::am::{AmAgent, AmSettings, AuthIndex, AuthIndexKind};
-use policy_client::authaz::{AuthAzCaller, AuthAzProtocol, AuthAzSettings, UserNameField};
+use policy_client::am::{AmAgent, AmSettings, AuthIndex, AuthIndexKind, HAS_NOTIFICATIONS};
 use policy_client::foreign::{ForeignKind, ForeignSettings};
 use policy_client::vsphere::{VSphereSettings, WireForm};
 use policy_protocol::{ProtectionLevel, Secret};
@@ -13,7 +14,6 @@ use super::files::Files;
 use super::{names, policy_server};
 use crate::config::file::File;
 use crate::config::file::policy_server::{self as file, Kind};
-use crate::config::file::realms::{Effect, Rule};
 use crate::config::report::Spot;
 use crate::config::{Config, ForeignSessions, PolicyServerKind, defaults};
 
@@ -28,7 +28,7 @@ pub(super) fn strangers(file: &file::PolicyServer, kind: Kind, spot: &Spot<'_>) 
         (file.header_name.is_some(), "header_name", FOREIGN),
         (file.foreign_level.is_some(), "foreign_level", FOREIGN),
         (file.protocol.is_some(), "protocol", AUTHAZ),
-        (file.app_id.is_some(), "app_id", AUTHAZ),
+        (!file.apps.is_empty(), "apps", AUTHAZ),
         (file.user_name_field.is_some(), "user_name_field", AUTHAZ),
         (file.caller_user.is_some(), "caller_user", AUTHAZ),
         (
@@ -79,7 +79,7 @@ pub(super) fn foreign(
     let link = link(file, timeout, files, spot);
     let (kind, server, cookie, header) = match file.kind {
         Some(Kind::AuthAz) => {
-            let server = authaz(file, all, link, files, spot).map(PolicyServerKind::AuthAz);
+            let server = authaz::authaz(file, all, link, files, spot).map(PolicyServerKind::AuthAz);
             (ForeignKind::AuthAz, server, defaults::AUTHAZ_COOKIE, "")
         }
         Some(Kind::Am) => {
@@ -120,14 +120,33 @@ pub(super) fn foreign(
     (server, sessions)
 }
 
-/// AM is asked about an address without its query, because a decision here is kept for a path.
-pub(super) fn warn_of_queries(config: &Config, root: &Spot<'_>) {
-    let is_am = matches!(config.policy_server.kind, PolicyServerKind::Am(_));
+/// Checks what other systems are asked about against the realms. Returns whether it is sound.
+pub(super) fn check_against(config: &Config, root: &Spot<'_>) -> bool {
+    warn_of_queries(config, root);
+    match &config.policy_server.kind {
+        PolicyServerKind::AuthAz(settings) => {
+            let apps = root.key("policy_server").key("apps");
+            authaz::has_app_for_every_host(&config.realms, settings, &apps)
+        }
+        _ => true,
+    }
+}
+
+/// They are asked about an address without its query, because a decision here is kept for a path.
+fn warn_of_queries(config: &Config, root: &Spot<'_>) {
+    let warning = match &config.policy_server.kind {
+        PolicyServerKind::Am(_) => {
+            "AM is asked about addresses without their query: a policy that refuses some queries refuses none here"
+        }
+        PolicyServerKind::AuthAz(_) => {
+            "AuthAz is asked about paths without their query: a policy that refuses some queries refuses none here"
+        }
+        _ => return,
+    };
     for (index, realm) in config.realms.iter().enumerate() {
-        if is_am && realm.authorize {
-            root.key("realms").index(index).key("authorize").warn(
-                "AM is asked about addresses without their query: a policy that refuses some queries refuses none here",
-            );
+        if realm.authorize {
+            let spot = root.key("realms").index(index).key("authorize");
+            spot.warn(warning);
         }
     }
 }
@@ -165,60 +184,6 @@ fn link(
     })
 }
 
-fn authaz(
-    file: &file::PolicyServer,
-    all: &File,
-    link: Option<ForeignSettings>,
-    files: &Files<'_>,
-    spot: &Spot<'_>,
-) -> Option<AuthAzSettings> {
-    let caller = account(
-        (&file.caller_user, "caller_user"),
-        (&file.caller_password_file, "caller_password_file"),
-        files,
-        spot,
-    );
-    if file.caller_challenge_cookie.is_some() && file.caller_user.is_none() {
-        spot.key("caller_challenge_cookie")
-            .problem("means nothing without caller_user");
-    }
-    let denies = |rule: &Rule| {
-        rule.effect == Effect::Deny && !(rule.groups.is_empty() && rule.attributes.is_empty())
-    };
-    let mut rules = all
-        .realms
-        .iter()
-        .flat_map(|realm| realm.rules.iter().flatten());
-    if rules.any(denies) {
-        spot.key("kind").warn(
-            "a rule refuses by groups or attributes, which are forgotten at a restart: their users may then pass",
-        );
-    }
-    let app_id = file.app_id.as_ref().unwrap_or(&all.agent.name);
-    if app_id.is_empty() || app_id.contains('/') {
-        spot.key("app_id")
-            .problem("must be one segment of a path, and not empty");
-        return None;
-    }
-    Some(AuthAzSettings {
-        link: link?,
-        protocol: match file.protocol {
-            Some(file::AuthAzProtocol::Rest) | None => AuthAzProtocol::Rest,
-            Some(file::AuthAzProtocol::Soap) => AuthAzProtocol::Soap,
-        },
-        app_id: app_id.clone(),
-        user_name_field: match file.user_name_field {
-            Some(file::UserNameField::UserName) | None => UserNameField::UserName,
-            Some(file::UserNameField::Username) => UserNameField::Username,
-        },
-        caller: caller?.map(|(user, password)| AuthAzCaller {
-            user,
-            password,
-            challenge_cookie: file.caller_challenge_cookie.unwrap_or_default(),
-        }),
-    })
-}
-
 fn am(
     file: &file::PolicyServer,
     cookie: &str,
@@ -239,6 +204,13 @@ fn am(
     let login = auth_index(file.am_login.as_deref(), &spot.key("am_login"));
     let agent_login = auth_index(file.am_agent_login.as_deref(), &spot.key("am_agent_login"));
     let notifications = file.notifications.unwrap_or_default();
+    if notifications && !HAS_NOTIFICATIONS {
+        spot.key("notifications").problem_with_hint(
+            "this binary was built without the feature am-notifications",
+            "build it with `--features full`, or take the container",
+        );
+        return None;
+    }
     if notifications && file.am_agent_user.is_none() {
         spot.key("notifications")
             .problem("need am_agent_user: AM tells them to nobody else");

@@ -6,6 +6,7 @@ use super::names::{self, HeaderNames};
 use crate::config::file::realms as file;
 use crate::config::report::Spot;
 use crate::config::{Response, ResponseKind, ResponseValue};
+use crate::http::cookies;
 
 /// The responses of a realm. Inherited ones have no `spot`: what is wrong with them is said where they are
 /// written.
@@ -105,12 +106,10 @@ fn cookie(name: &str, session_cookies: &[String], spot: Option<&Spot<'_>>) -> Op
     None
 }
 
-/// Whether a static value can be sent: for a cookie, without what would end it (RFC 6265, section 4.1.1).
+/// Whether a static value can be sent.
 fn fits(value: &str, is_cookie: bool) -> bool {
-    let of_cookie =
-        |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b',' | b';' | b'\\');
     if is_cookie {
-        value.bytes().all(of_cookie)
+        cookies::is_value(value)
     } else {
         HeaderValue::from_str(value).is_ok()
     }

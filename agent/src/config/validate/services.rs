@@ -86,7 +86,10 @@ fn is_app(name: &str) -> Result<(), &'static str> {
 }
 
 fn am(file: &file::Am, spot: &Spot<'_>) -> Option<Am> {
-    let path = path(&file.path, &spot.key("path"));
+    let path = match file.path.as_str() {
+        "/" => Some(String::new()),
+        text => path(text, &spot.key("path")),
+    };
     let realm = named(file.realm.as_ref(), &spot.key("realm"));
     let mut sound = true;
     for name in file.realms.keys() {
@@ -161,10 +164,15 @@ fn page_origin(text: &str) -> Result<String, &'static str> {
 }
 
 fn vsphere(file: &file::Vsphere, files: &Files<'_>, spot: &Spot<'_>) -> Option<Vsphere> {
+    let path = match file.path.as_str() {
+        "" => Some(String::new()),
+        text => path(text, &spot.key("path")),
+    };
     let realm = named(file.realm.as_ref(), &spot.key("realm"));
     let saml = file.saml.as_ref();
     let saml = sound(saml.map(|it| saml::saml(it, files, &spot.key("saml"))));
     Some(Vsphere {
+        path: path?,
         realm: realm?,
         saml: saml?,
     })
@@ -222,8 +230,9 @@ fn check_paths(config: &Config, services: &Services, spot: &Spot<'_>) -> bool {
         .authaz
         .as_ref()
         .map(|it| ("authaz", it.path.as_str()));
-    let am = services.am.as_ref().map(|it| ("am", it.path.as_str()));
-    let vsphere = services.vsphere.as_ref();
+    let am = services.am.as_ref().map(|it| ("am", it.claimed()));
+    let vsphere = services.vsphere.as_ref().map(vsphere::paths);
+    let fixed = vsphere.unwrap_or_default();
     let mut sound = true;
     for (name, path) in authaz.into_iter().chain(am) {
         let mut report = |what| {
@@ -237,9 +246,8 @@ fn check_paths(config: &Config, services: &Services, spot: &Spot<'_>) -> bool {
         let others = others
             .filter(|(other, _)| *other != name)
             .map(|(_, path)| path);
-        let fixed = vsphere.map(|_| vsphere::PATHS).unwrap_or_default();
         if others
-            .chain(fixed.iter().copied())
+            .chain(fixed.iter().map(String::as_str))
             .any(|other| covers(path, other))
         {
             report("the path of another service is below this path");

@@ -2,7 +2,6 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -11,11 +10,11 @@ use http::{HeaderMap, HeaderName};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use tokio::time::Instant;
 
 use super::BodyError;
 use super::idle::Idle;
 use crate::http::headers::ManagedHeaders;
+use crate::http::progress::Progress;
 use crate::upstream::hop_by_hop;
 
 /// How long a client may stop while no upstream's own limit applies yet.
@@ -39,7 +38,9 @@ pub struct Streamed {
     idle: Idle,
     /// Without it all trailers are dropped.
     managed: Option<Arc<ManagedHeaders>>,
-    progress: Option<Progress>,
+    /// The time an upstream has for its answer begins where the body last moved, so that a long upload is
+    /// not taken for a slow answer.
+    progress: Option<Arc<Progress>>,
 }
 
 impl RequestBody {
@@ -83,7 +84,7 @@ impl RequestBody {
         &mut self,
         idle: Duration,
         managed: &Arc<ManagedHeaders>,
-    ) -> Option<Progress> {
+    ) -> Option<Arc<Progress>> {
         let Self::Streamed(body) = self else {
             return None;
         };
@@ -92,7 +93,7 @@ impl RequestBody {
         }
         body.idle = Idle::new(idle);
         body.managed = Some(Arc::clone(managed));
-        body.progress = Some(Progress::start());
+        body.progress = Some(Arc::new(Progress::start()));
         body.progress.clone()
     }
 }
@@ -167,34 +168,6 @@ impl HttpBody for RequestBody {
             Self::Full(body) => body.size_hint(),
             Self::Streamed(body) => body.incoming.size_hint(),
         }
-    }
-}
-
-/// When a request's body last moved. The time an upstream has for its answer begins there, so that a
-/// long upload is not taken for a slow answer.
-#[derive(Clone, Debug)]
-pub struct Progress {
-    start: Instant,
-    /// Milliseconds after `start`.
-    last: Arc<AtomicU64>,
-}
-
-impl Progress {
-    fn start() -> Self {
-        Self {
-            start: Instant::now(),
-            last: Arc::default(),
-        }
-    }
-
-    fn moved(&self) {
-        let since = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.last.store(since, Ordering::Relaxed);
-    }
-
-    /// When it last moved.
-    pub(crate) fn last(&self) -> Instant {
-        self.start + Duration::from_millis(self.last.load(Ordering::Relaxed))
     }
 }
 

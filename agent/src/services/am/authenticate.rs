@@ -1,5 +1,6 @@
 //! `authenticate`: a name and a password, in headers or by callbacks, for a token.
 
+pub(super) mod advices;
 mod auth_id;
 mod callbacks;
 mod zero_page;
@@ -100,15 +101,15 @@ async fn upgrade(ask: &Ask<'_>) -> Result<Option<Reply>, Refusal> {
     Ok(enough.then(|| success(ask, token).into()))
 }
 
-/// A login here is no stronger than its realm.
+/// A login here is no stronger than its realm: whoever was told to come back with a stronger session must learn that it is
+/// not to be had here, or would be told so again.
 fn check_level(ask: &Ask<'_>) -> Result<(), Refusal> {
-    if ask.query.one("authIndexType")? != Some("level") {
-        return Ok(());
-    }
-    let level = ask
-        .query
-        .one("authIndexValue")?
-        .and_then(|value| value.parse::<u16>().ok());
+    let value = ask.query.one("authIndexValue")?;
+    let level = match ask.query.one("authIndexType")? {
+        Some("level") => value.and_then(|value| value.parse().ok()),
+        Some("composite_advice") => value.and_then(advices::level),
+        _ => return Ok(()),
+    };
     match level {
         Some(level) if level <= ask.realm.level.0 => Ok(()),
         _ => Err(Refusal::bad_request("No Configuration found")),

@@ -1,8 +1,11 @@
 //! By whose session a call is made.
 
+use std::collections::BTreeSet;
+
 use http::{HeaderMap, header};
 use policy_protocol::Timestamp;
 use policy_protocol::message::SessionSummary;
+use policy_protocol::session_service::{SessionOperation, SessionServiceAnswer};
 use policy_protocol::sessions::SessionDetails;
 
 use super::ask::Ask;
@@ -39,15 +42,24 @@ pub(super) fn token<'h>(headers: &'h HeaderMap, service: &Am) -> Option<Token<'h
             by_cookie: false,
         });
     }
-    let value = cookies::first(headers, &service.cookie_name)?;
-    let unquoted = value
-        .strip_prefix(b"\"")
-        .and_then(|value| value.strip_suffix(b"\""));
-    let text = unquoted.unwrap_or(value);
+    let text = cookies::unquoted(cookies::first(headers, &service.cookie_name)?);
     (!text.is_empty()).then_some(Token {
         text,
         by_cookie: true,
     })
+}
+
+/// Asks for what only administrators get; the policy server looks at that, too.
+pub(super) async fn administer(
+    ask: &Ask<'_>,
+    caller: &Live,
+    operation: SessionOperation,
+) -> Result<SessionServiceAnswer, Refusal> {
+    match ask.core.ask(&caller.shown, operation).await? {
+        SessionServiceAnswer::Forbidden => Err(Refusal::not_administrator()),
+        SessionServiceAnswer::No { .. } => Err(Refusal::access_denied()),
+        answer => Ok(answer),
+    }
 }
 
 impl Token<'_> {
@@ -82,6 +94,8 @@ pub(super) struct Live {
     pub(super) shown: Shown,
     pub(super) details: SessionDetails,
     pub(super) administrator: bool,
+    /// The properties that sessions may have.
+    pub(super) property_names: BTreeSet<String>,
 }
 
 impl Live {
@@ -100,6 +114,7 @@ impl Live {
         };
         let mut live = Self {
             administrator: described.administrator,
+            property_names: described.property_names,
             details: described.details,
             shown,
         };

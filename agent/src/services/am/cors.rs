@@ -14,7 +14,8 @@ use crate::login::form::is_same_origin;
 
 /// What clients send and a browser asks about before; the header with the token comes on top.
 const REQUEST_HEADERS: &str = "accept-api-version, authorization, content-type, if-match, if-none-match, \
-     x-nosession, x-openam-password, x-openam-username, x-password, x-requested-with, x-username";
+     x-forgerock-transactionid, x-nosession, x-openam-password, x-openam-username, x-password, \
+     x-requested-platform, x-requested-with, x-username";
 /// What a page may read beside the headers that it always may.
 const RESPONSE_HEADERS: HeaderValue =
     HeaderValue::from_static("content-api-version, etag, warning, www-authenticate");

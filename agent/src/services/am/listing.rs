@@ -16,10 +16,9 @@ use crate::services::core::Unavailable;
 
 /// Sessions in one list, as servers of this API have it.
 pub(super) const MAX_SESSIONS: usize = 120;
-/// Pages that the policy server is asked for at most, where few of its sessions are of the realm.
+/// Pages that the policy server is asked for at most: it looks at some thousands of sessions for each, and few may be of
+/// the realm.
 const MAX_PAGES: usize = 20;
-/// Sessions on one of its pages: as many as it gives.
-const PAGE: usize = 1000;
 /// This server among those that clients ask for by their id.
 const SERVER: &str = "01";
 
@@ -85,7 +84,7 @@ async fn sessions(
     if !caller.administrator {
         return Err(Refusal::not_administrator());
     }
-    let Some(realm) = ask.service.agent_realm(&filter.realm) else {
+    let Some((realm, except_realms)) = ask.service.sessions_of(&filter.realm) else {
         return Ok(Vec::new());
     };
     let mut found = Vec::new();
@@ -93,30 +92,34 @@ async fn sessions(
     for _ in 0..MAX_PAGES {
         let query = SessionQuery {
             user: filter.user.clone(),
-            // Sessions that began at the gateway are of the top-level realm, whatever theirs is called there.
-            realm: (filter.realm != "/").then(|| realm.to_owned()),
-            limit: Some(PAGE),
+            realm: realm.clone(),
+            limit: Some(MAX_SESSIONS),
             after: after.take(),
             ..SessionQuery::default()
         };
-        let list = page(ask, caller, query).await?;
-        let fit = |session: &SessionSummary| ask.service.realm_name(&session.realm) == filter.realm;
-        found.extend(list.sessions.into_iter().filter(fit));
+        let operation = SessionOperation::List {
+            query,
+            except_realms: except_realms.clone(),
+        };
+        let list = page(ask, caller, operation).await?;
+        found.extend(list.sessions);
         after = list.next;
         if found.len() >= MAX_SESSIONS || after.is_none() {
-            break;
+            found.truncate(MAX_SESSIONS);
+            return Ok(found);
         }
     }
-    found.truncate(MAX_SESSIONS);
-    Ok(found)
+    // That none was found does not mean that there is none.
+    Err(Unavailable.into())
 }
 
-async fn page(ask: &Ask<'_>, caller: &Live, query: SessionQuery) -> Result<SessionList, Refusal> {
-    let operation = SessionOperation::List { query };
-    match ask.core.ask(&caller.shown, operation).await? {
+async fn page(
+    ask: &Ask<'_>,
+    caller: &Live,
+    operation: SessionOperation,
+) -> Result<SessionList, Refusal> {
+    match caller::administer(ask, caller, operation).await? {
         SessionServiceAnswer::Sessions { list } => Ok(list),
-        SessionServiceAnswer::Forbidden => Err(Refusal::not_administrator()),
-        SessionServiceAnswer::No { .. } => Err(Refusal::access_denied()),
         _ => Err(Unavailable.into()),
     }
 }

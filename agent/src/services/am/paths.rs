@@ -169,6 +169,14 @@ mod tests {
             ("/json", Endpoint::Unknown(String::new())),
             ("", Endpoint::Unknown(String::new())),
             ("/notifications", Endpoint::Unknown("notifications".into())),
+            (
+                "/sessionservice",
+                Endpoint::Unknown("sessionservice".into()),
+            ),
+            (
+                "/json/sessions/T/properties",
+                Endpoint::Unknown("sessions/T/properties".into()),
+            ),
             ("/json/realms/other/sessions", Endpoint::Sessions(None)),
         ] {
             assert_eq!(read(path).endpoint, endpoint, "{path}");

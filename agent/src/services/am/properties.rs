@@ -1,6 +1,6 @@
 //! Properties of sessions: what applications have noted, and what is known of every session anyway.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use policy_protocol::session_service::{SessionOperation, SessionServiceAnswer};
 use policy_protocol::sessions::PropertyChanges;
@@ -13,19 +13,27 @@ use crate::services::core::Unavailable;
 
 /// All that may be read of a session.
 pub(super) fn readable(service: &Am, live: &Live) -> BTreeMap<String, String> {
-    with_known(service, live, live.session().properties.clone())
+    with_known(service, live, &live.session().properties)
 }
 
 fn with_known(
     service: &Am,
     live: &Live,
-    mut properties: BTreeMap<String, String>,
+    noted: &BTreeMap<String, String>,
 ) -> BTreeMap<String, String> {
-    // What is known of the session is never what somebody has noted under the same name.
-    properties.retain(|name, _| !is_known(name));
+    let mut properties = listed(&live.property_names, noted);
     let known = service.properties.iter();
     properties.extend(known.map(|property| (property.name().to_owned(), value(*property, live))));
     properties
+}
+
+/// The properties that may be noted: empty where nothing is, and without what may be noted no more. What is known of the
+/// session is never what somebody has noted under the same name.
+fn listed(names: &BTreeSet<String>, noted: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let names = names.iter().filter(|name| !is_known(name));
+    names
+        .map(|name| (name.clone(), noted.get(name).cloned().unwrap_or_default()))
+        .collect()
 }
 
 fn is_known(name: &str) -> bool {
@@ -113,7 +121,7 @@ pub(super) async fn change(
     let operation = SessionOperation::SetProperties { changes };
     match ask.core.ask(&live.shown, operation).await? {
         SessionServiceAnswer::Properties { properties } => {
-            Ok(Some(with_known(ask.service, live, properties)))
+            Ok(Some(with_known(ask.service, live, &properties)))
         }
         SessionServiceAnswer::No { .. } => Ok(None),
         SessionServiceAnswer::PropertyNotAllowed => Err(Refusal::forbidden()),
@@ -121,5 +129,20 @@ pub(super) async fn change(
             Err(Refusal::bad_request("The value of a property is too long"))
         }
         _ => Err(Unavailable.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_decides_and_not_what_is_noted() {
+        let names = ["color", "size", "AuthLevel"].map(str::to_owned);
+        let noted = [("color", "red"), ("old", "x"), ("AuthLevel", "100")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let expected = [("color", "red"), ("size", "")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()));
+        assert_eq!(listed(&names.into(), &noted.into()), expected.into());
     }
 }

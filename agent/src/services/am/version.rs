@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 
 use super::error::{Refusal, repeated};
 
@@ -47,7 +47,9 @@ impl Asked {
     /// # Errors
     /// If the header cannot be read, or asks for a protocol that there is not.
     pub(super) fn read(headers: &HeaderMap) -> Result<Self, Refusal> {
-        let mut lines = headers.get_all(HEADER).iter();
+        // One that says nothing is as good as none.
+        let said = |line: &&HeaderValue| !line.as_bytes().trim_ascii().is_empty();
+        let mut lines = headers.get_all(HEADER).iter().filter(said);
         let Some(line) = lines.next() else {
             return Ok(Self {
                 protocol: PROTOCOL,
@@ -152,13 +154,16 @@ mod tests {
                 "{text}"
             );
         }
-        assert!(!Asked::read(&HeaderMap::new()).unwrap().said);
+        let nothing = Asked::read(&HeaderMap::new()).unwrap();
+        assert!(!nothing.said);
+        for text in ["", " "] {
+            assert_eq!(asked(text).unwrap(), nothing);
+        }
     }
 
     #[test]
     fn what_cannot_be_read_is_a_bad_request() {
         for text in [
-            "",
             "2.1",
             "resource",
             "resource=",

@@ -6,10 +6,10 @@
 use http::{Response, StatusCode};
 use quick_xml::escape::escape;
 
-use super::reply::response;
 use super::{Core, caller, status};
 use crate::config::services::Authaz;
 use crate::http::body::Body;
+use crate::services::respond;
 
 /// With `ADDRESS` where the address of the service belongs.
 const DESCRIPTION: &str = include_str!("auth.wsdl");
@@ -25,7 +25,7 @@ pub(super) async fn answer(core: &Core<'_>, service: &Authaz) -> Response<Body> 
         Ok(more) => {
             let text = DESCRIPTION.replace("ADDRESS", &escape(address(core)));
             (
-                response(StatusCode::OK, "text/xml; charset=utf-8", text),
+                respond::content(StatusCode::OK, "text/xml; charset=utf-8", text),
                 more,
             )
         }

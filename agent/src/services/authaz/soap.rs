@@ -201,6 +201,12 @@ fn check_headers(header: &Element, version: Version) -> Result<(), Fault> {
     Ok(())
 }
 
+/// The call cannot be understood or not be taken.
+pub(super) fn refused(headers: &HeaderMap, status: StatusCode) -> Response<Body> {
+    let text = status.canonical_reason().unwrap_or_default();
+    Fault::sender(Version::assumed(headers), text).with(status)
+}
+
 /// Answers a call.
 pub(super) async fn answer(core: &Core<'_>, service: &Authaz, body: RequestBody) -> Response<Body> {
     let assumed = Version::assumed(core.visit.headers);
@@ -209,9 +215,7 @@ pub(super) async fn answer(core: &Core<'_>, service: &Authaz, body: RequestBody)
         code: Code::Receiver,
         text: "Server Error",
     };
-    let sender = |status: StatusCode| {
-        Fault::sender(assumed, status.canonical_reason().unwrap_or_default()).with(status)
-    };
+    let sender = |status| refused(core.visit.headers, status);
     let (mut response, more) = match caller::admit(core, service).await {
         Err(refused) if refused.status == StatusCode::INTERNAL_SERVER_ERROR => {
             (server_fault(assumed).response(), refused.headers)

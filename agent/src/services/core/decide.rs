@@ -5,10 +5,10 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderValue, header};
 
 use super::{Core, Unavailable};
-use crate::access::authenticate::{authenticate, by_cookies};
+use crate::access::authenticate::by_cookies;
 use crate::access::authorize::authorize;
 use crate::access::protection::Protection;
-use crate::access::{Denial, Grant};
+use crate::access::{self, Denial, Grant};
 use crate::config::Realm;
 use crate::http::target::RequestTarget;
 use crate::session::cache::CachedSession;
@@ -41,8 +41,7 @@ impl Core<'_> {
     /// # Errors
     /// Why it may not.
     pub async fn admit(&self, realm: &Arc<Realm>) -> Result<Option<HeaderValue>, Denial> {
-        let admitted = authenticate(self.sessions, self.visit, realm).await?;
-        authorize(self.sessions, self.visit, realm, &admitted).await?;
+        let (admitted, _) = access::admit(self.sessions, self.visit, realm).await?;
         Ok(admitted.set_cookie)
     }
 
@@ -55,7 +54,7 @@ impl Core<'_> {
         token: &[u8],
         target: &RequestTarget,
     ) -> Result<Verdict, Unavailable> {
-        let facts = crate::access::Facts {
+        let facts = access::Facts {
             target,
             from_script: true,
             ..self.visit.facts().clone()

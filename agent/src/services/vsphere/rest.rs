@@ -41,7 +41,7 @@ pub(super) async fn answer(
 ) -> Response<Body> {
     let outcome = perform(core, service, operation, body).await;
     match outcome {
-        Ok(done) => form.done(core.visit, done),
+        Ok(done) => form.done(core.visit, service, done),
         Err(fault) => form.fault(service, fault),
     }
 }
@@ -90,9 +90,9 @@ fn session_id<'v>(visit: &Visit<'v>) -> Option<&'v [u8]> {
 }
 
 impl Form {
-    fn done(self, visit: &Visit<'_>, done: Done) -> Response<Body> {
+    fn done(self, visit: &Visit<'_>, service: &Vsphere, done: Done) -> Response<Body> {
         let (status, content) = match (self, done) {
-            (_, Done::Created(id)) => return self.created(visit, id),
+            (_, Done::Created(id)) => return self.created(visit, service, id),
             (_, Done::Info(info)) => (StatusCode::OK, Some(self.wrapped(info.fields()))),
             (Self::Old, Done::Deleted) => (StatusCode::OK, None),
             (Self::New, Done::Deleted) => (StatusCode::NO_CONTENT, None),
@@ -100,7 +100,7 @@ impl Form {
         in_json(status, content.as_ref())
     }
 
-    fn created(self, visit: &Visit<'_>, id: String) -> Response<Body> {
+    fn created(self, visit: &Visit<'_>, service: &Vsphere, id: String) -> Response<Body> {
         let status = match self {
             Self::Old => StatusCode::OK,
             Self::New => StatusCode::CREATED,
@@ -108,18 +108,19 @@ impl Form {
         let mut response = in_json(status, Some(&self.wrapped(json!(id))));
         let keeps_id = visit.headers.get(&USE_HEADER);
         if keeps_id.is_none_or(HeaderValue::is_empty) {
-            let cookie = self.set_cookie(id);
+            let cookie = self.set_cookie(service, id);
             response.headers_mut().extend(cookie);
         }
         response
     }
 
-    fn set_cookie(self, id: String) -> Option<(HeaderName, HeaderValue)> {
+    fn set_cookie(self, service: &Vsphere, id: String) -> Option<(HeaderName, HeaderValue)> {
+        let below = match self {
+            Self::Old => "/rest",
+            Self::New => "/api",
+        };
         let cookie = Cookie::build((SESSION_ID.as_str(), id))
-            .path(match self {
-                Self::Old => "/rest",
-                Self::New => "/api",
-            })
+            .path(format!("{}{below}", service.path))
             .secure(true)
             .http_only(true)
             .same_site(SameSite::Lax)
@@ -135,7 +136,7 @@ impl Form {
         }
     }
 
-    fn fault(self, service: &Vsphere, fault: Fault) -> Response<Body> {
+    pub(super) fn fault(self, service: &Vsphere, fault: Fault) -> Response<Body> {
         let (name, kind, messages) = messages(fault);
         let content = match self {
             Self::Old => json!({

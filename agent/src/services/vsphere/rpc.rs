@@ -109,12 +109,22 @@ pub(super) async fn answer(core: &Core<'_>, service: &Vsphere, body: Received) -
             let outcome = perform(core, service, message.params, &body).await;
             json!({ "jsonrpc": "2.0", "id": id, "result": result(outcome) })
         }
-        Err((code, text)) => json!({
-            "jsonrpc": "2.0",
-            "id": null,
-            "error": { "code": code, "message": text },
-        }),
+        Err(why) => return no_answer(why),
     };
+    in_json(StatusCode::OK, Some(&answer))
+}
+
+/// It cannot be told what is asked.
+pub(super) fn no_request() -> Response<Body> {
+    no_answer(NO_REQUEST)
+}
+
+fn no_answer((code, text): (i32, &str)) -> Response<Body> {
+    let answer = json!({
+        "jsonrpc": "2.0",
+        "id": null,
+        "error": { "code": code, "message": text },
+    });
     in_json(StatusCode::OK, Some(&answer))
 }
 

@@ -1,3 +1,6 @@
+use policy_protocol::Timestamp;
+
+use super::super::known::Known;
 use super::*;
 
 const LOGIN: &str = r#"<loginResponse><message>Authentication successful</message>
@@ -49,7 +52,7 @@ fn a_login_tells_whose_session_it_is_and_no_secret_of_it() {
         answer.told.time_to_expire(),
         Some(Duration::from_secs(7200))
     );
-    let identity = answer.told.identity();
+    let identity = Known::begun(&answer.told, Timestamp(0)).whose();
     assert_eq!(identity.user_name, "alice");
     assert_eq!(identity.user_dn, "uid=alice,ou=people,dc=example,dc=com");
     assert_eq!(identity.universal_id, "a-1");
@@ -61,7 +64,6 @@ fn a_login_tells_whose_session_it_is_and_no_secret_of_it() {
         attributes,
         [
             (text("dept"), vec![text("R&D"), text("ops")]),
-            (text("empty"), vec![text("")]),
             (text("mail"), vec![text("alice@example.com")]),
         ]
     );
@@ -98,8 +100,9 @@ fn the_same_is_read_of_soap_in_any_namespace_and_with_any_prefix() {
             );
             let answer = read_text(200, &body).unwrap();
             assert_eq!(answer.outcome, Outcome::Yes);
-            assert_eq!(answer.told.identity().user_name, "bob");
-            assert_eq!(answer.told.identity().universal_id, "bob");
+            let identity = Known::begun(&answer.told, Timestamp(0)).whose();
+            assert_eq!(identity.user_name, "bob");
+            assert_eq!(identity.universal_id, "bob");
         }
     }
 }

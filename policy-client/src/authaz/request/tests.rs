@@ -3,7 +3,7 @@ use std::time::Duration;
 use policy_protocol::ProtectionLevel;
 
 use super::*;
-use crate::authaz::AuthAzCaller;
+use crate::authaz::{AuthAzCaller, UserNameField};
 use crate::foreign::ForeignSettings;
 use crate::settings::ServerList;
 
@@ -18,7 +18,7 @@ fn settings(protocol: AuthAzProtocol) -> AuthAzSettings {
             foreign_level: ProtectionLevel(0),
         },
         protocol,
-        app_id: String::from("shop"),
+        apps: [(String::from("app.example.com"), String::from("shop"))].into(),
         user_name_field: UserNameField::UserName,
         caller: None,
     }
@@ -130,4 +130,45 @@ fn what_xml_cannot_hold_is_known() {
     assert!(
         !can_be_written("a\u{0}") && !can_be_written("a\u{1b}b") && !can_be_written("\u{ffff}")
     );
+}
+
+#[test]
+fn each_host_is_asked_about_by_its_own_app_id() {
+    for protocol in [AuthAzProtocol::Rest, AuthAzProtocol::Soap] {
+        let mut settings = settings(protocol);
+        let asked = |settings: &AuthAzSettings, host: &str| {
+            let resource = ResourceContext {
+                server: host.to_owned(),
+                ..resource("/finance")
+            };
+            let authorize = Operation::Authorize {
+                token: "t",
+                resource: &resource,
+            };
+            make(settings, &authorize).map(|_| sent(settings, &authorize))
+        };
+        let mentions = |(path, body): &(String, String), app: &str| {
+            (protocol == AuthAzProtocol::Soap || path.ends_with(&format!("/authz/{app}/finance")))
+                && body.contains(&format!("<appId>{app}</appId>"))
+        };
+        assert!(mentions(
+            &asked(&settings, "app.example.com").unwrap(),
+            "shop"
+        ));
+        let unknown = asked(&settings, "wiki.example.com");
+        assert_eq!(
+            unknown.unwrap_err(),
+            PolicyError::Failure,
+            "nobody's policies"
+        );
+        settings.apps.insert("*".into(), "rest".into());
+        assert!(mentions(
+            &asked(&settings, "wiki.example.com").unwrap(),
+            "rest"
+        ));
+        assert!(mentions(
+            &asked(&settings, "app.example.com").unwrap(),
+            "shop"
+        ));
+    }
 }

@@ -77,8 +77,9 @@ fn a_session_is_described_in_each_form_with_times_of_any_precision() {
 fn a_refusal_needs_no_body_but_no_page_is_one() {
     let api = r#"{"error_type":"UNAUTHENTICATED","messages":[]}"#;
     let rest = r#"{"type":"com.vmware.vapi.std.errors.unauthenticated","value":{"messages":[]}}"#;
+    let untyped = r#"{"messages":[{"args":[],"id":"vapi.method.authentication.required"}]}"#;
     for form in [WireForm::Api, WireForm::Rest] {
-        for body in ["", "Unauthorized\n", api, rest] {
+        for body in ["", "Unauthorized\n", api, rest, untyped] {
             let refusal = answer(401, body);
             assert!(matches!(
                 created(form, &refusal),
@@ -94,6 +95,14 @@ fn a_refusal_needs_no_body_but_no_page_is_one() {
             "{",
             "[]",
             r#"{"error":"login required"}"#,
+            r#"{"type":"about:blank","title":"Unauthorized","status":401}"#,
+            r#"{"type":"login_required","reason":3}"#,
+            r#"{"type":"com.vmware.vapi.std.errors.unauthorized","value":{"messages":[]}}"#,
+            r#"{"error_type":"UNAUTHORIZED","messages":[{"id":"com.vmware.vapi.x"}]}"#,
+            r#"{"error_type":401}"#,
+            r#"{"messages":[]}"#,
+            r#"{"messages":["login required",{"id":"gateway.login"},{"text":"vapi."}]}"#,
+            r#"["com.vmware."]"#,
             "Sign in\nat the portal",
         ] {
             let page = answer(401, body);

@@ -30,6 +30,7 @@ const OF_USER: &str = "
         WHERE (universal_id = $9 OR user_name = $9)
             AND started BETWEEN $1 AND $2 AND (started, id) < ($3, $4) AND (started, id) >= ($5, $6)
             AND ends > $7 AND ($10::text IS NULL OR agent = $10) AND ($11::text IS NULL OR realm = $11)
+            AND realm <> ALL($12::text[])
         ORDER BY started DESC, id DESC LIMIT $8
     ) session ON true
     ORDER BY session.started DESC, session.id DESC";
@@ -41,6 +42,7 @@ const OF_ALL: &str = "
         WHERE $9::text IS NULL
             AND started BETWEEN $1 AND $2 AND (started, id) < ($3, $4) AND (started, id) >= ($5, $6)
             AND ends > $7 AND ($10::text IS NULL OR agent = $10) AND ($11::text IS NULL OR realm = $11)
+            AND realm <> ALL($12::text[])
         ORDER BY started DESC, id DESC LIMIT $8
     ) session ON true
     ORDER BY session.started DESC, session.id DESC";
@@ -96,6 +98,7 @@ impl PostgresStore {
                     &filter.user,
                     &filter.agent,
                     &filter.realm,
+                    &filter.except_realms,
                 ],
             )
             .await?;

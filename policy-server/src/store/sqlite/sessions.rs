@@ -169,6 +169,7 @@ pub(super) fn list(
         "SELECT summary, last_access FROM session
          WHERE ends > ?1 AND {of_user}
              AND (?3 IS NULL OR agent = ?3) AND (?4 IS NULL OR realm = ?4)
+             AND realm NOT IN (SELECT value FROM json_each(?10))
              AND (?5 IS NULL OR started <= ?5) AND (?6 IS NULL OR started >= ?6)
              AND (?7 IS NULL OR (started, id) < (?7, ?8))
          ORDER BY started DESC, id DESC LIMIT ?9"
@@ -185,6 +186,7 @@ pub(super) fn list(
             after.map(|after| seconds(after.started)),
             after.map(|after| *after.id.as_bytes()),
             number(limit as u64),
+            serde_json::to_string(&filter.except_realms)?,
         ],
         row,
     )?;

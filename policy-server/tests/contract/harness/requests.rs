@@ -47,13 +47,6 @@ pub(crate) fn persistent() -> RealmContext {
     }
 }
 
-pub(crate) fn ticket(session: &Session) -> SessionTicket {
-    SessionTicket {
-        session_id: session.id,
-        session_spec: session.spec.clone(),
-    }
-}
-
 pub(crate) fn address(text: &str) -> IpAddr {
     text.parse().unwrap()
 }
@@ -68,14 +61,14 @@ pub(crate) fn login_request(
         realm: realm.clone(),
         credentials,
         client_address: Some(address("192.0.2.1")),
-        previous: previous.map(ticket).into_iter().collect(),
+        previous: previous.map(Session::ticket).into_iter().collect(),
         transaction_id: String::from("t1"),
     }
 }
 
 pub(crate) fn authorization(session: &Session, path: &str) -> AuthorizeRequest {
     AuthorizeRequest {
-        session: ticket(session),
+        session: session.ticket(),
         resource: resource(path),
         realm: realm(),
         from: address("192.0.2.1"),

@@ -18,12 +18,23 @@ fn passed() -> Outcome {
     Outcome::Passed(String::from("alice"))
 }
 
-/// Something was broken from second 100 to second 110.
-fn timeline() -> Timeline {
+const NOTHING: Effect = Effect {
+    alone: Agents::Nobody,
+    failing: Agents::Nobody,
+    logins: Duration::ZERO,
+};
+
+/// Something was broken from second 100 to second 107, and everything worked from second 110 on.
+fn broken(effect: Effect) -> Timeline {
     let mut timeline = Timeline::default();
-    timeline.begin(Alone::Nobody, 100 * SECOND);
+    timeline.begin(effect, 100 * SECOND);
+    timeline.mended(107 * SECOND);
     timeline.end(110 * SECOND);
     timeline
+}
+
+fn timeline() -> Timeline {
+    broken(NOTHING)
 }
 
 #[test]
@@ -63,19 +74,17 @@ fn an_ended_session_passes_for_the_bound_and_no_longer() {
 #[test]
 fn the_time_without_anybody_to_ask_does_not_count() {
     for (alone, counts) in [
-        (Alone::Agent(1), [true, false]),
-        (Alone::Everybody, [false; 2]),
+        (Agents::One(1), [true, false]),
+        (Agents::Everybody, [false; 2]),
     ] {
-        let mut timeline = Timeline::default();
-        timeline.begin(alone, 100 * SECOND);
-        timeline.end(107 * SECOND);
+        let timeline = broken(Effect { alone, ..NOTHING });
         let late = |agent, late| {
             let seen = seen(Standing::Ended(100 * SECOND), 100 * SECOND + late, passed());
             judge(&Seen { agent, ..seen }, &timeline)
         };
-        assert_eq!(late(0, DISTURBED + 7 * SECOND).is_some(), counts[0]);
-        assert_eq!(late(1, DISTURBED + 7 * SECOND).is_some(), counts[1]);
-        assert!(late(1, DISTURBED + 8 * SECOND).is_some());
+        assert_eq!(late(0, DISTURBED + 10 * SECOND).is_some(), counts[0]);
+        assert_eq!(late(1, DISTURBED + 10 * SECOND).is_some(), counts[1]);
+        assert!(late(1, DISTURBED + 11 * SECOND).is_some());
     }
 }
 
@@ -93,18 +102,59 @@ fn a_good_session_is_never_sent_to_the_login_page() {
     }
 }
 
+/// What is found if a good session gets `outcome` at agent 1.
+fn outage(timeline: &Timeline, at: u32, outcome: Outcome) -> bool {
+    let found = judge(
+        &seen(Standing::Living, at * SECOND, outcome.clone()),
+        timeline,
+    );
+    assert!(found.is_none() || found == Some(Violation::Outage(outcome)));
+    found.is_some()
+}
+
 #[test]
-fn there_is_an_outage_only_while_something_is_broken() {
+fn only_those_whom_the_fault_excuses_fail_and_only_meanwhile() {
     for outcome in [Outcome::Unavailable, Outcome::Silence] {
-        for (at, fine) in [(99, false), (100, true), (110, true), (111, false)] {
-            let found = judge(
-                &seen(Standing::Living, at * SECOND, outcome.clone()),
-                &timeline(),
-            );
-            let expected = (!fine).then(|| Violation::Outage(outcome.clone()));
-            assert_eq!(found, expected, "at {at}");
+        for (failing, excused) in [
+            (Agents::Nobody, false),
+            (Agents::One(0), false),
+            (Agents::One(1), true),
+            (Agents::Everybody, true),
+        ] {
+            let timeline = broken(Effect { failing, ..NOTHING });
+            for (at, broken) in [(99, false), (100, true), (110, true), (111, false)] {
+                let fine = excused && broken;
+                assert_eq!(outage(&timeline, at, outcome.clone()), !fine, "at {at}");
+            }
         }
     }
+}
+
+#[test]
+fn an_outage_is_as_long_as_the_fault_and_the_recovery_and_no_longer() {
+    let mut timeline = Timeline::default();
+    timeline.begin(Effect::EVERYTHING, 100 * SECOND);
+    assert!(!outage(&timeline, 200, Outcome::Unavailable));
+    timeline.mended(200 * SECOND);
+    let last = 200 + u32::try_from(RECOVERY.as_secs()).unwrap();
+    assert!(!outage(&timeline, last, Outcome::Unavailable));
+    assert!(outage(&timeline, last + 1, Outcome::Unavailable));
+}
+
+#[test]
+fn a_login_fails_where_the_agent_may_or_before_a_policy_server_is_passed_over() {
+    let logins = 2 * SECOND;
+    let timeline = broken(Effect {
+        failing: Agents::One(0),
+        logins,
+        ..NOTHING
+    });
+    // It may have waited long for the policy server.
+    let excused = |agent, begun| timeline.excuses_login(agent, begun, begun + 5 * SECOND);
+    assert!(excused(0, 105 * SECOND) && !excused(0, 111 * SECOND));
+    assert!(!excused(1, 94 * SECOND));
+    assert!(excused(1, 96 * SECOND) && excused(1, 101 * SECOND));
+    assert!(!excused(1, 102 * SECOND) && !excused(1, 111 * SECOND));
 }
 
 #[test]

@@ -8,6 +8,7 @@ use policy_protocol::{Reason, Timestamp};
 use crate::access::Denial;
 use crate::config::Realm;
 use crate::http::target::{RequestTarget, parse_host};
+use crate::services::am::authenticate::advices;
 use crate::services::am::error::Refusal;
 use crate::services::am::json::{Json, object};
 use crate::services::core::{Core, Verdict};
@@ -57,7 +58,7 @@ pub(super) async fn decide(
                     return Err(Refusal::bad_request("Invalid value subject"));
                 }
                 let level = vec![realm.level.0.to_string()];
-                advices = vec![("AuthLevelConditionAdvice".into(), Json::from(level))];
+                advices = vec![(advices::LEVEL.into(), Json::from(level))];
                 actions.clear();
                 break;
             }

@@ -87,11 +87,16 @@ pub(super) async fn logout_by_handle(ask: &Ask<'_>) -> Result<Json, Refusal> {
     Ok(object! { "result": Json::Object(result) })
 }
 
-/// The administrator who asks.
-pub(super) async fn administrator(ask: &Ask<'_>) -> Result<Live, Refusal> {
+/// The caller, who means to change something.
+pub(super) async fn meant_caller(ask: &Ask<'_>) -> Result<Live, Refusal> {
     let token = caller::token(ask.headers(), ask.service).ok_or_else(Refusal::access_denied)?;
     token.must_be_meant(ask)?;
-    let caller = caller::caller(ask).await?;
+    caller::caller(ask).await
+}
+
+/// The administrator who asks.
+async fn administrator(ask: &Ask<'_>) -> Result<Live, Refusal> {
+    let caller = meant_caller(ask).await?;
     if caller.administrator {
         Ok(caller)
     } else {
@@ -99,16 +104,14 @@ pub(super) async fn administrator(ask: &Ask<'_>) -> Result<Live, Refusal> {
     }
 }
 
-/// Does what only administrators may; the policy server looks at that, too.
+/// Does what not everybody may; the policy server looks at that, too.
 pub(super) async fn administer(
     ask: &Ask<'_>,
     caller: &Live,
     operation: SessionOperation,
 ) -> Result<(), Refusal> {
-    match ask.core.ask(&caller.shown, operation).await? {
+    match caller::administer(ask, caller, operation).await? {
         SessionServiceAnswer::Done => Ok(()),
-        SessionServiceAnswer::Forbidden => Err(Refusal::not_administrator()),
-        SessionServiceAnswer::No { .. } => Err(Refusal::access_denied()),
         _ => Err(Unavailable.into()),
     }
 }
