@@ -94,7 +94,11 @@ fn a_name_is_remembered_only_for_who_ticks_the_box() {
         assert!(unticked.contains(part), "no {part} in\n{unticked}");
     }
     assert!(!unticked.contains("checked"), "{unticked}");
-    assert!(page(Some(true)).contains(" checked>"), "{}", page(Some(true)));
+    assert!(
+        page(Some(true)).contains(" checked>"),
+        "{}",
+        page(Some(true))
+    );
 }
 
 #[test]

@@ -47,7 +47,10 @@ fn a_name_is_remembered_for_its_time_whatever_becomes_of_the_agent_keys() {
     let last = NOW.plus(SPAN - Duration::from_secs(1));
     for now in [NOW, last] {
         for ring in [&same, &rolled] {
-            assert_eq!(opened(sealed.as_bytes(), ring, now).as_deref(), Some("alice"));
+            assert_eq!(
+                opened(sealed.as_bytes(), ring, now).as_deref(),
+                Some("alice")
+            );
         }
     }
     assert_eq!(opened(sealed.as_bytes(), &same, NOW.plus(SPAN)), None);
@@ -111,7 +114,10 @@ fn what_is_damaged_too_long_or_no_name_is_ignored() {
     }
     assert_eq!(opened(&[b'A'; 5000], &ring, NOW), None);
     let longest = "x".repeat(MAX_USER_NAME);
-    assert_eq!(opened(remembered(&longest).as_bytes(), &ring, NOW), Some(longest));
+    assert_eq!(
+        opened(remembered(&longest).as_bytes(), &ring, NOW),
+        Some(longest)
+    );
     for no_name in ["", "a\nb", &"x".repeat(MAX_USER_NAME + 1)] {
         assert_eq!(opened(remembered(no_name).as_bytes(), &ring, NOW), None);
     }
