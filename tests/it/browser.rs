@@ -160,6 +160,7 @@ async fn a_name_is_remembered_for_who_ticks_the_box() {
     assert_eq!(browser.property(&box_, "checked").await, true);
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
     browser.screenshot(&folder.join("remember.png")).await;
+    browser.press(TAB).await;
     browser.press(ENTER).await;
     let page = browser.wait_for("sm_user").await;
     assert!(!page.contains("USERNAME"), "the application sees no cookie");

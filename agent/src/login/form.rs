@@ -39,8 +39,7 @@ pub fn show(sessions: &Sessions, visit: &Visit<'_>) -> Result<Response<Body>, De
     let message = Message::for_challenge(reason);
     // A step-up is for who is logged in, whatever name this browser remembers.
     let remembers = remembered_name::span(visit).is_some() && message != Some(Message::StepUp);
-    let remembered = remembers.then(|| remembered_name::read(sessions, visit));
-    let remembered = remembered.flatten();
+    let remembered = remembered_name::read(sessions, visit).filter(|_| remembers);
     render(
         sessions,
         visit,
