@@ -148,6 +148,9 @@ impl Caller {
         if let Some(at) = turns.iter().position(|turn| Some(*turn) == call.preferred) {
             turns.swap(0, at);
         }
+        if trial.is_none() {
+            trial = self.servers.try_first(&mut turns);
+        }
         let is_only = turns.len() == 1;
         let mut failure = Failure::NotConnected;
         let mut first = true;

@@ -1,9 +1,10 @@
 //! Which policy server is asked: clusters, balance, and who is out. Knows no network.
 //!
 //! A server that fails is *out* (a circuit breaker): calls pass it over until a probe, or a call that was
-//! made for want of anything better, gets an answer. Then it is back at once, but on probation: the next
-//! failure puts it out again.
+//! made for want of anything better, gets an answer. Then it is back at once, but on probation: one call at
+//! a time asks it first, and the next failure puts it out again.
 
+use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -40,7 +41,7 @@ struct State {
     probed: bool,
     /// The longest pause before the next probe.
     probe_pause: Duration,
-    /// Whether a call tries it although it is out.
+    /// Whether a call finds out how it is: it is out, or on probation.
     on_trial: bool,
     last_trial: Option<Instant>,
 }
@@ -62,7 +63,7 @@ pub(crate) enum LastResort<'s> {
     Trial(Trial<'s>),
 }
 
-/// The one call that tries a server that is out.
+/// The one call that tries a server that is out or on probation.
 pub(crate) struct Trial<'s> {
     servers: &'s Servers,
     /// Which.
@@ -118,6 +119,25 @@ impl Servers {
             }
         }
         usable.concat()
+    }
+
+    /// Puts servers on probation last that a call tries already, and lets this call try the first: a server that
+    /// says that it is ready may answer nothing all the same, and then each call to it costs a wait and a retry.
+    pub(crate) fn try_first(&self, turns: &mut VecDeque<usize>) -> Option<Trial<'_>> {
+        let mut states = self.states();
+        turns
+            .make_contiguous()
+            .sort_by_key(|server| states[*server].is_on_probation() && states[*server].on_trial);
+        let server = *turns.front()?;
+        let state = &mut states[server];
+        if !state.is_on_probation() || state.on_trial {
+            return None;
+        }
+        state.on_trial = true;
+        Some(Trial {
+            servers: self,
+            server,
+        })
     }
 
     /// With every server out: waits a moment for one to come back, or for the turn to try one. One call at
@@ -227,6 +247,10 @@ impl State {
             on_trial: false,
             last_trial: None,
         }
+    }
+
+    const fn is_on_probation(&self) -> bool {
+        !self.out && self.failures + 1 >= FAILURES
     }
 
     fn come_back(&mut self) {

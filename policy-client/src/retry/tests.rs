@@ -129,6 +129,32 @@ async fn a_server_that_says_nothing_costs_its_turn_until_it_is_out() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_server_that_says_that_it_is_ready_and_answers_nothing_costs_one_call() {
+    let world = World::new(2);
+    let script: Script<'_> = &[SILENT, WELL];
+    for _ in 0..3 {
+        assert_eq!(world.ask(script).await, Ok(()));
+    }
+    world.caller.servers.probed(0, true);
+    world.asked();
+    let waits = async {
+        let begun = Instant::now();
+        assert_eq!(world.ask(script).await, Ok(()));
+        begun.elapsed()
+    };
+    let does_not = async {
+        let begun = Instant::now();
+        for _ in 0..200 {
+            assert_eq!(world.ask(script).await, Ok(()));
+        }
+        begun.elapsed()
+    };
+    let (waited, did_not) = tokio::join!(waits, does_not);
+    assert!(waited >= TIMEOUT / 2 && did_not.is_zero());
+    assert_eq!(world.asked().iter().filter(|asked| **asked == 0).count(), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn every_server_gets_its_turn_within_the_deadline() {
     let world = World::new(3);
     let begun = Instant::now();

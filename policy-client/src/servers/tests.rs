@@ -109,6 +109,31 @@ async fn a_server_that_is_back_is_on_probation_until_it_answers() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_call_at_a_time_tries_a_server_on_probation() {
+    let servers = ordered(3);
+    let turns = || {
+        let mut turns = VecDeque::from(servers.turns());
+        let trial = servers.try_first(&mut turns);
+        (turns, trial)
+    };
+    lose(&servers, 0);
+    servers.probed(0, true);
+    let (first, trial) = turns();
+    assert_eq!(first, [0, 1, 2]);
+    let (second, none) = turns();
+    assert_eq!(second, [1, 2, 0], "better than none");
+    assert!(trial.is_some() && none.is_none());
+    // Nothing came of it.
+    drop(trial);
+    assert_eq!(turns().0, [0, 1, 2]);
+    let (_, trial) = turns();
+    servers.succeeded(0);
+    assert_eq!(turns().0, [0, 1, 2], "proven");
+    drop(trial);
+    assert!(turns().1.is_none());
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_was_sent_before_a_server_came_back_does_not_count() {
     let servers = ordered(2);
     let sent = Instant::now();

@@ -45,6 +45,10 @@ pub(super) fn document(operations: &[Operation]) -> Value {
         "components": {
             "schemas": schemas,
             "securitySchemes": {
+                "certificate": {
+                    "type": "mutualTLS",
+                    "description": "The agent's certificate, in the place of its secret or beside it.",
+                },
                 "agent": {
                     "type": "http",
                     "scheme": "basic",
@@ -100,7 +104,14 @@ fn described(operation: &Operation, generator: &mut SchemaGenerator) -> Value {
 
     let (tag, security) = match operation.caller {
         Caller::Anybody => ("anybody", json!([])),
-        Caller::Agents => ("agents", json!([{"agent": []}])),
+        Caller::Agents => (
+            "agents",
+            json!([
+                {"agent": []},
+                {"certificate": []},
+                {"agent": [], "certificate": []},
+            ]),
+        ),
         Caller::Administrators => ("administrators", json!([{"administrator": []}])),
     };
     let mut success = json!({"description": status.canonical_reason()});
