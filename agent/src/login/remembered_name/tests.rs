@@ -106,7 +106,7 @@ fn what_is_damaged_too_long_or_no_name_is_ignored() {
     for end in 0..sealed.len() {
         assert_eq!(opened(&sealed.as_bytes()[..end], &ring, NOW), None);
     }
-    let mut changed = sealed.clone().into_bytes();
+    let mut changed = sealed.into_bytes();
     for index in 0..changed.len() {
         let was = std::mem::replace(&mut changed[index], b'A');
         assert!(was == b'A' || opened(&changed, &ring, NOW).is_none());
