@@ -329,6 +329,34 @@ async fn a_standby_is_refused() {
     store.feed(0, Duration::ZERO).await.unwrap_err();
 }
 
+/// Makes a server take no writes, also from who is connected, or makes it take them again.
+fn read_only(server: &Postgres, on: bool) {
+    let change = if on { "SET" } else { "RESET" };
+    let value = if on { " = on" } else { "" };
+    let alter = format!("ALTER SYSTEM {change} default_transaction_read_only{value}");
+    server.sql(&server.url(), &alter).unwrap();
+    let reload = "SELECT pg_reload_conf()";
+    server.sql(&server.url(), reload).unwrap();
+    let start = Instant::now();
+    let (asked, wanted) = ("SHOW transaction_read_only", ["off\n", "on\n"]);
+    while server.sql(&server.url(), asked).unwrap() != wanted[usize::from(on)] {
+        assert!(start.elapsed() < BOUND);
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_was_made_read_only_is_refused() {
+    let Some(server) = Postgres::start_with(&[("fsync", "off")]) else {
+        return;
+    };
+    drop(open(&server).await);
+    read_only(&server, true);
+    let error = refusal(&settings(&server, &server.url())).await;
+    assert!(error.contains("does not allow writes"), "{error}");
+    read_only(&server, false);
+    open(&server).await;
+}
+
 #[tokio::test]
 async fn another_layout_is_not_touched() {
     let Some(server) = Postgres::shared() else {
