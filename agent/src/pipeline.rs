@@ -132,6 +132,7 @@ impl Pipeline {
             Ok(passed) => passed,
             Err(denial) => {
                 record.denied(Some(&facts), &denial);
+                login::give_up_if_decided(&self.sessions, &facts, &denial);
                 return login::challenge(&self.sessions, &visit, denial, body).await;
             }
         };

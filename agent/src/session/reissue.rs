@@ -96,6 +96,13 @@ impl CookieJar {
         HeaderValue::try_from(cookie.to_string()).ok()
     }
 
+    /// Makes the browser forget the login cookie: what is tied to it is nobody's then.
+    pub fn forget_login(&self) -> Option<HeaderValue> {
+        let mut cookie = self.cookie(&self.login_name, String::new());
+        cookie.make_removal();
+        HeaderValue::try_from(cookie.to_string()).ok()
+    }
+
     /// A cookie of a service, with the attributes of the session cookie.
     pub fn named(&self, name: &str, value: String) -> Option<HeaderValue> {
         self.set_cookie(name, value, self.domain.clone())
