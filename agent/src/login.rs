@@ -18,6 +18,7 @@ pub mod pages;
 pub mod policy_redirect;
 pub mod preserve;
 pub mod refusal;
+mod remembered_name;
 pub mod state;
 pub mod targets;
 pub mod unsent_logouts;

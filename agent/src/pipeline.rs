@@ -1,7 +1,7 @@
 //! The life of one request. Start reading here.
 //!
 //! Every early exit is a [`Denial`]. The only way to an upstream is to hold a [`Grant`], and only
-//! [`access`](crate::access) makes one.
+//! [`access`] makes one.
 
 use std::sync::Arc;
 
