@@ -19,7 +19,7 @@ use ::http::{HeaderValue, StatusCode, header};
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{DefaultBodyLimit, Extension, FromRequest, Path, Query, Request, State};
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
 use futures_util::StreamExt;
@@ -37,6 +37,7 @@ use tokio::sync::watch;
 
 use self::api::{Api, Caller, Output, Parts};
 use self::problem::Problem;
+pub(crate) use self::to_the_end::UnderWay;
 use self::to_the_end::{Waiting, to_the_end};
 use crate::server::{AgentHandle, PolicyServer};
 
@@ -51,7 +52,7 @@ const NDJSON: &str = "application/x-ndjson";
 impl PolicyServer {
     /// The calls for agents and administrators, without TLS: what [`crate::serve()`] serves.
     pub fn router(self: &Arc<Self>) -> Router {
-        router(self, None)
+        router(self, None, UnderWay::default())
     }
 }
 
@@ -182,24 +183,24 @@ pub fn openapi() -> serde_json::Value {
     openapi::document(&operations)
 }
 
-/// Ends event streams when `stopping` turns true.
+/// Ends event streams when `stopping` turns true. `under_way` knows of the calls that change something.
 pub(crate) fn router(
     server: &Arc<PolicyServer>,
     stopping: Option<watch::Receiver<bool>>,
+    under_way: UnderWay,
 ) -> Router {
     let server = Arc::clone(server);
     let [for_anybody, for_agents, for_administrators] = routes().map(|api| api.router);
     let for_agents = for_agents
-        .layer(from_fn(to_the_end))
+        .layer(from_fn_with_state(under_way.clone(), to_the_end))
         .layer(Extension(Stopping(stopping)))
         .layer(from_fn_with_state(Arc::clone(&server), credentials::agent));
-    let for_administrators =
-        for_administrators
-            .layer(from_fn(to_the_end))
-            .layer(from_fn_with_state(
-                Arc::clone(&server),
-                credentials::administrator,
-            ));
+    let for_administrators = for_administrators
+        .layer(from_fn_with_state(under_way, to_the_end))
+        .layer(from_fn_with_state(
+            Arc::clone(&server),
+            credentials::administrator,
+        ));
     let calls = for_anybody.merge(for_agents).merge(for_administrators);
     Router::new()
         .nest("/policy/v1", calls)
