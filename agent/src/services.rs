@@ -95,7 +95,7 @@ pub fn refuse(conn: &ConnectionInfo, parts: &Parts, denial: &Denial) -> Option<R
     let vsphere = services.vsphere.as_ref();
     authaz
         .and_then(|service| authaz::refuse(service, path, &parts.headers, status))
-        .or_else(|| am::refuse(am?, path, status))
+        .or_else(|| am::refuse(am?, parts, status))
         .or_else(|| vsphere::refuse(vsphere?, parts, status))
 }
 
