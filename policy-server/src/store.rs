@@ -48,6 +48,9 @@ pub enum StoreError {
     /// It is not the store that was opened: emptied, restored or exchanged.
     #[error("session store: this is another store than before")]
     Replaced,
+    /// It was made read-only. Another may have taken its place and know more: it is not to be asked any more.
+    #[error("session store: it was made read-only, and another may have taken its place")]
+    ReadOnly,
 }
 
 impl StoreError {

@@ -329,6 +329,78 @@ async fn a_standby_is_refused() {
     store.feed(0, Duration::ZERO).await.unwrap_err();
 }
 
+/// Makes a server take no writes, also from who is connected, or makes it take them again.
+fn read_only(server: &Postgres, on: bool) {
+    let change = if on { "SET" } else { "RESET" };
+    let value = if on { " = on" } else { "" };
+    let alter = format!("ALTER SYSTEM {change} default_transaction_read_only{value}");
+    server.sql(&server.url(), &alter).unwrap();
+    let reload = "SELECT pg_reload_conf()";
+    server.sql(&server.url(), reload).unwrap();
+    let start = Instant::now();
+    let (asked, wanted) = ("SHOW transaction_read_only", ["off\n", "on\n"]);
+    while server.sql(&server.url(), asked).unwrap() != wanted[usize::from(on)] {
+        assert!(start.elapsed() < BOUND);
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_was_made_read_only_is_refused() {
+    let Some(server) = Postgres::start_with(&[("fsync", "off")]) else {
+        return;
+    };
+    drop(open(&server).await);
+    read_only(&server, true);
+    let error = refusal(&settings(&server, &server.url())).await;
+    assert!(error.contains("does not allow writes"), "{error}");
+    read_only(&server, false);
+    open(&server).await;
+}
+
+/// Another server has its name by then, or it would not matter.
+#[tokio::test]
+async fn made_read_only_it_is_asked_nothing_more_by_any_connection_of_before() {
+    let Some(server) = Postgres::start_with(&[("fsync", "off")]) else {
+        return;
+    };
+    let store = leak(open(&server).await);
+    // By a write, or with none.
+    for written in [true, false] {
+        // Every connection that there may be is there.
+        let calls = (0..20).map(|byte| store.standing(id(byte), "u", NOW));
+        for outcome in futures_util::future::join_all(calls).await {
+            outcome.unwrap();
+        }
+        store.feed(0, Duration::ZERO).await.unwrap();
+        read_only(&server, true);
+        let start = Instant::now();
+        loop {
+            let told = match written {
+                true => store.append(EventKind::KeysRolled).await.err(),
+                false => store.feed(0, Duration::ZERO).await.err(),
+            };
+            match told {
+                Some(StoreError::ReadOnly) => break,
+                other => assert!(start.elapsed() < BOUND, "{other:?}"),
+            }
+        }
+        let calls = (0..20).map(|byte| store.standing(id(byte), "u", NOW));
+        for outcome in futures_util::future::join_all(calls).await {
+            outcome.unwrap_err();
+        }
+        // Its own connection hears of the change when it may.
+        while store.feed(0, Duration::ZERO).await.is_ok() {
+            assert!(start.elapsed() < BOUND);
+        }
+        read_only(&server, false);
+        let calls = (0..20).map(|_| store.append(EventKind::KeysRolled));
+        for outcome in futures_util::future::join_all(calls).await {
+            outcome.unwrap();
+        }
+        store.feed(0, Duration::ZERO).await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn another_layout_is_not_touched() {
     let Some(server) = Postgres::shared() else {

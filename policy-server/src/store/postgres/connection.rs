@@ -52,7 +52,8 @@ impl Connector {
             .connect_timeout(timeout)
             .tcp_user_timeout(UNACKNOWLEDGED)
             .keepalives_idle(KEEPALIVE)
-            // Of several hosts, neither a standby nor one that was made read-only because it was replaced.
+            // Neither a standby nor one that was made read-only, because it may have been replaced: it does not
+            // know who was logged out since.
             .target_session_attrs(TargetSessionAttrs::ReadWrite);
         if config.get_application_name().is_none() {
             config.application_name("doorward");
@@ -64,18 +65,9 @@ impl Connector {
         })
     }
 
-    /// A new connection to a server that takes writes. If there is only one host, it may be one that is
-    /// read-only for the moment: who has a session need not wait until there is room.
+    /// A new connection to a server that takes writes.
     pub(super) async fn connect(&self) -> Result<Connection, StoreError> {
-        let connected = match self.config.connect(self.tls.clone()).await {
-            Err(error) if takes_no_writes(&error) && self.config.get_hosts().len() == 1 => {
-                let mut config = self.config.clone();
-                config.target_session_attrs(TargetSessionAttrs::Any);
-                config.connect(self.tls.clone()).await
-            }
-            connected => connected,
-        };
-        let (client, mut driver) = connected?;
+        let (client, mut driver) = self.config.connect(self.tls.clone()).await?;
         let (notify, notified) = watch::channel(());
         let driver = tokio::spawn(async move {
             // Ends with the client, or with the connection.
@@ -94,13 +86,6 @@ impl Connector {
         connection.set_up(self.timeout).await?;
         Ok(connection)
     }
-}
-
-/// Whether a server was found that is read-only.
-fn takes_no_writes(error: &tokio_postgres::Error) -> bool {
-    std::error::Error::source(error)
-        .and_then(|cause| cause.downcast_ref::<std::io::Error>())
-        .is_some_and(|cause| cause.kind() == std::io::ErrorKind::PermissionDenied)
 }
 
 /// A connection. What is not known to have come to its end on it is cut off when it is dropped.

@@ -22,7 +22,8 @@ pub(super) const APPEND: &str = "
     )
     SELECT pg_notify('doorward_feed', '') FROM added";
 const PART: &str = "
-    SELECT store.identity, feed_end.sequence, entry.sequence, entry.event
+    SELECT store.identity, feed_end.sequence, entry.sequence, entry.event,
+        current_setting('transaction_read_only')
     FROM doorward.store CROSS JOIN doorward.feed_end
     LEFT JOIN LATERAL (
         SELECT * FROM doorward.feed WHERE sequence > $1 ORDER BY sequence LIMIT $2
@@ -98,6 +99,11 @@ impl PostgresStore {
         let limit = number(MAX_FEED_PART as u64);
         let rows = connection.query(PART, &[&number(after), &limit]).await?;
         self.check(&rows)?;
+        if rows.iter().any(|row| row.get::<_, &str>(4) == "on") {
+            // Whoever only reads does not notice.
+            self.pool.give_up();
+            return Err(StoreError::ReadOnly);
+        }
         let end = rows.first().map_or(0, |row| place(row.get(1)));
         let mut entries = Vec::new();
         for row in rows {

@@ -11,9 +11,16 @@ use crate::store::StoreError;
 
 pub(super) struct Pool {
     pub(super) connector: Connector,
-    /// The one returned last is lent first.
-    idle: Mutex<Vec<Connection>>,
+    idle: Mutex<Idle>,
     permits: Semaphore,
+}
+
+#[derive(Default)]
+struct Idle {
+    /// The one returned last is lent first.
+    connections: Vec<Connection>,
+    /// Counts how often all that there were have been given up.
+    given_up: u64,
 }
 
 impl Pool {
@@ -30,10 +37,11 @@ impl Pool {
     pub(super) async fn lease(&self) -> Result<Lease<'_>, StoreError> {
         let permit = self.permits.acquire().await;
         let permit = permit.map_err(|_| StoreError::stopped())?;
-        let idle = loop {
-            let idle = self.idle().pop();
+        let (idle, made_after) = loop {
+            let mut all = self.idle();
+            let idle = all.connections.pop();
             if idle.as_ref().is_none_or(|idle| !idle.is_closed()) {
-                break idle;
+                break (idle, all.given_up);
             }
         };
         let connection = match idle {
@@ -42,12 +50,20 @@ impl Pool {
         };
         Ok(Lease {
             connection,
+            made_after,
             pool: self,
             _permit: permit,
         })
     }
 
-    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
+    /// No connection that there is now is lent again: its server may have been replaced.
+    pub(super) fn give_up(&self) {
+        let mut idle = self.idle();
+        idle.given_up += 1;
+        idle.connections.clear();
+    }
+
+    fn idle(&self) -> std::sync::MutexGuard<'_, Idle> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -56,6 +72,8 @@ impl Pool {
 /// nobody knows what it is still doing, and it is cut.
 pub(super) struct Lease<'a> {
     connection: Connection,
+    /// [`Idle::given_up`] when it was lent.
+    made_after: u64,
     pool: &'a Pool,
     _permit: SemaphorePermit<'a>,
 }
@@ -63,12 +81,12 @@ pub(super) struct Lease<'a> {
 impl Lease<'_> {
     /// See [`Connection::run`].
     pub(super) async fn run(&self, statements: &str) -> Result<(), StoreError> {
-        self.connection.run(statements).await
+        self.told(self.connection.run(statements).await)
     }
 
     /// See [`Connection::prepare`].
     pub(super) async fn prepare(&self, sql: &'static str) -> Result<(), StoreError> {
-        self.connection.prepare(sql).await.map(drop)
+        self.told(self.connection.prepare(sql).await.map(drop))
     }
 
     /// See [`Connection::query`].
@@ -77,14 +95,28 @@ impl Lease<'_> {
         sql: &'static str,
         values: &[&(dyn ToSql + Sync)],
     ) -> Result<Vec<Row>, StoreError> {
-        self.connection.query(sql, values).await
+        self.told(self.connection.query(sql, values).await)
+    }
+
+    /// What one connection learns is so of all: those that only read would not.
+    fn told<T>(&self, outcome: Result<T, StoreError>) -> Result<T, StoreError> {
+        if matches!(outcome, Err(StoreError::ReadOnly)) {
+            self.pool.give_up();
+        }
+        outcome
     }
 
     /// Everything that was begun has come to its end.
     pub(super) fn release(self) {
         let Self {
-            connection, pool, ..
+            connection,
+            made_after,
+            pool,
+            ..
         } = self;
-        pool.idle().push(connection);
+        let mut idle = pool.idle();
+        if idle.given_up == made_after {
+            idle.connections.push(connection);
+        }
     }
 }

@@ -49,11 +49,7 @@ impl StoreServer {
     pub(crate) fn refuse_writes(&self) {
         match self {
             #[cfg(feature = "postgres")]
-            Self::Postgres(server) => alter(
-                server,
-                "SET default_transaction_read_only = on; \
-                 SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'doorward'",
-            ),
+            Self::Postgres(server) => _ = server.sql(&server.url(), NO_ROOM).unwrap(),
             #[cfg(feature = "valkey")]
             Self::Valkey(server) => set(server, "maxmemory", "1"),
         }
@@ -63,7 +59,10 @@ impl StoreServer {
     pub(crate) fn take_writes(&self) {
         match self {
             #[cfg(feature = "postgres")]
-            Self::Postgres(server) => alter(server, "RESET default_transaction_read_only"),
+            Self::Postgres(server) => {
+                let room = "DROP FUNCTION no_room() CASCADE";
+                server.sql(&server.url(), room).unwrap();
+            }
             #[cfg(feature = "valkey")]
             Self::Valkey(server) => set(server, "maxmemory", "0"),
         }
@@ -76,14 +75,19 @@ fn set(server: &Valkey, directive: &str, value: &str) {
     assert_eq!(answer.unwrap(), "+OK\r\n");
 }
 
-/// Changes the database of the store, from another one: in its own, who comes is told to write nothing.
+/// Whatever is written, the server says what it says when its disk is full.
 #[cfg(feature = "postgres")]
-fn alter(server: &Postgres, change: &str) {
-    let url = server.url();
-    let elsewhere = format!("{}template1", url.strip_suffix("postgres").unwrap());
-    let statements = format!("ALTER DATABASE postgres {change}");
-    server.sql(&elsewhere, &statements).unwrap();
-}
+const NO_ROOM: &str = "
+    CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN RAISE disk_full; END $$;
+    DO $$
+        DECLARE name text;
+        BEGIN
+            FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'doorward' LOOP
+                EXECUTE format('CREATE TRIGGER no_room BEFORE INSERT OR UPDATE OR DELETE ON doorward.%I
+                                EXECUTE FUNCTION no_room()', name);
+            END LOOP;
+        END $$";
 
 /// The section of the configuration, and the file that it names.
 #[cfg(any(feature = "postgres", feature = "valkey"))]
