@@ -265,6 +265,8 @@ pub struct LoginSettings {
     pub allowed_targets: Vec<String>,
     /// The largest request body that is kept while the user logs in, in bytes; 0 for none.
     pub preserve_bytes: usize,
+    /// For how long a browser may remember its user's name, if at all.
+    pub remember_user_name: Option<Duration>,
     /// How the pages look and read.
     pub pages: PageSettings,
 }

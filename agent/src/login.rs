@@ -18,6 +18,7 @@ pub mod pages;
 pub mod policy_redirect;
 pub mod preserve;
 pub mod refusal;
+mod remembered_name;
 pub mod state;
 pub mod targets;
 pub mod unsent_logouts;
@@ -43,7 +44,7 @@ use crate::telemetry::Outcome;
 use crate::telemetry::metrics::{PolicyAnswer, PolicyCall};
 
 pub use challenge::{challenge, is_script};
-pub use preserve::{Resumed, already_sent, may_be_sent};
+pub use preserve::{Resumed, already_sent, give_up_if_decided, may_be_sent};
 pub use refusal::refuse;
 
 /// What the paths below `login.path` make of a request.

@@ -1,7 +1,7 @@
 //! The life of one request. Start reading here.
 //!
 //! Every early exit is a [`Denial`]. The only way to an upstream is to hold a [`Grant`], and only
-//! [`access`](crate::access) makes one.
+//! [`access`] makes one.
 
 use std::sync::Arc;
 
@@ -132,6 +132,7 @@ impl Pipeline {
             Ok(passed) => passed,
             Err(denial) => {
                 record.denied(Some(&facts), &denial);
+                login::give_up_if_decided(&self.sessions, &facts, &denial);
                 return login::challenge(&self.sessions, &visit, denial, body).await;
             }
         };

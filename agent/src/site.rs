@@ -80,6 +80,11 @@ impl Zone {
     pub fn owns(&self, cookie_name: &[u8]) -> bool {
         cookie_name == self.cookie_name.as_bytes()
     }
+
+    /// Whether a cookie remembers a user name in this zone.
+    fn remembers_in(&self, cookie_name: &[u8]) -> bool {
+        cookie_name.strip_suffix(b"USERNAME") == Some(self.name.as_bytes())
+    }
 }
 
 /// Why a valid configuration cannot be put in force.
@@ -153,12 +158,18 @@ impl Site {
 
     /// Whether a cookie's name is one of ours.
     pub fn owns_cookie(&self, name: &[u8]) -> bool {
-        name == self.cookies.login_name().as_bytes()
+        self.is_of_login(name)
             || self.zones.iter().any(|zone| zone.owns(name))
             || self
                 .service_cookies
                 .iter()
                 .any(|own| own.as_bytes() == name)
+    }
+
+    /// Whether a cookie is of the login page alone.
+    fn is_of_login(&self, name: &[u8]) -> bool {
+        name == self.cookies.login_name().as_bytes()
+            || self.zones.iter().any(|zone| zone.remembers_in(name))
     }
 
     /// Whether a cookie is kept from applications: all of ours and those of the sessions of another system, unless
@@ -168,7 +179,7 @@ impl Site {
             .foreign()
             .is_some_and(|foreign| foreign.owns_cookie(name));
         (self.owns_cookie(name) || is_foreign)
-            && (!self.config.session.pass_cookie || name == self.cookies.login_name().as_bytes())
+            && (!self.config.session.pass_cookie || self.is_of_login(name))
     }
 
     /// The headers that are kept from applications: with tokens for services, and with a session of another system,

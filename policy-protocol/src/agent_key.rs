@@ -55,7 +55,7 @@ pub struct AgentKeySet {
     pub next: AgentKey,
     /// Open cookies sealed before the last rollovers, newest first.
     pub previous: Vec<AgentKey>,
-    /// Does not roll over: for cookies that outlive sessions.
+    /// Does not roll over: for cookies that outlive sessions. One that is replaced opens no more.
     #[serde(rename = "static")]
     pub static_key: AgentKey,
     /// Signs identity assertions for upstreams: an ECDSA P-256 key in PKCS #8 (DER). All agents share
@@ -68,19 +68,17 @@ pub struct AgentKeySet {
 pub struct AgentKeyRing {
     /// Current first, because almost every cookie is sealed with it.
     keys: Vec<SealingKey>,
+    static_key: SealingKey,
 }
 
 impl AgentKeyRing {
     /// Prepares a key set for use.
     pub fn new(set: &AgentKeySet) -> Self {
-        let ordered = [&set.current, &set.next]
-            .into_iter()
-            .chain(&set.previous)
-            .chain([&set.static_key]);
+        let ready = |key: &AgentKey| SealingKey::new(key.id, key.key.expose());
+        let ordered = [&set.current, &set.next].into_iter().chain(&set.previous);
         Self {
-            keys: ordered
-                .map(|key| SealingKey::new(key.id, key.key.expose()))
-                .collect(),
+            keys: ordered.map(ready).collect(),
+            static_key: ready(&set.static_key),
         }
     }
 
@@ -89,7 +87,12 @@ impl AgentKeyRing {
         &self.keys[0]
     }
 
-    /// The key named `id`, if this ring still has it.
+    /// The key that seals what outlives sessions, and opens it until it is replaced. It opens nothing else.
+    pub const fn static_key(&self) -> &SealingKey {
+        &self.static_key
+    }
+
+    /// The key named `id`, if this ring still has it. The static key is not one of these.
     pub fn find(&self, id: KeyId) -> Option<&SealingKey> {
         self.keys.iter().find(|key| key.id() == id)
     }

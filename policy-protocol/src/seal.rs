@@ -55,6 +55,8 @@ pub enum TokenType {
     LoginState = 3,
     /// A secret record in a policy server's store, under the master key.
     Record = 4,
+    /// The user name that a login page is to fill in, under the static key.
+    UserName = 5,
 }
 
 /// The token cannot be opened. Deliberately without detail.
@@ -212,11 +214,12 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const TYPES: [TokenType; 4] = [
+    const TYPES: [TokenType; 5] = [
         TokenType::Session,
         TokenType::SessionSpec,
         TokenType::LoginState,
         TokenType::Record,
+        TokenType::UserName,
     ];
 
     fn key(id: u32) -> SealingKey {
@@ -237,11 +240,14 @@ mod tests {
     #[test]
     fn a_token_opens_only_as_its_own_type_and_in_its_own_zone() {
         let key = key(1);
-        let sealed = key.seal(TokenType::Session, "SM", b"claims").unwrap();
-        for token_type in TYPES {
-            let opened = open_with(&sealed, token_type, "SM", &key);
-            assert_eq!(opened.is_ok(), token_type == TokenType::Session);
+        for own in TYPES {
+            let sealed = key.seal(own, "SM", b"claims").unwrap();
+            for token_type in TYPES {
+                let opened = open_with(&sealed, token_type, "SM", &key);
+                assert_eq!(opened.is_ok(), token_type == own);
+            }
         }
+        let sealed = key.seal(TokenType::Session, "SM", b"claims").unwrap();
         for zone in ["", "S", "SMX", "sm", "Z1"] {
             assert_eq!(
                 open_with(&sealed, TokenType::Session, zone, &key),

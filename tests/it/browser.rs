@@ -139,6 +139,68 @@ async fn the_keyboard_alone_is_enough() {
     browser.quit().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_is_remembered_for_who_ticks_the_box() {
+    let remembers = "[login]\nremember_user_name = \"30d\"";
+    let gateway = Gateway::setup().with(remembers).start().await;
+    let Some(browser) = Browser::start(&[&gateway.certificate.key_digest]).await else {
+        return;
+    };
+    browser.open(&url(&gateway, "/app/name")).await;
+    let box_ = browser.find("input[name=REMEMBER]").await;
+    assert_eq!(browser.property(&box_, "checked").await, false);
+    browser.find("label[for=remember]").await;
+    // By keyboard alone: name, password, box.
+    browser.press("alice").await;
+    browser.press(TAB).await;
+    browser.press(PASSWORD).await;
+    browser.press(TAB).await;
+    assert_eq!(browser.focused().await, box_);
+    browser.press(" ").await;
+    assert_eq!(browser.property(&box_, "checked").await, true);
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    browser.screenshot(&folder.join("remember.png")).await;
+    browser.press(TAB).await;
+    browser.press(ENTER).await;
+    let page = browser.wait_for("sm_user").await;
+    assert!(!page.contains("USERNAME"), "the application sees no cookie");
+    let here = browser.cookies().await;
+    let of_page = |cookie: &serde_json::Value| cookie["name"] == "SMUSERNAME";
+    assert!(
+        !here.iter().any(of_page),
+        "the cookie is for the login page"
+    );
+
+    browser.open(&url(&gateway, "/doorward/logout")).await;
+    browser.open(&url(&gateway, "/app/name")).await;
+    let cookies = browser.cookies().await;
+    let cookie = cookies.iter().find(|cookie| of_page(cookie)).unwrap();
+    assert_eq!(
+        (&cookie["httpOnly"], &cookie["secure"], &cookie["path"]),
+        (&json!(true), &json!(true), &json!("/doorward/login"))
+    );
+    assert!(cookie["expiry"].is_u64(), "it outlives the browser");
+    let name = browser.find("input[name=USER]").await;
+    assert_eq!(browser.property(&name, "value").await, "alice");
+    let box_ = browser.find("input[name=REMEMBER]").await;
+    assert_eq!(browser.property(&box_, "checked").await, true);
+    let password = browser.find("input[name=PASSWORD]").await;
+    assert_eq!(browser.focused().await, password);
+
+    browser.press(PASSWORD).await;
+    browser.click(&box_).await;
+    browser
+        .click(&browser.find("button[type=submit]").await)
+        .await;
+    browser.wait_for("sm_user").await;
+    browser.open(&url(&gateway, "/doorward/logout")).await;
+    browser.open(&url(&gateway, "/app/name")).await;
+    let name = browser.find("input[name=USER]").await;
+    assert_eq!(browser.property(&name, "value").await, "");
+    assert_eq!(browser.focused().await, name);
+    browser.quit().await;
+}
+
 /// What a screen reader needs: names for the fields, a language, a heading, an error that is announced.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_page_can_be_read_aloud_and_looked_at() {

@@ -38,6 +38,7 @@ mod post_preservation;
 mod proxy;
 mod redirect_targets;
 mod reload;
+mod remembered_name;
 mod rollover;
 mod rules;
 mod seal;

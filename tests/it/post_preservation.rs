@@ -112,6 +112,41 @@ async fn what_cannot_be_decided_upon_is_kept_and_sent_once_when_it_can_be() {
     assert_eq!(posts(&gateway), 1);
 }
 
+/// Whoever has this browser next may press Reload, too.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_refused_is_not_sent_for_somebody_else() {
+    let rule = "rules = [{ name = \"bob\", effect = \"allow\", users = [\"bob\"] }]";
+    let gateway = Gateway::setup()
+        .with(&format!("[[realms]]\nname = \"app\"\n{rule}"))
+        .start()
+        .await;
+    let client = gateway.client(Protocol::Http1);
+    let resume = resumed_at(&client).await;
+    assert_eq!(client.get(&resume).await.status, 403);
+    // Without a logout, as by a cookie that is gone.
+    client.set_cookie("SMSESSION", "gone");
+    client.login("/app/", "bob", PASSWORD).await;
+    assert_eq!(client.get(&resume).await.status, 409);
+    assert_eq!(posts(&gateway), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_is_not_for_who_comes_after_a_logout() {
+    let gateway = Gateway::start().await;
+    let client = gateway.client(Protocol::Http1);
+    let resume = resumed_at(&client).await;
+    let answer = client.get("/doorward/logout").await;
+    let forgotten = answer.set_cookie("__Host-SMLOGIN").unwrap();
+    // Without these a browser heeds no cookie of this name.
+    for attribute in ["Max-Age=0", "Path=/", "Secure"] {
+        assert!(forgotten.contains(attribute), "{forgotten}");
+    }
+    assert_eq!(client.cookie("__Host-SMLOGIN"), None);
+    client.login("/app/", "bob", PASSWORD).await;
+    assert_eq!(client.get(&resume).await.status, 409);
+    assert_eq!(posts(&gateway), 0);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn who_must_log_in_again_has_one_request_kept() {
     let gateway = Gateway::start().await;

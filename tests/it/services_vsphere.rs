@@ -7,12 +7,15 @@ use base64::engine::general_purpose::STANDARD;
 use harness::client::{Answer, empty};
 use harness::gateway::{Deployment, Gateway, HOST, PASSWORD, Setup};
 use harness::policy_host::WITH_NEWCOMERS;
-use harness::{Client, Protocol, RawClient, RawResponse, SeenRequest};
+use harness::policy_watch::Call;
+use harness::{Client, Protocol, RawClient, RawResponse, SeenRequest, eventually};
 use http::Method;
 use http_body_util::BodyExt as _;
+use policy_client::PolicyError;
 use serde_json::{Value, json};
 
-use crate::support::{challenge_reason, holding, logged_in};
+use crate::hang_up::hang_up_during;
+use crate::support::{challenge_reason, holding, logged_in, refused};
 
 /// A listener that offers the service, and an application that has an `/api` and a `/rest` of its own.
 pub const OFFERED: &str = r#"
@@ -787,4 +790,25 @@ async fn what_cannot_be_read_is_refused_in_the_form_of_its_path() {
     let other = ask("GET /api").await;
     assert_eq!(other.status, 400);
     assert_ne!(other.header("content-type"), Some("application/json"));
+}
+
+/// A script whose own time is up while the policy server is asked.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delete_is_carried_out_although_nobody_waits_for_it() {
+    let gateway = offering(Deployment::Remote).start().await;
+    let other = gateway.beside("").await;
+    let (_, cookie) = logged_in(&gateway, "alice", Protocol::Http1).await;
+    let elsewhere = holding(&other, &cookie, Protocol::Http1);
+    assert_eq!(elsewhere.get("/app/").await.status, 200);
+    let request =
+        format!("DELETE {NEW} HTTP/1.1\r\nHost: {HOST}\r\nvmware-api-session-id: {cookie}\r\n\r\n");
+    hang_up_during(&gateway, Call::SessionService, request).await;
+    gateway.policy.cut(PolicyError::TimedOut);
+    let here = holding(&gateway, &cookie, Protocol::Http1);
+    refused(&here.get("/app/").await);
+    gateway.policy.open();
+    eventually("it is over at the other agent", async || {
+        challenge_reason(&elsewhere.get("/app/").await)
+    })
+    .await;
 }

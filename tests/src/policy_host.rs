@@ -256,6 +256,20 @@ impl PolicyHost {
         assert!(matches!(answer, RollAnswer::Yes { .. }), "{answer:?}");
     }
 
+    /// Replaces the static key.
+    ///
+    /// # Panics
+    /// If it is stopped.
+    pub async fn roll_static_key(&self) {
+        let request = RollRequest {
+            which: RollWhich::Static,
+            next_key: None,
+            force: false,
+        };
+        let answer = self.server().roll_keys(&request).await.expect("a rollover");
+        assert!(matches!(answer, RollAnswer::Yes { .. }), "{answer:?}");
+    }
+
     /// How an agent's configuration names it.
     pub(crate) fn agent_section(&self) -> Table {
         let section = match self.address {

@@ -18,7 +18,6 @@ use crate::config::Realm;
 use crate::login::direct;
 use crate::session::Sessions;
 use crate::session::cache::CachedSession;
-use crate::session::cookie::KeysMissing;
 
 /// Cookies of our name that are tried, over all zones. More are not sent by accident.
 const MAX_COOKIES: usize = 4;
@@ -84,17 +83,7 @@ async fn by_credentials(
     admit(sessions, visit, realm, &alias, Refresh::Cookie).await
 }
 
-/// The sessions that a request brings, for logout: as [`tickets`], and those that were begun in another system. What
-/// is returned does not need the request any more.
-pub fn all_tickets(
-    sessions: &Arc<Sessions>,
-    visit: &Visit<'_>,
-) -> impl Future<Output = (Vec<SessionTicket>, Result<(), KeysMissing>)> + use<> {
-    let ours = tickets(sessions, visit);
-    let foreign: Vec<_> = foreign::tickets(visit).take(MAX_COOKIES).collect();
-    async {
-        let (mut all, complete) = ours.await;
-        all.extend(foreign);
-        (all, complete)
-    }
+/// The sessions that were begun in another system and that a request brings, for logout. Anybody can make one up.
+pub fn foreign_tickets(visit: &Visit<'_>) -> Vec<SessionTicket> {
+    foreign::tickets(visit).take(MAX_COOKIES).collect()
 }

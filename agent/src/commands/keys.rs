@@ -36,7 +36,8 @@ pub(crate) enum Action {
 
 #[derive(Args)]
 pub(crate) struct RollOptions {
-    /// Replace the static key instead, which seals what outlives sessions.
+    /// Replace the static key instead, which seals what outlives sessions: user names that login pages remember are
+    /// forgotten.
     #[arg(long = "static")]
     static_key: bool,
     /// Make the new next keys from the secret in this file (base64 of 32 bytes), so that another

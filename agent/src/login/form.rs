@@ -13,7 +13,7 @@ use self::fields::Fields;
 use super::pages::{LoginPage, Message, PasswordPage};
 use super::state::{LoginState, browser_nonce, new_nonce};
 use super::targets::Target;
-use super::{LoginCall, NotLoggedIn, logout, page, parameter, see_other};
+use super::{LoginCall, NotLoggedIn, logout, page, parameter, remembered_name, see_other};
 use crate::access::{Denial, Visit, authenticate};
 use crate::config::Realm;
 use crate::http::body::{Body, RequestBody};
@@ -36,6 +36,10 @@ pub fn show(sessions: &Sessions, visit: &Visit<'_>) -> Result<Response<Body>, De
         .and_then(|reason| reason.parse().ok())
         .map_or(Reason::NONE, Reason);
     let waiting = parameter("RESUME").filter(|id| sessions.preserved.target(id).is_some());
+    let message = Message::for_challenge(reason);
+    // A step-up is for who is logged in, whatever name this browser remembers.
+    let remembers = remembered_name::span(visit).is_some() && message != Some(Message::StepUp);
+    let remembered = remembered_name::read(sessions, visit).filter(|_| remembers);
     render(
         sessions,
         visit,
@@ -43,10 +47,11 @@ pub fn show(sessions: &Sessions, visit: &Visit<'_>) -> Result<Response<Body>, De
         &Form {
             target,
             waiting,
-            user_name: "",
+            user_name: remembered.as_deref().unwrap_or_default(),
+            remember: remembers.then_some(remembered.is_some()),
             changing: false,
             challenge: None,
-            message: Message::for_challenge(reason),
+            message,
         },
     )
 }
@@ -81,6 +86,7 @@ pub async fn submit(
             target: DEFAULT_TARGET.to_owned(),
             waiting: None,
             user_name: &fields.user_name,
+            remember: remembered_name::span(visit).map(|_| fields.remember),
             changing: false,
             challenge: None,
             message: Some(Message::FormExpired),
@@ -88,11 +94,16 @@ pub async fn submit(
         return render(sessions, visit, StatusCode::FORBIDDEN, &form);
     };
     let user_name = state.changing.as_deref().unwrap_or(&fields.user_name);
+    let changing = state.changing.is_some();
+    // The page for a new password has no box: what was chosen before it stands.
+    let chosen = |before| if changing { before } else { fields.remember };
+    let remember = state.remember.map(chosen);
     let challenged = |status, changing, message, challenge| {
         let form = Form {
             target: state.target.clone(),
             waiting: state.waiting.clone(),
             user_name,
+            remember,
             changing,
             challenge,
             message: Some(message),
@@ -100,7 +111,6 @@ pub async fn submit(
         render(sessions, visit, status, &form)
     };
     let again = |status, changing, message| challenged(status, changing, message, None);
-    let changing = state.changing.is_some();
     if changing && !fields.confirms_new_password() {
         return again(StatusCode::FORBIDDEN, true, Message::PasswordsDiffer);
     }
@@ -119,7 +129,13 @@ pub async fn submit(
                 Some(id) => see_other(&format!("{}/resume?ID={id}", visit.site.config.login.path))?,
                 None => see_other(&destination.target.location)?,
             };
-            response.headers_mut().append(header::SET_COOKIE, cookie);
+            let remembered = remember.and_then(|remember| {
+                let user_name = remember.then_some(user_name);
+                remembered_name::write(visit, &keys.ring, user_name)
+            });
+            let cookies = [cookie].into_iter().chain(remembered);
+            let headers = response.headers_mut();
+            headers.extend(cookies.map(|cookie| (header::SET_COOKIE, cookie)));
             Ok(response)
         }
         Ok(Err(NotLoggedIn::Challenged { reason, challenge })) => {
@@ -256,6 +272,8 @@ struct Form<'a> {
     waiting: Option<String>,
     /// On the page for a login; in the sealed state for a new password.
     user_name: &'a str,
+    /// Whether it is to be remembered; `None` if that is not asked.
+    remember: Option<bool>,
     /// Whether a new password is asked for.
     changing: bool,
     /// What the proof of a second factor must answer.
@@ -279,6 +297,7 @@ fn render(
         shown: visit.now,
         waiting: form.waiting.clone(),
         changing: form.changing.then(|| form.user_name.to_owned()),
+        remember: form.remember,
     };
     // A target that does not fit is forgotten rather than the login refused.
     let sealed = state
@@ -311,6 +330,7 @@ fn render(
             state: &state,
             host: visit.target.host(),
             user_name: form.user_name,
+            remember: form.remember,
             message: form.message,
             request_kept: form.waiting.is_some(),
             asks_code,

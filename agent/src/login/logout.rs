@@ -23,11 +23,12 @@ static CLEAR_CACHE: HeaderValue = HeaderValue::from_static("\"cache\"");
 /// # Errors
 /// If there are no agent keys to open every cookie with. What could be opened is over.
 pub async fn logout(sessions: &Arc<Sessions>, visit: &Visit<'_>) -> Result<Response<Body>, Denial> {
-    let tickets = authenticate::all_tickets(sessions, visit);
+    let tickets = authenticate::tickets(sessions, visit);
+    let foreign = authenticate::foreign_tickets(visit);
     let ending = Ending::by(sessions, visit);
     let carried_out = sessions.carry_out(async move {
-        let (tickets, all) = tickets.await;
-        (ending.end(tickets).await, all)
+        let (ours, all) = tickets.await;
+        (ending.end(ours, foreign).await, all)
     });
     let (told, all) = carried_out.await.map_err(|_| Denial::Internal)?;
     // Without keys the cookie stays: it is the only means to try again.
@@ -46,13 +47,12 @@ pub async fn logout(sessions: &Arc<Sessions>, visit: &Visit<'_>) -> Result<Respo
         ),
     };
     let headers = response.headers_mut();
-    headers.extend(
-        visit
-            .site
-            .cookies
-            .logged_off()
-            .map(|cookie| (header::SET_COOKIE, cookie)),
-    );
+    let jar = &visit.site.cookies;
+    // A request that waits for a login is not for the next user of this browser.
+    let cookies = jar.logged_off().into_iter().chain(jar.forget_login());
+    for cookie in cookies {
+        headers.append(header::SET_COOKIE, cookie);
+    }
     headers.insert("clear-site-data", CLEAR_CACHE.clone());
     Ok(response)
 }
@@ -67,8 +67,43 @@ pub(crate) async fn end(
     ticket: SessionTicket,
 ) -> Result<(), PolicyError> {
     let ending = Ending::by(sessions, visit);
-    let carried_out = sessions.carry_out(async move { ending.end(vec![ticket]).await });
+    let carried_out = sessions.carry_out(async move { ending.end(vec![ticket], Vec::new()).await });
     carried_out.await.unwrap_or(Err(PolicyError::Failure))
+}
+
+/// A session that a call is to end and has not ended yet. Should nobody wait for the answer any more, it ends all the
+/// same: here at once, and elsewhere as soon as the policy server can be told.
+#[derive(Debug)]
+pub(crate) struct ToEnd {
+    sessions: Arc<Sessions>,
+    logout: Option<LogoutRequest>,
+}
+
+impl ToEnd {
+    pub(crate) fn new(sessions: &Arc<Sessions>, visit: &Visit<'_>, session: SessionTicket) -> Self {
+        Self {
+            sessions: Arc::clone(sessions),
+            logout: Some(LogoutRequest {
+                session,
+                transaction_id: visit.transaction_id.as_str().to_owned(),
+            }),
+        }
+    }
+
+    /// The call has its answer: what was to end has ended, or must not.
+    pub(crate) fn is_decided(mut self) {
+        self.logout = None;
+    }
+}
+
+impl Drop for ToEnd {
+    fn drop(&mut self) {
+        if let Some(logout) = self.logout.take() {
+            let id = logout.session.session_id;
+            self.sessions.cache.end(id, Reason::USER_LOGOUT);
+            self.sessions.unsent_logouts.add_untried(logout);
+        }
+    }
 }
 
 /// The end of sessions, free of the request that asks for it: the client may go away while the policy server is told.
@@ -86,22 +121,36 @@ impl Ending {
     }
 
     /// All are over here before the policy server is told of any.
-    async fn end(&self, tickets: Vec<SessionTicket>) -> Result<(), PolicyError> {
-        for ticket in &tickets {
-            let cache = &self.sessions.cache;
+    async fn end(
+        &self,
+        ours: Vec<SessionTicket>,
+        foreign: Vec<SessionTicket>,
+    ) -> Result<(), PolicyError> {
+        let cache = &self.sessions.cache;
+        let ours = ours.into_iter().map(|ticket| (ticket, true));
+        // What strangers make up must not take the place of logouts that have to wait.
+        let foreign = foreign.into_iter().map(|ticket| {
+            let is_known = cache.find(ticket.session_id).is_some();
+            (ticket, is_known)
+        });
+        let tickets: Vec<_> = ours.chain(foreign).collect();
+        for (ticket, _) in &tickets {
             cache.end(ticket.session_id, Reason::USER_LOGOUT);
         }
-        let told = join_all(tickets.into_iter().map(|ticket| self.tell(ticket))).await;
-        told.into_iter().collect()
+        let told = tickets
+            .into_iter()
+            .map(|(ticket, again)| self.tell(ticket, again));
+        join_all(told).await.into_iter().collect()
     }
 
-    async fn tell(&self, session: SessionTicket) -> Result<(), PolicyError> {
+    /// Tells the policy server, and `again` if it cannot be told now.
+    async fn tell(&self, session: SessionTicket, again: bool) -> Result<(), PolicyError> {
         let request = LogoutRequest {
             session,
             transaction_id: self.transaction_id.clone(),
         };
         let told = tell(&self.sessions, request.clone()).await;
-        if told.is_err() {
+        if again && told.is_err() {
             self.sessions.unsent_logouts.add(request);
         }
         told
@@ -145,3 +194,6 @@ fn farewell(visit: &Visit<'_>) -> Result<Response<Body>, Denial> {
         )),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -31,6 +31,8 @@ pub const CODE_FIELD: &str = "CODE";
 pub const NEW_PASSWORD_FIELD: &str = "NEWPASSWORD";
 /// The form's field for the new password once more.
 pub const CONFIRMATION_FIELD: &str = "CONFIRMATION";
+/// The form's box for a user name that is to be remembered.
+pub const REMEMBER_FIELD: &str = "REMEMBER";
 /// The form's field for what the agent needs to know again.
 pub const STATE_FIELD: &str = "STATE";
 
@@ -113,8 +115,10 @@ pub struct LoginPage<'a> {
     pub state: &'a str,
     /// The host that the user wants to reach.
     pub host: &'a str,
-    /// The name that was typed before, or nothing.
+    /// The name that was typed before or is remembered, or nothing.
     pub user_name: &'a str,
+    /// Whether the box for a name that is to be remembered is ticked; `None` if there is none.
+    pub remember: Option<bool>,
     /// Why the user sees this page.
     pub message: Option<Message>,
     /// Whether a request with a body waits for this login.
@@ -253,6 +257,7 @@ impl Pages {
             code => CODE_FIELD,
             new_password => NEW_PASSWORD_FIELD,
             confirmation => CONFIRMATION_FIELD,
+            remember => REMEMBER_FIELD,
             state => STATE_FIELD,
         };
         let common = context! { texts => &self.texts, site => &self.site, fields };
@@ -268,6 +273,7 @@ impl Pages {
             state => page.state,
             host => page.host,
             user_name => page.user_name,
+            remember => page.remember,
             request_kept => page.request_kept,
             asks_code => page.asks_code,
             challenge => page.challenge,

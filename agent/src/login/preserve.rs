@@ -95,7 +95,8 @@ impl PreservedRequests {
     }
 }
 
-/// A waiting request whose time has come. It is kept until it is sent: what is refused for now may be tried again.
+/// A waiting request whose time has come. It is kept until it is decided upon: what can only not be told now may be
+/// tried again.
 #[derive(Debug)]
 pub struct Resumed {
     id: String,
@@ -127,6 +128,15 @@ impl Resumed {
 pub fn may_be_sent(sessions: &Sessions, facts: &Facts<'_>) -> bool {
     let resumed = facts.resumed;
     resumed.is_none_or(|resumed| sessions.preserved.take(&resumed.id))
+}
+
+/// A request is not sent. A kept one is given up, unless it may still be decided: whoever has this browser next must not
+/// send what was refused to somebody else.
+pub fn give_up_if_decided(sessions: &Sessions, facts: &Facts<'_>, denial: &Denial) {
+    let undecided = matches!(denial, Denial::Challenge { .. } | Denial::PolicyUnavailable);
+    if let Some(resumed) = facts.resumed.filter(|_| !undecided) {
+        sessions.preserved.take(&resumed.id);
+    }
 }
 
 /// Keeps a request, if it may be kept and is not kept already. Returns its id and, for a browser that has none yet, the

@@ -38,6 +38,9 @@ pub struct LoginState {
     /// Who has given the right credentials and must choose a new password now, by the name they typed.
     #[n(4)]
     pub changing: Option<String>,
+    /// Whether the user wanted to be remembered when the form was shown; `None` if it had no box for that.
+    #[n(5)]
+    pub remember: Option<bool>,
 }
 
 impl LoginState {

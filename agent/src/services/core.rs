@@ -13,13 +13,14 @@ use policy_protocol::session_service::{
     SessionOperation, SessionServiceAnswer, SessionServiceRequest,
 };
 use policy_protocol::sessions::SessionDetails;
-use policy_protocol::{Reason, Timestamp};
+use policy_protocol::{Reason, SessionId, Timestamp};
 
 pub use self::decide::Verdict;
 use crate::access::{Visit, realm_context};
 use crate::config::Realm;
 use crate::http::target::RequestTarget;
-use crate::login::{LoginCall, NotLoggedIn, logout};
+use crate::login::logout::{self, ToEnd};
+use crate::login::{LoginCall, NotLoggedIn};
 use crate::session::Sessions;
 use crate::session::cache::CachedSession;
 use crate::session::cookie::{INVALID, LOGGED_OFF, SessionClaims};
@@ -79,7 +80,7 @@ impl From<SessionClaims> for Shown {
 
 impl Shown {
     /// The session it names.
-    pub const fn id(&self) -> policy_protocol::SessionId {
+    pub const fn id(&self) -> SessionId {
         self.ticket.session_id
     }
 
@@ -271,7 +272,11 @@ impl<'v> Core<'v> {
         shown: &Shown,
         operation: SessionOperation,
     ) -> Result<SessionServiceAnswer, Unavailable> {
-        let request = SessionServiceRequest {
+        send(self.sessions, self.request(shown, operation)).await
+    }
+
+    fn request(&self, shown: &Shown, operation: SessionOperation) -> SessionServiceRequest {
+        SessionServiceRequest {
             session: shown.ticket.clone(),
             resource: self.visit.resource_context(),
             last_access: shown.last_access,
@@ -279,18 +284,7 @@ impl<'v> Core<'v> {
             from: self.visit.origin.address,
             client_address: self.visit.bound_address(),
             transaction_id: self.visit.transaction_id.as_str().to_owned(),
-        };
-        let answer = self.sessions.policy.session_service(request).await;
-        let counted = match &answer {
-            Ok(SessionServiceAnswer::No { .. } | SessionServiceAnswer::Forbidden) => {
-                PolicyAnswer::No
-            }
-            Ok(_) => PolicyAnswer::Yes,
-            Err(_) => PolicyAnswer::Error,
-        };
-        let calls = &self.sessions.metrics.policy_calls;
-        calls.count(PolicyCall::SessionService, counted);
-        Ok(answer?)
+        }
     }
 
     /// Ends a session that has just begun, for whoever wanted to try a password only.
@@ -309,9 +303,40 @@ impl<'v> Core<'v> {
         Ok(logout::end(self.sessions, self.visit, shown.ticket).await?)
     }
 
-    /// Forgets a session that an administrator ended by its id: the event may take a moment.
-    pub fn forget(&self, id: policy_protocol::SessionId) {
-        self.sessions.cache.end(id, Reason::REVOKED_SESSION);
+    /// Ends a session everywhere, should the client go away before it is decided what becomes of the call.
+    pub(crate) fn to_end(&self, shown: &Shown) -> ToEnd {
+        ToEnd::new(self.sessions, self.visit, shown.ticket.clone())
+    }
+
+    /// Ends sessions by their ids, by the right of an administrator's: all that were asked for, also if the client
+    /// goes away. Whether all have ended; the first that has not is the last that is tried.
+    ///
+    /// # Errors
+    /// If the policy server gives no answer.
+    pub async fn end_by_ids(
+        &self,
+        administrator: &Shown,
+        ids: impl Iterator<Item = SessionId>,
+    ) -> Result<SessionServiceAnswer, Unavailable> {
+        let requests: Vec<_> = ids
+            .map(|session_id| {
+                let operation = SessionOperation::End { session_id };
+                (session_id, self.request(administrator, operation))
+            })
+            .collect();
+        let sessions = Arc::clone(self.sessions);
+        let carried_out = self.sessions.carry_out(async move {
+            for (session_id, request) in requests {
+                let answer = send(&sessions, request).await?;
+                if answer != SessionServiceAnswer::Done {
+                    return Ok(answer);
+                }
+                // The event may take a moment.
+                sessions.cache.end(session_id, Reason::REVOKED_SESSION);
+            }
+            Ok(SessionServiceAnswer::Done)
+        });
+        carried_out.await.unwrap_or(Err(Unavailable))
     }
 
     /// The token of a session as of now.
@@ -329,6 +354,21 @@ impl<'v> Core<'v> {
             Unavailable
         })
     }
+}
+
+async fn send(
+    sessions: &Sessions,
+    request: SessionServiceRequest,
+) -> Result<SessionServiceAnswer, Unavailable> {
+    let answer = sessions.policy.session_service(request).await;
+    let counted = match &answer {
+        Ok(SessionServiceAnswer::No { .. } | SessionServiceAnswer::Forbidden) => PolicyAnswer::No,
+        Ok(_) => PolicyAnswer::Yes,
+        Err(_) => PolicyAnswer::Error,
+    };
+    let calls = &sessions.metrics.policy_calls;
+    calls.count(PolicyCall::SessionService, counted);
+    Ok(answer?)
 }
 
 #[cfg(test)]

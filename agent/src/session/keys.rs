@@ -95,9 +95,7 @@ impl AgentKeys {
     }
 }
 
-/// Every key that opens cookies.
+/// Every key that opens sessions: what the static key opens is not remembered here.
 fn keys(set: &AgentKeySet) -> impl Iterator<Item = &AgentKey> {
-    [&set.current, &set.next, &set.static_key]
-        .into_iter()
-        .chain(&set.previous)
+    [&set.current, &set.next].into_iter().chain(&set.previous)
 }

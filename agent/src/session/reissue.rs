@@ -3,6 +3,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use cookie::Cookie;
 use http::HeaderValue;
@@ -23,6 +24,7 @@ pub struct CookieJar {
     zone: Arc<str>,
     session_name: String,
     login_name: String,
+    user_name_cookie: String,
     same_site: SameSite,
     domain: Option<String>,
 }
@@ -35,6 +37,7 @@ impl CookieJar {
             session_name: format!("{}SESSION", settings.zone),
             // The prefix keeps other hosts and clear-text connections from planting one.
             login_name: format!("__Host-{}LOGIN", settings.zone),
+            user_name_cookie: format!("{}USERNAME", settings.zone),
             same_site: settings.same_site,
             domain: settings.cookie_domain.clone(),
         }
@@ -48,6 +51,11 @@ impl CookieJar {
     /// The name of the cookie that ties a login page to the browser it was shown in.
     pub fn login_name(&self) -> &str {
         &self.login_name
+    }
+
+    /// The name of the cookie that remembers a user name for the login page.
+    pub fn user_name_cookie(&self) -> &str {
+        &self.user_name_cookie
     }
 
     /// The session cookie with a sealed value.
@@ -74,6 +82,27 @@ impl CookieJar {
         self.set_cookie(&self.login_name, value, None)
     }
 
+    /// The cookie that remembers a user name, for the page below `login_path` of this one host; gone at once if
+    /// `max_age` is zero.
+    pub fn user_name(
+        &self,
+        value: String,
+        login_path: &str,
+        max_age: Duration,
+    ) -> Option<HeaderValue> {
+        let mut cookie = self.cookie(&self.user_name_cookie, value);
+        cookie.set_path(format!("{login_path}/login"));
+        cookie.set_max_age(cookie::time::Duration::try_from(max_age).ok()?);
+        HeaderValue::try_from(cookie.to_string()).ok()
+    }
+
+    /// Makes the browser forget the login cookie: what is tied to it is nobody's then.
+    pub fn forget_login(&self) -> Option<HeaderValue> {
+        let mut cookie = self.cookie(&self.login_name, String::new());
+        cookie.make_removal();
+        HeaderValue::try_from(cookie.to_string()).ok()
+    }
+
     /// A cookie of a service, with the attributes of the session cookie.
     pub fn named(&self, name: &str, value: String) -> Option<HeaderValue> {
         self.set_cookie(name, value, self.domain.clone())
@@ -89,6 +118,15 @@ impl CookieJar {
     }
 
     fn set_cookie(&self, name: &str, value: String, domain: Option<String>) -> Option<HeaderValue> {
+        let mut cookie = self.cookie(name, value);
+        if let Some(domain) = domain {
+            cookie.set_domain(domain);
+        }
+        HeaderValue::try_from(cookie.to_string()).ok()
+    }
+
+    /// What all cookies have in common.
+    fn cookie<'n>(&self, name: &'n str, value: String) -> Cookie<'n> {
         let mut cookie = Cookie::build((name, value))
             .path("/")
             .secure(true)
@@ -99,10 +137,7 @@ impl CookieJar {
             SameSite::Strict => cookie::SameSite::Strict,
             SameSite::None => cookie::SameSite::None,
         });
-        if let Some(domain) = domain {
-            cookie.set_domain(domain);
-        }
-        HeaderValue::try_from(cookie.to_string()).ok()
+        cookie
     }
 }
 

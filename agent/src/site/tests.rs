@@ -49,3 +49,18 @@ fn tokens_for_services_are_kept_from_applications_of_all_listeners() {
     }
     assert!(!site.keeps_cookie(b"other"));
 }
+
+#[test]
+fn cookies_of_the_login_page_never_reach_applications() {
+    let config =
+        TWO_LISTENERS.to_owned() + "[session]\ntrusted_zones = [\"Z1\"]\npass_cookie = true\n";
+    let site = site(&config);
+    for name in ["SMUSERNAME", "Z1USERNAME", "__Host-SMLOGIN"] {
+        assert!(site.keeps_cookie(name.as_bytes()), "{name}");
+        assert!(site.owns_cookie(name.as_bytes()), "{name}");
+    }
+    for name in ["USERNAME", "Z2USERNAME", "SMUSERNAMES", "XSMUSERNAME"] {
+        assert!(!site.keeps_cookie(name.as_bytes()), "{name}");
+    }
+    assert!(!site.keeps_cookie(b"SMSESSION"));
+}

@@ -4,11 +4,10 @@ use std::time::Duration;
 
 use policy_protocol::administration::{AgentPresence, RollReason, RollWhich};
 use policy_protocol::seal::KEY_LENGTH;
-use policy_protocol::{KEY_PROPAGATION, Secret, Timestamp};
+use policy_protocol::{Secret, Timestamp};
 
 use super::record::KeyState;
 use super::{Changed, KeyError, Keys, KeysInUse};
-use crate::config::Limits;
 use crate::rolling_keys::{MAX_PREVIOUS, UnusableKey, check_new, derived_key, random_key};
 
 /// Why keys are not rolled over.
@@ -45,7 +44,8 @@ impl Keys {
             }
             state.agent.rolling.drop_old(now);
             state.ticket.drop_old(now);
-            if order.reason != RollReason::Forced {
+            // The static key seals at once, and replaces one that opens nothing from then on.
+            if order.which == RollWhich::Rolling && order.reason != RollReason::Forced {
                 check(keys, order)?;
                 let longest = state.agent.rolling.previous.len();
                 if longest.max(state.ticket.previous.len()) >= MAX_PREVIOUS {
@@ -55,11 +55,8 @@ impl Keys {
             match order.which {
                 RollWhich::Rolling => self.roll_over(state, order, now)?,
                 RollWhich::Static => {
-                    let new = random_key(|id| state.agent.iter().any(|key| key.id == id))?;
-                    let old = std::mem::replace(&mut state.agent.static_key, new);
-                    // What it sealed may outlive sessions, but nothing is meant to live longer than this.
-                    let drop_at = now.plus(Limits::LONGEST + KEY_PROPAGATION);
-                    state.agent.rolling.retire(old, drop_at);
+                    let is_taken = |id| state.agent.iter().any(|key| key.id == id);
+                    state.agent.static_key = random_key(is_taken)?;
                 }
             }
             Ok(Changed::ForAgents)
@@ -111,8 +108,7 @@ fn check(keys: &KeysInUse, order: &Rollover) -> Result<(), Refusal> {
         .filter(|agent| !has_next(agent))
         .cloned()
         .collect();
-    // The static key seals at once: there is nothing that anybody could know before.
-    if behind.is_empty() || order.which == RollWhich::Static {
+    if behind.is_empty() {
         Ok(())
     } else {
         Err(Refusal::AgentsBehind(behind))

@@ -89,11 +89,7 @@ impl Example {
         };
         let target = self.command.split("\"$SERVER").nth(1).unwrap();
         let target = target.split(['"', '?']).next().unwrap();
-        let segments = |path: &str| -> Vec<String> {
-            path.split('/')
-                .map(|segment| String::from(segment))
-                .collect()
-        };
+        let segments = |path: &str| -> Vec<String> { path.split('/').map(String::from).collect() };
         let (wanted, given) = (segments(path), segments(target));
         own.eq_ignore_ascii_case(method)
             && wanted.len() == given.len()

@@ -33,7 +33,11 @@ pub fn cookie(input: &[u8]) {
         SessionClaims::open(input, &ring, "SM").is_err(),
         "a cookie was forged"
     );
-    for token_type in [TokenType::Session, TokenType::LoginState] {
+    for token_type in [
+        TokenType::Session,
+        TokenType::LoginState,
+        TokenType::UserName,
+    ] {
         if let Ok(sealed) = ring.current().seal(token_type, "SM", input) {
             let opened = SessionClaims::open(sealed.as_bytes(), &ring, "SM");
             assert!(opened.is_err() || token_type == TokenType::Session);

@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
+use harness::policy_watch::Call;
+use harness::{Protocol, eventually};
 use http::Method;
 use serde_json::{Value, json};
 
 use super::{Am, SERVICE, TOKEN, has_members, is_exactly, setup};
+use crate::hang_up::hang_up_during;
+use crate::support::{challenge_reason, holding};
 
 const DEAD: &str = "AQIC5wM2LY4SfcTESTTOKEN.*AAJTSQACMDEAAlNLABM0NQACUzEAAA..*";
 
@@ -210,6 +214,33 @@ async fn later_versions_say_all_at_once() {
                 is_exactly(&answer, 200, r#"{"valid":false}"#);
             }
         }
+    }
+}
+
+/// While it is asked who asks, the client's own time may be up.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_logout_is_carried_out_although_nobody_waits_for_it() {
+    let am = Am::start().await;
+    let other = am.gateway.beside("").await;
+    let (one, two) = (am.login("carol").await, am.login("carol").await);
+    let named = format!("&tokenId={two}");
+    for (caller, named, ended) in [(&one, "", &one), (&am.login("bob").await, &*named, &two)] {
+        let request = format!(
+            "POST /openam/json/sessions?_action=logout{named} HTTP/1.1\r\nHost: app.test\r\n\
+             {TOKEN}: {caller}\r\nContent-Length: 0\r\n\r\n"
+        );
+        let told = am.gateway.policy.count(Call::Logout);
+        hang_up_during(&am.gateway, Call::SessionService, request).await;
+        am.gateway.policy.open();
+        eventually("the policy server is told", async || {
+            (am.gateway.policy.count(Call::Logout) > told).then_some(())
+        })
+        .await;
+        let elsewhere = holding(&other, ended, Protocol::Http1);
+        eventually("it is over at the other agent", async || {
+            challenge_reason(&elsewhere.get("/app/").await)
+        })
+        .await;
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use policy_protocol::Reason;
 use policy_protocol::message::SessionTicket;
+use policy_protocol::{Reason, TokenType, seal};
 
 use super::admit::{Refresh, admit, validate_request};
 use super::{Admitted, MAX_COOKIES, Unfit};
@@ -13,7 +13,12 @@ use crate::http::cookies;
 use crate::session::Sessions;
 use crate::session::cache::{Alias, Known};
 use crate::session::cookie::{KeysMissing, LOGGED_OFF, SessionClaims, names_unknown_key};
+use crate::session::keys::LoadedKeys;
 use crate::session::validate::{NotValidated, holds_anywhere};
+
+/// Sealed cookies that are tried at a logout or step-up, over all zones. A sibling host can plant some before the real
+/// one, so these are many more than anybody has; but a request has room for hundreds, and every one costs a decryption.
+const MAX_TRIED: usize = 64;
 
 /// Finds the session of a request for a realm in its cookies alone: who brings them may ask for another, and then
 /// what else is known of the connection proves nothing.
@@ -36,36 +41,68 @@ pub async fn by_cookies(
 }
 
 /// The sessions of ours that a request brings, for logout and step-up: tickets as the policy server wants them, and
-/// whether there may be more, which only newer agent keys open. Looks at the seal only, and at every cookie: one
-/// that is left out would live on. What is returned does not need the request any more.
+/// whether there may be more, which only newer agent keys open. Looks at the seal only, and at cookies behind those
+/// that do not do, too: one that is left out would live on. What is returned does not need the request any more, and
+/// opens only what the keys at hand do not.
 pub fn tickets(
     sessions: &Arc<Sessions>,
     visit: &Visit<'_>,
 ) -> impl Future<Output = (Vec<SessionTicket>, Result<(), KeysMissing>)> + use<> {
+    let found = Found::in_cookies(sessions, visit);
     let sessions = Arc::clone(sessions);
-    let cookies: Vec<(Arc<str>, Box<[u8]>)> = session_cookies(visit)
-        .map(|(zone, value)| (Arc::clone(zone), value.into()))
-        .collect();
     async move {
-        let mut keys = match sessions.keys.load() {
-            Ok(keys) => keys,
+        let Found {
+            mut opened,
+            unknown,
+        } = match found {
+            Ok(found) => found,
             Err(missing) => return (Vec::new(), Err(missing)),
         };
         let mut all = Ok(());
-        let is_unknown = |(_, value): &(_, Box<[u8]>)| names_unknown_key(value, &keys.ring);
-        if cookies.iter().any(is_unknown) {
+        if !unknown.is_empty() {
             // A sibling host can make a cookie name any key. That keeps no other from being opened.
             match sessions.newest_keys().await {
-                Ok(newest) => keys = newest,
+                Ok(keys) => opened.extend(
+                    unknown
+                        .iter()
+                        .filter_map(|(zone, value)| open(value, &keys, zone)),
+                ),
                 Err(missing) => all = Err(missing),
             }
         }
-        let opened = cookies.iter().filter_map(|(zone, value)| {
-            let claims = SessionClaims::open(value, &keys.ring, zone).ok()?;
-            Some(claims.ticket())
-        });
-        (opened.take(MAX_COOKIES).collect(), all)
+        opened.truncate(MAX_COOKIES);
+        (opened, all)
     }
+}
+
+/// What the session cookies of a request are.
+struct Found {
+    opened: Vec<SessionTicket>,
+    /// Those that name a key which is not here, with their zones.
+    unknown: Vec<(Arc<str>, Box<[u8]>)>,
+}
+
+impl Found {
+    fn in_cookies(sessions: &Sessions, visit: &Visit<'_>) -> Result<Self, KeysMissing> {
+        let keys = sessions.keys.load()?;
+        let (mut opened, mut unknown) = (Vec::new(), Vec::new());
+        // What names no key at all is told at a glance.
+        let sealed = session_cookies(visit)
+            .filter(|(_, value)| seal::key_id(value, TokenType::Session).is_some());
+        for (zone, value) in sealed.take(MAX_TRIED) {
+            if names_unknown_key(value, &keys.ring) {
+                unknown.push((Arc::clone(zone), value.into()));
+            } else {
+                opened.extend(open(value, &keys, zone));
+            }
+        }
+        Ok(Self { opened, unknown })
+    }
+}
+
+fn open(value: &[u8], keys: &LoadedKeys, zone: &str) -> Option<SessionTicket> {
+    let claims = SessionClaims::open(value, &keys.ring, zone).ok()?;
+    Some(claims.ticket())
 }
 
 /// Session cookies with the zone they claim to be of: the agent's own zone first.
@@ -133,3 +170,6 @@ async fn open_cookie(
     };
     Ok(sessions.remember(value, alias, &keys))
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::config::defaults;
-use crate::config::units::Size;
+use crate::config::units::{Size, TimeSpan};
 
 /// Login and logout.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
@@ -25,6 +25,11 @@ pub struct Login {
     /// The largest request body that is kept while its user logs in, to be sent on afterwards; 0 for none,
     /// 1MiB at most. Classic name: PreservePostData.
     pub preserve_size: Size,
+    /// For how long a browser remembers the name of a user who ticked the box for it on the login page: never the
+    /// password, and the name proves nothing. 400d at most, which is as long as browsers keep a cookie. No box if
+    /// absent: whoever opens the page on a shared device would see who logged in there. Classic name:
+    /// SaveCredsTimeout, in hours, which was for the password as well.
+    pub remember_user_name: Option<TimeSpan>,
     /// How the pages look and read.
     pub pages: Pages,
 }
@@ -37,6 +42,7 @@ impl Default for Login {
             logout_target: None,
             allowed_targets: Vec::new(),
             preserve_size: Size(defaults::PRESERVE_BYTES),
+            remember_user_name: None,
             pages: Pages::default(),
         }
     }

@@ -270,6 +270,18 @@ fn every_mistake_elsewhere_is_told_of_its_key() {
         ),
         ("[login]\npreserve_size = \"2MiB\"\n", "login.preserve_size"),
         (
+            "[login]\nremember_user_name = \"401d\"\n",
+            "login.remember_user_name",
+        ),
+        (
+            "[login]\nremember_user_name = \"0s\"\n",
+            "login.remember_user_name",
+        ),
+        (
+            "[login]\nremember_user_name = \"1500ms\"\n",
+            "login.remember_user_name",
+        ),
+        (
             "[login.pages]\nlogo_file = \"none.svg\"\n",
             "login.pages.logo_file",
         ),

@@ -1,15 +1,19 @@
 //! Checks `[login]`.
 
+use std::time::Duration;
+
 use url::Url;
 
 use super::files::Files;
-use super::{names, usize_between};
+use super::{names, positive, usize_between, whole_seconds};
 use crate::config::file::login as file;
 use crate::config::report::Spot;
 use crate::config::{LoginSettings, PageSettings};
 
 /// The most that is kept of one request while its user logs in: more is an upload, not a form.
 const MAX_PRESERVE_BYTES: u64 = 1 << 20;
+/// The longest that a browser is told to remember a name: browsers keep no cookie for longer.
+const MAX_REMEMBER: Duration = Duration::from_hours(400 * 24);
 
 /// Login and logout.
 pub(super) fn login(
@@ -43,6 +47,9 @@ pub(super) fn login(
         0..=MAX_PRESERVE_BYTES,
         &spot.key("preserve_size"),
     );
+    let remember_user_name = file
+        .remember_user_name
+        .map(|span| remember_user_name(span.0, &spot.key("remember_user_name")));
     let pages = pages(&file.pages, files, &spot.key("pages"));
     Some(LoginSettings {
         path: path?,
@@ -53,8 +60,23 @@ pub(super) fn login(
         },
         allowed_targets: targets.into_iter().collect::<Option<_>>()?,
         preserve_bytes: preserve_bytes?,
+        remember_user_name: match remember_user_name {
+            Some(span) => Some(span?),
+            None => None,
+        },
         pages: pages?,
     })
+}
+
+fn remember_user_name(span: Duration, spot: &Spot<'_>) -> Option<Duration> {
+    if span > MAX_REMEMBER {
+        spot.problem_with_hint(
+            "must be at most 400d: browsers keep no cookie for longer",
+            "leave it out for no box on the login page",
+        );
+        return None;
+    }
+    positive(whole_seconds(span, spot)?, spot)
 }
 
 fn resource(path: &str, spot: &Spot<'_>) -> Option<String> {

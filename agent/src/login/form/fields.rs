@@ -10,7 +10,8 @@ use crate::access::Denial;
 use crate::http::body::{ReadError, RequestBody};
 use crate::login::direct::{MAX_PASSWORD, is_name};
 use crate::login::pages::{
-    CODE_FIELD, CONFIRMATION_FIELD, NEW_PASSWORD_FIELD, PASSWORD_FIELD, STATE_FIELD, USER_FIELD,
+    CODE_FIELD, CONFIRMATION_FIELD, NEW_PASSWORD_FIELD, PASSWORD_FIELD, REMEMBER_FIELD,
+    STATE_FIELD, USER_FIELD,
 };
 
 /// The largest form that is read, in bytes: a sealed state, a name and three passwords, percent-encoded.
@@ -24,6 +25,8 @@ pub(super) struct Fields {
     new_password: Zeroizing<String>,
     confirmation: Zeroizing<String>,
     code: Zeroizing<String>,
+    /// Whether the box for it was ticked.
+    pub(super) remember: bool,
     pub(super) state: String,
 }
 
@@ -54,6 +57,7 @@ impl Fields {
                 NEW_PASSWORD_FIELD => fields.new_password = value.into(),
                 CONFIRMATION_FIELD => fields.confirmation = value.into(),
                 CODE_FIELD => fields.code = value.into(),
+                REMEMBER_FIELD => fields.remember = true,
                 STATE_FIELD => fields.state = value,
                 _ => {}
             }

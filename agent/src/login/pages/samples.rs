@@ -8,9 +8,14 @@ use minijinja::context;
 pub(super) fn render_all(pages: &Pages) -> Result<(), minijinja::Error> {
     for message in Message::ALL.into_iter().map(Some).chain([None]) {
         for (asks_code, challenge) in [(false, None), (true, None), (true, Some("challenge"))] {
-            for (user_name, request_kept) in [("", false), ("alice", false), ("alice", true)] {
+            for (user_name, request_kept, remember) in [
+                ("", false, None),
+                ("alice", false, Some(true)),
+                ("alice", true, Some(false)),
+            ] {
                 let page = LoginPage {
                     user_name,
+                    remember,
                     message,
                     request_kept,
                     asks_code,

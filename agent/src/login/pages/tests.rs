@@ -77,6 +77,31 @@ fn the_cursor_waits_where_the_user_types_next() {
 }
 
 #[test]
+fn a_name_is_remembered_only_for_who_ticks_the_box() {
+    let page = |remember| {
+        login(&LoginPage {
+            user_name: "alice",
+            remember,
+            ..LoginPage::default()
+        })
+    };
+    assert!(!page(None).contains("checkbox"), "{}", page(None));
+    let unticked = page(Some(false));
+    for part in [
+        "<label for=\"remember\">Remember my name on this device</label>",
+        "id=\"remember\" name=\"REMEMBER\" type=\"checkbox\"",
+    ] {
+        assert!(unticked.contains(part), "no {part} in\n{unticked}");
+    }
+    assert!(!unticked.contains("checked"), "{unticked}");
+    assert!(
+        page(Some(true)).contains(" checked>"),
+        "{}",
+        page(Some(true))
+    );
+}
+
+#[test]
 fn no_value_becomes_markup_on_any_page() {
     let pages = built_in();
     let html = [
@@ -85,6 +110,7 @@ fn no_value_becomes_markup_on_any_page() {
             state: EVIL,
             host: EVIL,
             user_name: EVIL,
+            remember: Some(true),
             asks_code: true,
             challenge: Some(EVIL),
             ..LoginPage::default()

@@ -11,6 +11,7 @@ fn allowed() -> AllowedTargets {
             String::from("https://port.test:8443"),
         ],
         preserve_bytes: 0,
+        remember_user_name: None,
         pages: PageSettings::default(),
     })
 }

@@ -55,7 +55,12 @@ pub(super) async fn administer(
     caller: &Live,
     operation: SessionOperation,
 ) -> Result<SessionServiceAnswer, Refusal> {
-    match ask.core.ask(&caller.shown, operation).await? {
+    permitted(ask.core.ask(&caller.shown, operation).await?)
+}
+
+/// The answer to what not everybody may.
+pub(super) fn permitted(answer: SessionServiceAnswer) -> Result<SessionServiceAnswer, Refusal> {
+    match answer {
         SessionServiceAnswer::Forbidden => Err(Refusal::not_administrator()),
         SessionServiceAnswer::No { .. } => Err(Refusal::access_denied()),
         answer => Ok(answer),

@@ -17,6 +17,7 @@ use super::error::Refusal;
 use super::json::{Json, object};
 use super::listing;
 use super::respond::Reply;
+use crate::login::logout::ToEnd;
 use crate::services::core::Unavailable;
 
 /// Who asks about which session.
@@ -70,6 +71,41 @@ pub(super) async fn answer(ask: &Ask<'_>, path_token: Option<&str>) -> Result<Re
     if let (true, Some(token)) = (action.changes() || refreshes, &sent) {
         token.must_be_meant(ask)?;
     }
+    let to_end = match action {
+        Action::Logout => to_end(ask, sent, named).await,
+        _ => None,
+    };
+    let answered = act(ask, action, sent, named).await;
+    if let Some(to_end) = to_end {
+        to_end.is_decided();
+    }
+    answered
+}
+
+/// The session that a logout is for, should the client not wait until it is known who asks: then that cannot be told,
+/// as in [`end_anyway`].
+async fn to_end(ask: &Ask<'_>, sent: Option<Token<'_>>, named: Option<&str>) -> Option<ToEnd> {
+    if named.is_some() && sent.is_none() && !proves_itself(ask, Action::Logout) {
+        return None;
+    }
+    let shown = ask.core.open_to_end(to_be_ended(sent, named)?).await;
+    Some(ask.core.to_end(&shown.ok()?.ok()?))
+}
+
+/// The token of the session that a logout is for.
+fn to_be_ended<'a>(sent: Option<Token<'a>>, named: Option<&'a str>) -> Option<&'a [u8]> {
+    named
+        .map(str::as_bytes)
+        .or_else(|| sent.map(|token| token.text))
+}
+
+/// Does what an action does that is about one session.
+async fn act(
+    ask: &Ask<'_>,
+    action: Action,
+    sent: Option<Token<'_>>,
+    named: Option<&str>,
+) -> Result<Reply, Refusal> {
     let parties = match parties(ask, sent, named, action).await {
         Err(refusal) if action == Action::Logout => {
             let by_dead = refusal.status.is_client_error() && sent.is_some();
@@ -239,10 +275,7 @@ async fn end_anyway(ask: &Ask<'_>, sent: Option<Token<'_>>, named: Option<&str>,
     if named.is_some() && (sent.is_none() || by_dead) && !proves_itself(ask, Action::Logout) {
         return;
     }
-    let text = named
-        .map(str::as_bytes)
-        .or_else(|| sent.map(|token| token.text));
-    if let Some(text) = text {
+    if let Some(text) = to_be_ended(sent, named) {
         // That the policy server was not told is what the call is answered with anyway.
         let _ = end_text(ask, text).await;
     }

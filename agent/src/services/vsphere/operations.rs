@@ -130,11 +130,14 @@ pub(super) async fn get_or_delete(
 /// Nobody ends what has ended before: the policy server is asked, because it alone knows. But whatever it says, nothing that
 /// was to end lives on.
 async fn end(core: &Core<'_>, id: &[u8]) -> Result<Done, Fault> {
+    let shown = alive(core.open_to_end(id).await?)?;
+    let to_end = core.to_end(&shown);
     let known = match core.open(id).await? {
         Ok(shown) => core.describe(&shown).await.map(|it| it.map(|_| ())),
         Err(reason) => Ok(Err(reason)),
     };
-    let shown = alive(core.open_to_end(id).await?)?;
+    // From here on it is carried out whoever waits.
+    to_end.is_decided();
     core.end(shown).await?;
     alive(known?)?;
     Ok(Done::Deleted)

@@ -137,7 +137,8 @@ fn the_document_says_what_handlers_take_and_give() {
         login["responses"]["200"]["content"]["application/json"]["schema"]["$ref"],
         "#/components/schemas/LoginAnswer"
     );
-    assert_eq!(login["security"], json!([{"agent": []}]));
+    let ways = json!([{"agent": []}, {"certificate": []}, {"agent": [], "certificate": []}]);
+    assert_eq!(login["security"], ways);
     let list = &document["paths"]["/policy/v1/sessions"];
     let names: Vec<_> = list["get"]["parameters"]
         .as_array()

@@ -144,7 +144,7 @@ pub(super) const TABLE: Table = &[
     ("SFCCExt", Listed(Nothing, NO_COLLECTOR)),
     ("CCCExt", Listed(Nothing, NO_COLLECTOR)),
     ("NTCExt", Listed(Nothing, NO_COLLECTOR)),
-    ("SaveCredsTimeout", Listed(Nothing, "credentials are never saved in a cookie")),
+    ("SaveCredsTimeout", Listed(Missing, "credentials are never saved in a cookie; the user's name is, with login.remember_user_name, if the user wants it")),
     ("EnableFormCache", Listed(Nothing, PAGES)),
     ("FormCacheTimeout", Listed(Nothing, PAGES)),
     // Pages for errors

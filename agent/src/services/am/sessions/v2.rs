@@ -73,17 +73,13 @@ pub(super) async fn logout_by_handle(ask: &Ask<'_>) -> Result<Json, Refusal> {
     if handles.len() > MAX_HANDLES {
         return Err(Refusal::bad_request("Too many session handles"));
     }
-    let mut result = Vec::new();
-    for handle in handles {
-        let id = handle
-            .strip_prefix(HANDLE)
-            .and_then(|id| id.parse::<SessionId>().ok());
-        if let Some(session_id) = id {
-            administer(ask, &caller, SessionOperation::End { session_id }).await?;
-            ask.core.forget(session_id);
-        }
-        result.push((handle.to_owned().into(), Json::from(id.is_some())));
-    }
+    let id = |handle: &str| handle.strip_prefix(HANDLE)?.parse::<SessionId>().ok();
+    let ids = handles.iter().filter_map(|handle| id(handle));
+    done(ask.core.end_by_ids(&caller.shown, ids).await?)?;
+    let result = handles
+        .iter()
+        .map(|handle| ((*handle).to_owned().into(), id(handle).is_some().into()))
+        .collect();
     Ok(object! { "result": Json::Object(result) })
 }
 
@@ -110,7 +106,11 @@ pub(super) async fn administer(
     caller: &Live,
     operation: SessionOperation,
 ) -> Result<(), Refusal> {
-    match caller::administer(ask, caller, operation).await? {
+    done(ask.core.ask(&caller.shown, operation).await?)
+}
+
+fn done(answer: SessionServiceAnswer) -> Result<(), Refusal> {
+    match caller::permitted(answer)? {
         SessionServiceAnswer::Done => Ok(()),
         _ => Err(Unavailable.into()),
     }
