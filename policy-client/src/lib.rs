@@ -52,6 +52,10 @@ pub enum PolicyError {
     /// The server answered that it cannot answer at the moment.
     #[error("the policy server is not available")]
     Unavailable,
+    /// The server answered that its store takes no writes at the moment. It, and every other server of that
+    /// store, answers what needs none.
+    #[error("the policy server's store has no room")]
+    NoRoom,
     /// The server answered that it failed, or refused this agent.
     #[error("the policy server failed")]
     Failure,

@@ -22,7 +22,7 @@ use tokio::time::Instant;
 
 use self::address::{address, base};
 pub(crate) use self::exchange::{Answer, Exchange};
-use self::reply::{chain, decode, failure, says_not_processed, success};
+use self::reply::{chain, decode, failure, success, unavailable};
 use self::source::{Source, is_well};
 use crate::limits::{CONNECT_TIMEOUT, KEEP_ALIVE, POOL_IDLE, PROBE_TIMEOUT};
 use crate::retry::{Call, Caller, Failure, Repeat};
@@ -271,9 +271,7 @@ async fn well(base: &Url, response: Response) -> Result<Response, Failure> {
     }
     let failed = failed(base, status);
     Err(match status {
-        StatusCode::SERVICE_UNAVAILABLE => Failure::Unavailable {
-            not_processed: says_not_processed(response).await,
-        },
+        StatusCode::SERVICE_UNAVAILABLE => unavailable(response).await,
         _ => failed,
     })
 }

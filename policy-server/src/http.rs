@@ -219,7 +219,7 @@ pub(crate) fn router(
     Router::new()
         .nest("/policy/v1", calls)
         .fallback(async || Problem::NOT_FOUND)
-        .method_not_allowed_fallback(async || Problem(StatusCode::METHOD_NOT_ALLOWED))
+        .method_not_allowed_fallback(async || Problem::new(StatusCode::METHOD_NOT_ALLOWED))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .with_state(server)
 }
@@ -273,8 +273,8 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Call<T> {
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let body = tokio::time::timeout(BODY_TIMEOUT, Bytes::from_request(request, state))
             .await
-            .map_err(|_| Problem(StatusCode::REQUEST_TIMEOUT))?
-            .map_err(|rejection| Problem(rejection.status()))?;
+            .map_err(|_| Problem::new(StatusCode::REQUEST_TIMEOUT))?
+            .map_err(|rejection| Problem::new(rejection.status()))?;
         // The parser's complaint could quote credentials.
         serde_json::from_slice(&body)
             .map(Self)
@@ -311,7 +311,7 @@ async fn ready(State(server): Server) -> Result<&'static str, Problem> {
     if server.store_health.is_fresh() {
         Ok("ready\n")
     } else {
-        Err(Problem(StatusCode::SERVICE_UNAVAILABLE))
+        Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE))
     }
 }
 
@@ -321,7 +321,7 @@ async fn login(
     Extension(agent): Extension<AgentHandle>,
     Extension(waiting): Extension<Waiting>,
     Call(request): Call<LoginRequest>,
-) -> Result<Json<LoginAnswer>, Response> {
+) -> Answer<LoginAnswer> {
     let transaction_id = request.transaction_id.clone();
     let answer = agent.login(request).await;
     if let Ok(LoginAnswer::Yes { session }) = &answer
@@ -334,8 +334,8 @@ async fn login(
         _ = agent.logout(request).await;
     }
     answer.map(Json).map_err(|error| match error {
-        PolicyError::Unavailable => problem::not_processed(),
-        error => Problem::from(error).into_response(),
+        PolicyError::Unavailable => Problem::NOT_PROCESSED,
+        error => Problem::from(error),
     })
 }
 

@@ -1,5 +1,6 @@
 //! The policy server: its parts put together, and what runs in the background.
 
+use std::any::Any;
 use std::fmt::Display;
 use std::net::SocketAddr;
 use std::sync::{Arc, Weak};
@@ -305,8 +306,12 @@ async fn open_master_key(
     Ok(MasterKey::new(&MasterKeys { current, previous }))
 }
 
-/// Logs why something failed. Who asked learns only that it did.
-pub(crate) fn failure(error: impl Display) -> PolicyError {
+/// Logs why something failed. Who asked learns only that it did, or that the store has no room.
+pub(crate) fn failure(error: impl Display + 'static) -> PolicyError {
     tracing::error!(%error, "policy server failed");
-    PolicyError::Failure
+    match (&error as &dyn Any).downcast_ref() {
+        // Agents are not to take it for a policy server that fails.
+        Some(StoreError::NoRoom(_)) => PolicyError::NoRoom,
+        _ => PolicyError::Failure,
+    }
 }

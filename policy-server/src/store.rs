@@ -42,6 +42,9 @@ pub enum StoreError {
     /// It cannot be reached, or says that it failed.
     #[error("session store: {0}")]
     Failed(String),
+    /// It answers, and takes no writes: no room, or a disk that was made read-only.
+    #[error("session store has no room: {0}")]
+    NoRoom(String),
     /// It did not answer in time. Whether it did what was asked is not known.
     #[error("session store: no answer in time")]
     TimedOut,

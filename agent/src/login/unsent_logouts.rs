@@ -86,10 +86,13 @@ pub async fn run(sessions: Arc<Sessions>) {
                 true => tell(&sessions, request).await,
                 false => Err(PolicyError::NoConnection),
             };
-            // A server that cannot be reached need not be asked for each; one refusal says nothing of the next.
+            // A server that cannot be reached, or whose store has no room, need not be asked for each; one refusal says nothing of the next.
             reachable = !matches!(
                 told,
-                Err(PolicyError::NoConnection | PolicyError::TimedOut | PolicyError::Unavailable)
+                Err(PolicyError::NoConnection
+                    | PolicyError::TimedOut
+                    | PolicyError::Unavailable
+                    | PolicyError::NoRoom)
             );
             if told.is_ok() || since.elapsed() > KEPT_FOR {
                 sessions.unsent_logouts.lock().remove(&id);

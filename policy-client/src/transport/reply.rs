@@ -24,15 +24,23 @@ pub(super) async fn decode<A: DeserializeOwned>(response: Response) -> Result<A,
     serde_json::from_slice(body.expose()).map_err(|_| Failure::Refused(PolicyError::Protocol))
 }
 
-/// Whether a server that is unavailable says for certain that it did nothing (RFC 9457).
-pub(super) async fn says_not_processed(response: Response) -> bool {
+/// What a server that is unavailable says of it (RFC 9457).
+pub(super) async fn unavailable(response: Response) -> Failure {
     #[derive(Deserialize)]
     struct Problem {
         r#type: String,
     }
     let body = read(response, MAX_PROBLEM).await.unwrap_or_default();
     let problem: Option<Problem> = serde_json::from_slice(&body).ok();
-    problem.is_some_and(|problem| problem.r#type.rsplit([':', '/']).next() == Some("not-processed"))
+    let kind = problem.as_ref();
+    match kind.and_then(|problem| problem.r#type.rsplit([':', '/']).next()) {
+        // All servers have the same store. If this one were put out for it, and then the others, nobody would be
+        // left to say who is in.
+        Some("no-room") => Failure::Refused(PolicyError::NoRoom),
+        kind => Failure::Unavailable {
+            not_processed: kind == Some("not-processed"),
+        },
+    }
 }
 
 pub(super) async fn read(mut response: Response, most: usize) -> Result<Vec<u8>, Failure> {

@@ -187,6 +187,28 @@ async fn a_refusal_is_not_taken_elsewhere() {
     assert_eq!((first.count("logout"), second.count("logout")), (2, 0));
 }
 
+/// Or a logout that is tried again and again would leave nobody to ask who is in.
+#[tokio::test]
+async fn servers_whose_store_has_no_room_are_asked_all_the_same() {
+    let (first, second) = (Server::start().await, Server::start().await);
+    let client = client(&[&first, &second]);
+    let no_room = Does::Fails(503, "urn:doorward:problem:no-room");
+    for server in [&first, &second] {
+        server.does(no_room);
+    }
+    for _ in 0..10 {
+        assert_eq!(ask(&client).await, Err(PolicyError::NoRoom));
+        assert_eq!(log_in(&client).await, Err(PolicyError::NoRoom));
+    }
+    for call in ["logout", "login"] {
+        // Where there is no room here, there is none there.
+        assert_eq!((first.count(call), second.count(call)), (10, 0));
+    }
+    first.does(Does::Answers);
+    ask(&client).await.unwrap();
+    assert_eq!((first.count("logout"), first.count("ready")), (11, 0));
+}
+
 /// Every probe succeeds and every call fails: the worst there is for circuit breakers.
 #[tokio::test]
 async fn when_everything_fails_requests_stay_within_the_budget() {

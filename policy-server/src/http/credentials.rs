@@ -21,7 +21,7 @@ use crate::agents::{Hash, Proof};
 use crate::audit::{AuditEvent, Record};
 use crate::server::{AgentHandle, PolicyServer};
 
-const UNAUTHORIZED: Problem = Problem(StatusCode::UNAUTHORIZED);
+const UNAUTHORIZED: Problem = Problem::new(StatusCode::UNAUTHORIZED);
 /// Names the process among those of one agent. It says which keys a process has, and no more.
 const INSTANCE: &str = "doorward-agent-instance";
 /// The longest name of a process, in bytes; agents send 27.

@@ -4,6 +4,7 @@ use schemars::generate::{SchemaGenerator, SchemaSettings};
 use serde_json::{Map, Value, json};
 
 use super::api::{Caller, Operation, Parts};
+use super::problem;
 
 /// The document's title and the version of the calls: that of `/policy/v1`.
 const TITLE: &str = "Doorward policy server";
@@ -208,8 +209,9 @@ fn problem() -> Value {
         "properties": {
             "type": {
                 "description": "Of a login that was refused before anything of it was looked at, so that it may be made \
-                    again elsewhere: `urn:doorward:problem:not-processed`. Else `about:blank`.",
-                "enum": ["about:blank", "urn:doorward:problem:not-processed"],
+                    again elsewhere: `urn:doorward:problem:not-processed`. Of whatever the store has no room for, here as at every \
+                    other policy server: `urn:doorward:problem:no-room`. Else `about:blank`.",
+                "enum": [problem::NO_MORE, problem::NOT_PROCESSED, problem::NO_ROOM],
             },
             "title": {"type": "string", "description": "The status in words."},
             "status": {"type": "integer", "minimum": 400, "maximum": 599},

@@ -22,8 +22,8 @@ impl From<SessionError> for Problem {
         match error {
             SessionError::Failed(error) => error.into(),
             SessionError::Unknown => Self::NOT_FOUND,
-            SessionError::Over(_) => Self(StatusCode::CONFLICT),
-            SessionError::PropertyNotAllowed => Self(StatusCode::FORBIDDEN),
+            SessionError::Over(_) => Self::new(StatusCode::CONFLICT),
+            SessionError::PropertyNotAllowed => Self::new(StatusCode::FORBIDDEN),
             SessionError::PropertyTooLong | SessionError::InvalidCursor => Self::BAD_REQUEST,
         }
     }

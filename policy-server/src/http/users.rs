@@ -13,7 +13,7 @@ impl From<NotEnrolled> for Problem {
     fn from(error: NotEnrolled) -> Self {
         match error {
             NotEnrolled::UnknownUser => Self::NOT_FOUND,
-            NotEnrolled::Already => Self(StatusCode::CONFLICT),
+            NotEnrolled::Already => Self::new(StatusCode::CONFLICT),
             NotEnrolled::Failed(error) => error.into(),
         }
     }

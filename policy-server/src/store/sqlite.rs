@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use policy_protocol::message::SessionSummary;
 use policy_protocol::{EventKind, SessionId, Timestamp};
-use rusqlite::{Connection, Transaction, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 use tokio::sync::watch;
 
 use super::{
@@ -59,7 +59,10 @@ const SCHEMA: &str = "
 
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
-        Self::Failed(error.to_string())
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull | ErrorCode::ReadOnly) => Self::NoRoom(error.to_string()),
+            _ => Self::Failed(error.to_string()),
+        }
     }
 }
 

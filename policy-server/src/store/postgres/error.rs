@@ -12,6 +12,7 @@ impl From<tokio_postgres::Error> for StoreError {
         match *db.code() {
             // The tables are gone, and what was in them.
             SqlState::UNDEFINED_TABLE | SqlState::INVALID_SCHEMA_NAME => Self::Replaced,
+            SqlState::DISK_FULL => Self::NoRoom(String::from(db.message())),
             SqlState::READ_ONLY_SQL_TRANSACTION => Self::ReadOnly,
             SqlState::QUERY_CANCELED | SqlState::LOCK_NOT_AVAILABLE => Self::TimedOut,
             // Without its detail, which quotes rows.

@@ -52,3 +52,43 @@ async fn a_folder_has_one_policy_server() {
     drop(store);
     SqliteStore::open(dir.path()).unwrap();
 }
+
+#[tokio::test]
+async fn without_room_or_on_a_disk_that_is_read_only_it_says_so_and_is_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(dir.path()).unwrap();
+    for (refuse, allow) in [
+        (
+            "PRAGMA max_page_count = 1",
+            "PRAGMA max_page_count = 1000000",
+        ),
+        ("PRAGMA query_only = on", "PRAGMA query_only = off"),
+    ] {
+        let set = |pragma: &str| {
+            let connection = store.connection.lock().unwrap();
+            connection.execute_batch(pragma).unwrap();
+        };
+        // More than fits on the pages that there are.
+        let fill = || {
+            let universal_id = "u".repeat(100_000);
+            let store = &store;
+            async move {
+                store
+                    .revoke_user(&universal_id, Timestamp(1), Timestamp(9))
+                    .await
+            }
+        };
+        set(refuse);
+        let refused = fill().await;
+        assert!(matches!(refused, Err(StoreError::NoRoom(_))), "{refused:?}");
+        assert!(
+            !store
+                .standing(id(1), "u", Timestamp(1))
+                .await
+                .unwrap()
+                .revoked
+        );
+        set(allow);
+        fill().await.unwrap();
+    }
+}

@@ -42,6 +42,8 @@ impl From<redis::RedisError> for StoreError {
     fn from(error: redis::RedisError) -> Self {
         if error.code() == Some("REPLACED") {
             Self::Replaced
+        } else if matches!(error.code(), Some("OOM" | "MISCONF")) {
+            Self::NoRoom(error.to_string())
         } else if error.is_timeout() {
             Self::TimedOut
         } else {
