@@ -15,10 +15,12 @@ use http::Response;
 use http::request::Parts;
 
 use self::core::Core;
+use crate::access::protection::covers;
 use crate::access::{Denial, Visit};
 use crate::config::Listener;
 use crate::http::ConnectionInfo;
 use crate::http::body::{Body, RequestBody};
+use crate::http::target::resource_of;
 use crate::session::Sessions;
 
 /// The names of the cookies and headers that hold tokens for the services of any listener: browsers send cookies to every
@@ -32,15 +34,24 @@ pub fn token_names(listeners: &[Listener]) -> Vec<String> {
 }
 
 /// What the log shows of a path below an AM service of any listener that may have a token in it, before anything else is known
-/// of the request.
+/// of the request. A path without one reading (`//am/json/…`) will be refused, and its sender may have meant the service.
 pub fn without_token(listeners: &[Listener], path: &str) -> Option<String> {
-    let mut services = listeners
+    let services = listeners
         .iter()
         .filter_map(|listener| listener.services.am.as_ref());
+    let mut services = services.peekable();
+    services.peek()?;
+    let resource = resource_of(path);
+    let path = resource.as_deref().unwrap_or(path);
     services.find_map(|am| {
         let claimed = am.claimed();
-        let (before, after) = path.strip_prefix(claimed)?.split_once("/sessions/")?;
-        (!after.is_empty()).then(|| format!("{claimed}{before}/sessions/-"))
+        let at = match resource {
+            Some(_) => covers(claimed, path).then_some(0),
+            None => path.find(claimed),
+        }?;
+        let below = at + claimed.len();
+        let (before, after) = path[below..].split_once("/sessions/")?;
+        (!after.is_empty()).then(|| format!("{}{before}/sessions/-", &path[..below]))
     })
 }
 
@@ -84,7 +95,7 @@ pub fn refuse(conn: &ConnectionInfo, parts: &Parts, denial: &Denial) -> Option<R
     let vsphere = services.vsphere.as_ref();
     authaz
         .and_then(|service| authaz::refuse(service, path, &parts.headers, status))
-        .or_else(|| am::refuse(am?, path, status))
+        .or_else(|| am::refuse(am?, parts, status))
         .or_else(|| vsphere::refuse(vsphere?, parts, status))
 }
 

@@ -119,8 +119,17 @@ impl AuthAzClient {
             }
             Outcome::NotProtected => return Err(not_protected(&request.resource)),
         }
-        let token = answer.token.as_ref();
-        let spec = self.link.spec(token.map_or("", |token| token.expose()))?;
+        let token = answer.token.as_ref().map_or("", |token| token.expose());
+        let spec = match self.link.spec(token) {
+            Ok(spec) => spec,
+            Err(error) => {
+                // Nobody can hold it.
+                if !token.is_empty() {
+                    clean_up(self.send(&Operation::Logout(token))).await;
+                }
+                return Err(error);
+            }
+        };
         let name = answer.told.session_id().unwrap_or(spec.as_str());
         let id = begun_here(ForeignKind::AuthAz, name, &request.realm);
         let known = Known::begun(&answer.told, self.link.now());

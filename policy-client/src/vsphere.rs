@@ -87,7 +87,14 @@ impl VSphereClient {
             let reason = Reason::NONE;
             return Ok(LoginAnswer::No { reason });
         };
-        let spec = self.link.spec(token.expose())?;
+        let spec = match self.link.spec(token.expose()) {
+            Ok(spec) => spec,
+            Err(error) => {
+                // Nobody can hold it.
+                clean_up(self.delete(&SessionSpec::new(token.expose().clone()))).await;
+                return Err(error);
+            }
+        };
         match deadline.hold(self.get(&spec)).await {
             Ok(Reply::Done(info)) => {
                 let id = begun_here(ForeignKind::VSphere, spec.as_str(), &request.realm);

@@ -19,14 +19,14 @@ use ::http::{HeaderValue, StatusCode, header};
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{DefaultBodyLimit, Extension, FromRequest, Path, Query, Request, State};
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
 use futures_util::StreamExt;
 use policy_client::{PolicyCalls, PolicyError};
 use policy_protocol::message::{
     AuthorizeAnswer, AuthorizeRequest, IsProtectedAnswer, IsProtectedRequest, LoginAnswer,
-    LoginRequest, LogoutAnswer, LogoutRequest, SessionTicket, ValidateAnswer, ValidateRequest,
+    LoginRequest, LogoutAnswer, LogoutRequest, ValidateAnswer, ValidateRequest,
 };
 use policy_protocol::session_service::{SessionServiceAnswer, SessionServiceRequest};
 use policy_protocol::{Event, EventPosition};
@@ -37,6 +37,7 @@ use tokio::sync::watch;
 
 use self::api::{Api, Caller, Output, Parts};
 use self::problem::Problem;
+pub(crate) use self::to_the_end::UnderWay;
 use self::to_the_end::{Waiting, to_the_end};
 use crate::server::{AgentHandle, PolicyServer};
 
@@ -51,12 +52,12 @@ const NDJSON: &str = "application/x-ndjson";
 impl PolicyServer {
     /// The calls for agents and administrators, without TLS: what [`crate::serve()`] serves.
     pub fn router(self: &Arc<Self>) -> Router {
-        router(self, None)
+        router(self, None, UnderWay::default())
     }
 }
 
 /// All routes, one line each, for everybody, for agents and for administrators.
-fn routes() -> [Api; 3] {
+fn routes() -> [Api; 4] {
     let for_anybody = Api::of(Caller::Anybody)
         .get("/live", live, "Says that the process answers.")
         .get(
@@ -71,24 +72,25 @@ fn routes() -> [Api; 3] {
             is_protected,
             "Does a policy cover this resource?",
         )
-        .post("/login", login, "Exchanges credentials for a session.")
         .post(
             "/validate",
             validate,
             "Is this session alive? Returns it with a newly sealed spec.",
         )
         .post("/authorize", authorize, "May this session do this?")
-        .post("/logout", logout, "Ends a session everywhere.")
-        .post(
-            "/session-service",
-            session_service,
-            "What session services ask about a session, and by an administrator's about others.",
-        )
         .get("/agent-keys", agent_keys, "The agent keys in force.")
         .get(
             "/events",
             events,
             "Events, one on each line, for ever: what was missed, a hello, then those that happen.",
+        );
+    let changes_for_agents = Api::of(Caller::Agents)
+        .post("/login", login, "Exchanges credentials for a session.")
+        .post("/logout", logout, "Ends a session everywhere.")
+        .post(
+            "/session-service",
+            session_service,
+            "What session services ask about a session, and by an administrator's about others.",
         );
     let for_administrators = Api::of(Caller::Administrators)
         .get(
@@ -170,7 +172,12 @@ fn routes() -> [Api; 3] {
             users::remove_second_factor,
             "Takes the second factor of a user away.",
         );
-    [for_anybody, for_agents, for_administrators]
+    [
+        for_anybody,
+        for_agents,
+        changes_for_agents,
+        for_administrators,
+    ]
 }
 
 /// The OpenAPI document of all calls.
@@ -182,24 +189,32 @@ pub fn openapi() -> serde_json::Value {
     openapi::document(&operations)
 }
 
-/// Ends event streams when `stopping` turns true.
+/// Ends event streams when `stopping` turns true. `under_way` knows of the calls that change something.
 pub(crate) fn router(
     server: &Arc<PolicyServer>,
     stopping: Option<watch::Receiver<bool>>,
+    under_way: UnderWay,
 ) -> Router {
     let server = Arc::clone(server);
-    let [for_anybody, for_agents, for_administrators] = routes().map(|api| api.router);
+    let [
+        for_anybody,
+        for_agents,
+        changes_for_agents,
+        for_administrators,
+    ] = routes().map(|api| api.router);
+    // What is asked most often, and changes nothing but a last access, ends with its stream: that is what bounds it.
+    let changes_for_agents =
+        changes_for_agents.layer(from_fn_with_state(under_way.clone(), to_the_end));
     let for_agents = for_agents
-        .layer(from_fn(to_the_end))
+        .merge(changes_for_agents)
         .layer(Extension(Stopping(stopping)))
         .layer(from_fn_with_state(Arc::clone(&server), credentials::agent));
-    let for_administrators =
-        for_administrators
-            .layer(from_fn(to_the_end))
-            .layer(from_fn_with_state(
-                Arc::clone(&server),
-                credentials::administrator,
-            ));
+    let for_administrators = for_administrators
+        .layer(from_fn_with_state(under_way, to_the_end))
+        .layer(from_fn_with_state(
+            Arc::clone(&server),
+            credentials::administrator,
+        ));
     let calls = for_anybody.merge(for_agents).merge(for_administrators);
     Router::new()
         .nest("/policy/v1", calls)
@@ -312,12 +327,8 @@ async fn login(
     if let Ok(LoginAnswer::Yes { session }) = &answer
         && waiting.for_nobody()
     {
-        let ticket = SessionTicket {
-            session_id: session.id,
-            session_spec: session.spec.clone(),
-        };
         let request = LogoutRequest {
-            session: ticket,
+            session: session.ticket(),
             transaction_id,
         };
         _ = agent.logout(request).await;

@@ -18,7 +18,7 @@ use self::tls::Tls;
 use crate::agents::Hash;
 use crate::config::ListenConfig;
 use crate::http::credentials::Peer;
-use crate::http::router;
+use crate::http::{UnderWay, router};
 use crate::server::PolicyServer;
 
 /// How long a TLS handshake may take.
@@ -56,7 +56,7 @@ pub struct RunningPolicyServer {
 
 impl RunningPolicyServer {
     /// Accepts nothing more, ends event streams, lets calls in progress finish, and returns when all
-    /// connections are closed.
+    /// connections are closed and all calls done, also those whose callers have gone.
     pub async fn stop(self) {
         self.stopping.send_replace(true);
         // An error means that it has stopped already.
@@ -80,8 +80,13 @@ pub async fn serve(
     let listener = TcpListener::bind(listen.address).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     let (stopping, stop) = watch::channel(false);
-    let router = router(&server, Some(stop.clone()));
-    let accepting = tokio::spawn(accept(listener, listen.max_connections, tls, router, stop));
+    let under_way = UnderWay::default();
+    let router = router(&server, Some(stop.clone()), under_way.clone());
+    let accepting = accept(listener, listen.max_connections, tls, router, stop);
+    let accepting = tokio::spawn(async move {
+        accepting.await;
+        under_way.finish().await;
+    });
     Ok(RunningPolicyServer {
         address,
         stopping,

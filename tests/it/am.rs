@@ -322,6 +322,9 @@ async fn a_level_that_policies_want_is_asked_for_once() {
         .await;
     assert_eq!(client.get("/app/").await.status, 403);
     assert_eq!(client.get("/app/other").await.status, 403);
+    // Nor by an agent that knows no more of it than the cookie says.
+    crate::admin::flush_cache(&gateway).await;
+    assert_eq!(client.get("/app/other").await.status, 403);
     // The session is alive, and one that brings it passes.
     am.script().decision = allowed;
     assert_eq!(client.get("/app/").await.status, 200);

@@ -12,14 +12,31 @@ use crate::support::{challenge_reason, get, holding, logged_in, refused};
 /// Sends a request that causes `call`, and hangs up while the policy server keeps that waiting. Returns when the agent
 /// knows; calls still wait. Until then nobody else may end a connection.
 pub async fn hang_up_during(gateway: &Gateway, call: Call, request: impl AsRef<[u8]>) {
+    hang_up_during_nth(gateway, call, 1, request).await;
+}
+
+/// The same, in the call of this number that the request causes: those before it are answered.
+pub async fn hang_up_during_nth(
+    gateway: &Gateway,
+    call: Call,
+    nth: usize,
+    request: impl AsRef<[u8]>,
+) {
     gateway.policy.hold();
-    let asked = gateway.policy.count(call);
+    let before = gateway.policy.count(call);
     let mut client = gateway.raw().await;
     client.send(request).await;
-    eventually("the policy server is asked", async || {
-        (gateway.policy.count(call) > asked).then_some(())
-    })
-    .await;
+    let asked = async |times: usize| {
+        eventually("the policy server is asked", async || {
+            (gateway.policy.count(call) >= before + times).then_some(())
+        })
+        .await;
+    };
+    for answered in 1..nth {
+        asked(answered).await;
+        gateway.policy.let_one_pass();
+    }
+    asked(nth).await;
     let open = metric(gateway, "doorward_connections_open").await;
     drop(client);
     eventually("the agent has noticed", async || {

@@ -26,10 +26,12 @@ struct VCenter {
 }
 
 impl VCenter {
-    async fn start(pki: &Pki) -> Self {
+    /// Sessions that begin here have ids of this length.
+    async fn start(pki: &Pki, length: usize) -> Self {
         let sessions = Store::default();
         let store = Arc::clone(&sessions);
-        let server = ForeignServer::start(pki, move |request| answer(&store, request)).await;
+        let server =
+            ForeignServer::start(pki, move |request| answer(&store, length, request)).await;
         Self { server, sessions }
     }
 
@@ -44,7 +46,7 @@ impl VCenter {
     }
 }
 
-fn answer(sessions: &Store, request: &Request<String>) -> Response<String> {
+fn answer(sessions: &Store, length: usize, request: &Request<String>) -> Response<String> {
     let mut sessions = sessions.lock().unwrap();
     let header = |name: &str| {
         request
@@ -58,7 +60,7 @@ fn answer(sessions: &Store, request: &Request<String>) -> Response<String> {
     let says = |status: u16, body: String| Response::builder().status(status).body(body).unwrap();
     match (request.method(), request.uri().path()) {
         (&Method::POST, "/api/session") if header("authorization") == Some(&expected) => {
-            let id = format!("{:032x}", sessions.len() + 1);
+            let id = format!("{:0length$x}", sessions.len() + 1);
             sessions.insert(id.clone(), SystemClock.now());
             says(201, format!("{id:?}"))
         }
@@ -87,8 +89,12 @@ fn base64(text: &str) -> String {
 
 /// A gateway whose sessions are those of a vCenter.
 async fn gateway(configure: impl Fn(Setup) -> Setup) -> (Gateway, VCenter) {
+    gateway_with_ids(32, configure).await
+}
+
+async fn gateway_with_ids(length: usize, configure: impl Fn(Setup) -> Setup) -> (Gateway, VCenter) {
     let pki = Pki::default();
-    let vcenter = VCenter::start(&pki).await;
+    let vcenter = VCenter::start(&pki, length).await;
     let setup = Gateway::setup().pki(pki).with(REALM).with_other_system(&format!(
         "[policy_server]\nkind = \"vsphere\"\nurls = [{:?}]\nca_file = \"ca.crt\"\nagent_keys_file = \"agent-keys\"\nforeign_level = 5",
         vcenter.server.url()
@@ -176,6 +182,16 @@ async fn what_is_no_session_there_leads_to_the_login_page_and_is_asked_about_onc
     client.set_cookie(HEADER, &long);
     assert_eq!(refused(&client.get("/app/").await), Reason::INVALID_SESSION);
     assert_eq!(vcenter.calls(), 1, "too long to be one");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_whose_token_cannot_be_used_is_ended_there() {
+    let (gateway, vcenter) = gateway_with_ids(2049, |setup| setup).await;
+    let client = gateway.client(Protocol::Http1);
+    let answer = client.submit_login("/app/", USER, PASSWORD).await;
+    assert!(answer.status.is_server_error(), "{}", answer.status);
+    assert_eq!(vcenter.calls(), 2, "created and deleted");
+    assert!(vcenter.sessions.lock().unwrap().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -200,6 +200,12 @@ fn valid_name(host: &str) -> Option<String> {
     is_valid.then(|| host.to_ascii_lowercase())
 }
 
+/// The resource of a path that is part of a target; `None` if it has two readings or none.
+pub fn resource_of(path: &str) -> Option<Cow<'_, str>> {
+    let canonical = CanonicalPath::parse(path).ok()?;
+    Some(canonical.resource.map_or(Cow::Borrowed(path), Cow::Owned))
+}
+
 /// A path with one reading.
 struct CanonicalPath<'a> {
     /// As it is forwarded.

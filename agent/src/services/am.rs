@@ -21,6 +21,7 @@ mod sessions;
 mod users;
 mod version;
 
+use http::request::Parts;
 use http::{Method, Response, StatusCode, Uri};
 use zeroize::Zeroizing;
 
@@ -54,10 +55,14 @@ pub fn route(service: &Am, visit: &Visit<'_>) -> Option<Call> {
 }
 
 /// The refusal of a request whose target cannot be read, if it was to be one for this service.
-pub fn refuse(service: &Am, path: &str, status: StatusCode) -> Option<Response<Body>> {
+pub fn refuse(service: &Am, parts: &Parts, status: StatusCode) -> Option<Response<Body>> {
+    if !covers(service.claimed(), parts.uri.path()) {
+        return None;
+    }
     let text = status.canonical_reason().unwrap_or_default();
-    covers(service.claimed(), path)
-        .then(|| respond::response(Err(Refusal::new(status, text)), &Shape::default()))
+    let mut response = respond::response(Err(Refusal::new(status, text)), &Shape::default());
+    cors::allow(service, &parts.headers, response.headers_mut());
+    Some(response)
 }
 
 /// Answers a call.
@@ -83,7 +88,7 @@ pub async fn answer(core: &Core<'_>, service: &Am, call: Call, body: RequestBody
             respond::response(outcome, &shape)
         }
     };
-    cors::allow(service, core.visit, response.headers_mut());
+    cors::allow(service, core.visit.headers, response.headers_mut());
     Answered {
         response,
         logged_path: without_token,

@@ -67,6 +67,7 @@ pub struct Begun {
 pub struct Shown {
     ticket: SessionTicket,
     last_access: Timestamp,
+    made_for: Option<String>,
 }
 
 impl From<SessionClaims> for Shown {
@@ -74,6 +75,7 @@ impl From<SessionClaims> for Shown {
         Self {
             last_access: claims.last_access,
             ticket: claims.ticket(),
+            made_for: claims.made_for,
         }
     }
 }
@@ -255,6 +257,9 @@ impl<'v> Core<'v> {
         };
         match self.sessions.validate(self.visit.site, request, None).await {
             Ok(session) => {
+                if let Some(realm) = &shown.made_for {
+                    session.make_for(realm.clone());
+                }
                 session.touch(self.visit.now);
                 Ok(Ok(session))
             }

@@ -35,7 +35,7 @@ pub struct CachedSession {
     cookie: ArcSwapOption<IssuedCookie>,
     /// The spec that the policy server last said yes to, and has since replaced.
     proven: ArcSwapOption<SessionSpec>,
-    /// The realm that the login was to which made it, if that was here.
+    /// The realm that the login was to which made it, if that was here or a cookie says so.
     made_for: ArcSwapOption<String>,
 }
 
@@ -127,7 +127,12 @@ impl CachedSession {
         self.made_for.store(Some(Arc::new(realm)));
     }
 
-    /// Whether a login to `realm` made it, as far as this process knows.
+    /// The realm that the login was to which made it, if that is known.
+    pub fn made_for(&self) -> Option<String> {
+        self.made_for.load().as_deref().cloned()
+    }
+
+    /// Whether a login to `realm` made it, as far as is known.
     pub fn was_made_for(&self, realm: &str) -> bool {
         self.made_for
             .load()

@@ -1,7 +1,7 @@
 //! SMSESSION: what an agent remembers of a session in the browser.
 //!
 //! The nine fields are those that cookies of this name have always had (ATTR_USERDN to
-//! ATTR_LASTSESSIONTIME), and the session spec, sealed by the policy server, goes with them.
+//! ATTR_LASTSESSIONTIME), and the session spec, sealed by the policy server, goes with them, and the realm of the login.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -60,6 +60,9 @@ pub struct SessionClaims {
     /// The session spec.
     #[n(9)]
     session_spec: String,
+    /// The realm that the login was to, if an agent has told.
+    #[n(10)]
+    pub made_for: Option<String>,
 }
 
 impl SessionClaims {
@@ -82,6 +85,15 @@ impl SessionClaims {
             started: session.started,
             last_access: last_access.max(session.started),
             session_spec: session.spec.as_str().to_owned(),
+            made_for: None,
+        }
+    }
+
+    /// The same with the realm that the login was to: every agent must know, not only the one that logged in.
+    pub fn made_for(self, realm: Option<String>) -> Self {
+        Self {
+            made_for: realm,
+            ..self
         }
     }
 

@@ -13,7 +13,7 @@ use futures_util::{FutureExt as _, TryFutureExt as _};
 use policy_client::{EventStream, PolicyCalls, PolicyError};
 use policy_protocol::message::{
     AuthorizeAnswer, AuthorizeRequest, IsProtectedAnswer, IsProtectedRequest, LoginAnswer,
-    LoginRequest, LogoutAnswer, LogoutRequest, SessionTicket, ValidateAnswer, ValidateRequest,
+    LoginRequest, LogoutAnswer, LogoutRequest, ValidateAnswer, ValidateRequest,
 };
 use policy_protocol::session_service::{SessionServiceAnswer, SessionServiceRequest};
 use policy_protocol::{AgentKeySet, EventPosition};
@@ -137,10 +137,7 @@ impl PolicyCalls for OnRuntime {
         let answered = self.run_within(&self.login_permits, |calls| async move {
             let answer = calls.login(request).await?;
             let begun = match &answer {
-                LoginAnswer::Yes { session } => Some(SessionTicket {
-                    session_id: session.id,
-                    session_spec: session.spec.clone(),
-                }),
+                LoginAnswer::Yes { session } => Some(session.ticket()),
                 LoginAnswer::No { .. } | LoginAnswer::Challenge { .. } => None,
             };
             let unclaimed = Unclaimed {

@@ -186,7 +186,8 @@ impl Sessions {
         writer: Writer<'_>,
     ) -> Option<String> {
         session.touch(now);
-        let claims = SessionClaims::new(&session.state(), writer.agent_name, writer.client_ip, now);
+        let claims = SessionClaims::new(&session.state(), writer.agent_name, writer.client_ip, now)
+            .made_for(session.made_for());
         let sealed = claims.seal(writer.ring, writer.jar.zone()).ok()?;
         if !writer.jar.fits(&sealed) {
             return None;

@@ -99,11 +99,13 @@ impl PolicyServer {
                     only: realm,
                     except: except_realms,
                 };
-                let own = !administrator && names(&identity, &user);
-                let ended = if administrator {
-                    self.end_user(&user, &realms).await
-                } else if own {
+                // An administrator's login name may be another's in another directory, and both may be meant.
+                let own =
+                    user == identity.universal_id || !administrator && user == identity.user_name;
+                let ended = if own {
                     self.end_sessions_of_caller(&identity, &realms).await
+                } else if administrator {
+                    self.end_user(&user, &realms).await
                 } else {
                     Ok(())
                 };
@@ -129,11 +131,6 @@ impl PolicyServer {
                 .iter()
                 .any(|group| identity.groups.contains(group))
     }
-}
-
-/// Whether it is the user themself who is named.
-fn names(identity: &Identity, name: &str) -> bool {
-    name == identity.user_name || name == identity.universal_id
 }
 
 const fn done(allowed: bool) -> SessionServiceAnswer {

@@ -116,6 +116,21 @@ async fn a_listed_origin_is_believed_to_mean_its_calls_and_no_other_is() {
     }
 }
 
+/// What is refused before the service sees it is an answer that a page can read, too.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_of_a_listed_origin_reads_every_refusal() {
+    let am = used_by(&[LISTED]).await;
+    for (origin, read) in [(LISTED, true), ("https://evil.example", false)] {
+        let answer = am
+            .get("/openam//json/serverinfo/*", &[("origin", origin)])
+            .await;
+        assert_eq!(answer.status, 400);
+        assert_eq!(answer.header("vary"), "origin");
+        let allowed = answer.headers.get("access-control-allow-origin");
+        assert_eq!(allowed.is_some(), read, "{origin}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn without_origins_there_is_no_word_of_them() {
     let am = Am::start().await;

@@ -8,7 +8,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use super::{Am, SERVICE, TOKEN, has_members, is_exactly, setup};
-use crate::hang_up::hang_up_during;
+use crate::hang_up::{hang_up_during, hang_up_during_nth};
 use crate::support::{challenge_reason, holding};
 
 const DEAD: &str = "AQIC5wM2LY4SfcTESTTOKEN.*AAJTSQACMDEAAlNLABM0NQACUzEAAA..*";
@@ -239,6 +239,35 @@ async fn a_logout_is_carried_out_although_nobody_waits_for_it() {
         let elsewhere = holding(&other, ended, Protocol::Http1);
         eventually("it is over at the other agent", async || {
             challenge_reason(&elsewhere.get("/app/").await)
+        })
+        .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_handles_are_logged_out_although_nobody_waits_for_it() {
+    let am = Am::start().await;
+    let admin = am.login("alice").await;
+    let tokens = [am.login("bob").await, am.login("carol").await];
+    let mut handles = Vec::new();
+    for token in &tokens {
+        let answer = am
+            .act("2.0", "getSessionInfo", Some(token), &Value::Null)
+            .await;
+        handles.push(answer.json::<Value>()["sessionHandle"].clone());
+    }
+    let body = json!({ "sessionHandles": handles }).to_string();
+    let request = format!(
+        "POST /openam/json/sessions?_action=logoutByHandle HTTP/1.1\r\nHost: app.test\r\n\
+         {TOKEN}: {admin}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    // First it is asked who asks.
+    hang_up_during_nth(&am.gateway, Call::SessionService, 2, request).await;
+    am.gateway.policy.open();
+    for token in &tokens {
+        eventually("it is over", async || {
+            (!am.is_alive(token).await).then_some(())
         })
         .await;
     }

@@ -134,6 +134,22 @@ async fn why_a_session_does_not_do_is_told() {
     assert_eq!(refused("/app/x", &busy).await, Reason::EXPIRED_SESSION);
 }
 
+/// Another Doorward that asks here would end the session for all realms.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_is_too_old_for_one_realm_has_not_expired() {
+    let timed = "[[realms]]\nname = \"app\"\nidle_timeout = \"1h\"\nmax_timeout = \"8h\"\n\
+                 [[realms]]\nname = \"strong\"\nmax_timeout = \"15m\"";
+    let gateway = setup().with(timed).start().await;
+    let client = client(&gateway);
+    let token = token(&gateway, "/app/x").await;
+    gateway.clock.advance(20 * MINUTE);
+    let answer = authorize(&client, "/strong/x", &token).await;
+    assert_eq!(code(&answer), "NOTAUTHORIZED");
+    assert_eq!(reason(&answer), Some(Reason::INVALID_SESSION));
+    let answer = authorize(&client, "/app/x", &token).await;
+    assert_eq!(code(&answer), "AUTHORIZED", "{}", answer.text());
+}
+
 /// The seal says which zone a token is of, so nothing is said of the others.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_of_a_trusted_zone_is_as_good() {

@@ -162,6 +162,9 @@ async fn open_cookie(
             }
         }
     };
+    if let Some(realm) = claims.made_for.clone() {
+        session.make_for(realm);
+    }
     let alias = Alias {
         zone: Arc::clone(zone),
         last_access: claims.last_access,

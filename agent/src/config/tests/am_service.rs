@@ -121,6 +121,12 @@ fn the_service_may_be_at_the_top() {
         ("/json/alpha/sessions/T", Some("/json/alpha/sessions/-")),
         ("/json/sessions/", None),
         ("/x/sessions/T", None),
+        // The usual mistake where a base address ends in a slash; it is refused.
+        ("//json/sessions/T", Some("//json/sessions/-")),
+        ("/x/../json/sessions/T", Some("/x/../json/sessions/-")),
+        ("/%6ason/sessions/T", Some("/json/sessions/-")),
+        ("/json;a=b/sessions/T", Some("/json/sessions/-")),
+        ("/jsonish/sessions/7", None),
     ] {
         let without = crate::services::without_token(&config.listeners, path);
         assert_eq!(without.as_deref(), shown, "{path}");

@@ -882,7 +882,10 @@ fn no_service_hides_another_or_the_login_pages() {
     }
     let beside = format!("redirect_to_https = 443\n{}{below}", am("/api"));
     assert_eq!(warnings(swap_owned(beside)), [""; 0]);
-    for path in ["/", "vc", "/vc/"] {
+    let at_the_top = "services.vsphere = { realm = \"all\", path = \"/\" }";
+    let at_the_top = format!("redirect_to_https = 443\n{at_the_top}\n");
+    assert_eq!(warnings(swap_owned(at_the_top)), [""; 0]);
+    for path in ["vc", "/vc/"] {
         let services = format!("services.vsphere = {{ realm = \"all\", path = \"{path}\" }}\n");
         assert_eq!(with(&services), ["listeners[0].services.vsphere.path"]);
     }

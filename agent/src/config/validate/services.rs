@@ -165,7 +165,7 @@ fn page_origin(text: &str) -> Result<String, &'static str> {
 
 fn vsphere(file: &file::Vsphere, files: &Files<'_>, spot: &Spot<'_>) -> Option<Vsphere> {
     let path = match file.path.as_str() {
-        "" => Some(String::new()),
+        "" | "/" => Some(String::new()),
         text => path(text, &spot.key("path")),
     };
     let realm = named(file.realm.as_ref(), &spot.key("realm"));

@@ -52,12 +52,12 @@ pub(super) fn preflight(service: &Am, visit: &Visit<'_>) -> Option<Response<Body
 }
 
 /// Lets a page of a listed origin read a response.
-pub(super) fn allow(service: &Am, visit: &Visit<'_>, headers: &mut HeaderMap) {
+pub(super) fn allow(service: &Am, request: &HeaderMap, headers: &mut HeaderMap) {
     if service.origins.is_empty() {
         return;
     }
     headers.append(header::VARY, HeaderValue::from_static("origin"));
-    let Some(origin) = listed(service, visit.headers) else {
+    let Some(origin) = listed(service, request) else {
         return;
     };
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());

@@ -205,7 +205,10 @@ async fn authorize(
                     ..Reply::new(AUTHORIZE, "AUTHORIZED", "Authorization successful")
                 });
             }
-            Verdict::Denied(denial) => return Ok(not_authorized(&denial)),
+            Verdict::Denied(denial) => {
+                let denial = of_the_session(core, shown.as_bytes(), denial).await?;
+                return Ok(not_authorized(&denial));
+            }
         }
     }
     Ok(match allowed {
@@ -216,6 +219,28 @@ async fn authorize(
         .because(Reason::NONE),
         None => Reply::new(AUTHORIZE, "NOT_PROTECTED", "The resource is not protected"),
     })
+}
+
+/// That a session is too old is told only if its own time is over, not where a realm has a shorter one: who hears of an
+/// expired session ends it for all realms.
+async fn of_the_session(
+    core: &Core<'_>,
+    token: &[u8],
+    denial: Denial,
+) -> Result<Denial, Unavailable> {
+    match denial {
+        Denial::Challenge {
+            realm,
+            reason: Reason::EXPIRED_SESSION,
+        } => {
+            let reason = match core.open(token).await? {
+                Err(Reason::EXPIRED_SESSION) => Reason::EXPIRED_SESSION,
+                _ => Reason::INVALID_SESSION,
+            };
+            Ok(Denial::Challenge { realm, reason })
+        }
+        denial => Ok(denial),
+    }
 }
 
 /// Without a token: who may not do this learns nothing of the session but why, and where a policy leads them.

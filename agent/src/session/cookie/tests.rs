@@ -63,6 +63,19 @@ fn claims_survive_the_cookie() {
     );
 }
 
+/// Agents of the version before do not tell which realm the login was to, and read no further than they know.
+#[test]
+fn the_realm_of_the_login_is_the_last_thing_that_is_told() {
+    let without = SessionClaims::new(&session(), "agent", None, NOW);
+    let old = minicbor::to_vec(&without).unwrap();
+    assert_eq!(old[0], 0x8a, "ten members");
+    assert_eq!(minicbor::decode::<SessionClaims>(&old).unwrap(), without);
+    let with = without.made_for(Some("app".into()));
+    let sealed = with.seal(&ring(), "SM").unwrap();
+    let opened = SessionClaims::open(sealed.as_bytes(), &ring(), "SM").unwrap();
+    assert_eq!(opened.made_for.as_deref(), Some("app"));
+}
+
 #[test]
 fn a_session_that_starts_after_its_request_came_is_a_session() {
     let before = Timestamp(NOW.0 - 2);
