@@ -153,9 +153,10 @@ fn the_examples_of_deploy_parse() {
     }
 }
 
-/// The units make the whole file system read-only but for folders of their own.
+/// The units make the whole file system read-only but for folders of their own, and so may be the image.
 #[test]
-fn what_the_examples_write_is_where_their_units_let_them_write() {
+fn what_the_examples_write_is_where_their_units_and_the_image_let_them_write() {
+    let image = include_str!("../../../deploy/Dockerfile");
     let agent = include_str!("../../../deploy/systemd/doorward-agent.service");
     let server = include_str!("../../../deploy/systemd/doorward-policy-server.service");
     for (unit, text) in [
@@ -184,6 +185,18 @@ fn what_the_examples_write_is_where_their_units_let_them_write() {
                 let folder = path.split(['/', '"']).next().unwrap();
                 let line = format!("\n{setting}={folder}\n");
                 assert!(unit.contains(&line), "{root}{folder}");
+                if root == "/var/lib/" {
+                    // The image's user can make none.
+                    let made = image
+                        .lines()
+                        .any(|line| line.ends_with(&format!(" /state {root}{folder}")));
+                    let kept = image.lines().any(|line| {
+                        let mut words = line.split(' ');
+                        words.next() == Some("VOLUME")
+                            && words.any(|word| word.strip_prefix(root) == Some(folder))
+                    });
+                    assert!(made && kept, "{root}{folder} in the image");
+                }
             }
         }
     }

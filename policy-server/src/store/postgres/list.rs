@@ -22,30 +22,27 @@ const BOUNDARY: &str = "
         WHERE started BETWEEN $1 AND $2 AND (started, id) < ($3, $4)
         ORDER BY started DESC, id DESC OFFSET $5::bigint - 1 LIMIT 1
     ) edge ON true";
-/// Sessions between two places. Of one user:
-const OF_USER: &str = "
-    SELECT store.identity, session.summary, session.last_access
-    FROM doorward.store LEFT JOIN LATERAL (
-        SELECT * FROM doorward.live_session
-        WHERE (universal_id = $9 OR user_name = $9)
-            AND started BETWEEN $1 AND $2 AND (started, id) < ($3, $4) AND (started, id) >= ($5, $6)
-            AND ends > $7 AND ($10::text IS NULL OR agent = $10) AND ($11::text IS NULL OR realm = $11)
-            AND realm <> ALL($12::text[])
-        ORDER BY started DESC, id DESC LIMIT $8
-    ) session ON true
-    ORDER BY session.started DESC, session.id DESC";
-/// Of anybody ($9 is not given):
-const OF_ALL: &str = "
-    SELECT store.identity, session.summary, session.last_access
-    FROM doorward.store LEFT JOIN LATERAL (
-        SELECT * FROM doorward.live_session
-        WHERE $9::text IS NULL
-            AND started BETWEEN $1 AND $2 AND (started, id) < ($3, $4) AND (started, id) >= ($5, $6)
-            AND ends > $7 AND ($10::text IS NULL OR agent = $10) AND ($11::text IS NULL OR realm = $11)
-            AND realm <> ALL($12::text[])
-        ORDER BY started DESC, id DESC LIMIT $8
-    ) session ON true
-    ORDER BY session.started DESC, session.id DESC";
+/// Sessions between two places. Written for each of two conditions, so that each has a plan of its own.
+macro_rules! between {
+    ($condition:literal) => {
+        concat!(
+            "SELECT store.identity, session.summary, session.last_access
+             FROM doorward.store LEFT JOIN LATERAL (
+                 SELECT * FROM doorward.live_session
+                 WHERE ",
+            $condition,
+            "    AND started BETWEEN $1 AND $2 AND (started, id) < ($3, $4) AND (started, id) >= ($5, $6)
+                 AND ends > $7 AND ($10::text IS NULL OR agent = $10) AND ($11::text IS NULL OR realm = $11)
+                 AND realm <> ALL($12::text[])
+                 ORDER BY started DESC, id DESC LIMIT $8
+             ) session ON true
+             ORDER BY session.started DESC, session.id DESC"
+        )
+    };
+}
+const OF_USER: &str = between!("(universal_id = $9 OR user_name = $9)");
+/// Of anybody: $9 is not given.
+const OF_ALL: &str = between!("$9::text IS NULL");
 
 impl PostgresStore {
     pub(super) async fn page(
