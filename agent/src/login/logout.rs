@@ -91,7 +91,7 @@ impl ToEnd {
     }
 
     /// The call has its answer: what was to end has ended, or must not.
-    pub(crate) fn is_decided(mut self) {
+    pub(crate) fn decided(mut self) {
         self.logout = None;
     }
 }

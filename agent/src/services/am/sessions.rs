@@ -77,7 +77,7 @@ pub(super) async fn answer(ask: &Ask<'_>, path_token: Option<&str>) -> Result<Re
     };
     let answered = act(ask, action, sent, named).await;
     if let Some(to_end) = to_end {
-        to_end.is_decided();
+        to_end.decided();
     }
     answered
 }

@@ -137,7 +137,7 @@ async fn end(core: &Core<'_>, id: &[u8]) -> Result<Done, Fault> {
         Err(reason) => Ok(Err(reason)),
     };
     // From here on it is carried out whoever waits.
-    to_end.is_decided();
+    to_end.decided();
     core.end(shown).await?;
     alive(known?)?;
     Ok(Done::Deleted)
