@@ -384,9 +384,13 @@ impl Browser {
 
     async fn login_page(&self) -> LoginPage {
         let challenge = self.get("/app/", "").await;
-        let page = self
-            .get(challenge.headers()[LOCATION].to_str().unwrap(), "")
-            .await;
+        let location = challenge.headers()[LOCATION].to_str().unwrap();
+        // An agent that has just begun has no keys yet, and says so.
+        let page = eventually("there is a login page", async || {
+            let page = self.get(location, "").await;
+            (page.status() != StatusCode::SERVICE_UNAVAILABLE).then_some(page)
+        });
+        let page = page.await;
         let cookie = set_cookie(&page, "__Host-SMLOGIN").expect("a cookie of the form");
         let html = page.text().await.unwrap();
         let (_, rest) = html.split_once("name=\"STATE\"").expect("a state");

@@ -4,6 +4,7 @@ mod agents;
 mod api;
 pub(crate) mod credentials;
 mod explain;
+mod extract;
 mod keys;
 mod openapi;
 mod problem;
@@ -13,12 +14,11 @@ mod users;
 
 use std::convert::Infallible;
 use std::sync::{Arc, LazyLock};
-use std::time::Duration;
 
 use ::http::{HeaderValue, StatusCode, header};
 use axum::body::{Body, Bytes};
-use axum::extract::rejection::{PathRejection, QueryRejection};
-use axum::extract::{DefaultBodyLimit, Extension, FromRequest, Path, Query, Request, State};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{DefaultBodyLimit, Extension, Query, State};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
@@ -32,10 +32,10 @@ use policy_protocol::session_service::{SessionServiceAnswer, SessionServiceReque
 use policy_protocol::{Event, EventPosition};
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 
 use self::api::{Api, Caller, Output, Parts};
+use self::extract::{Call, Named, named};
 use self::problem::Problem;
 pub(crate) use self::to_the_end::UnderWay;
 use self::to_the_end::{Waiting, to_the_end};
@@ -43,8 +43,6 @@ use crate::server::{AgentHandle, PolicyServer};
 
 /// The longest request body, in bytes: a login with the longest credentials fits many times.
 const MAX_BODY: usize = 64 * 1024;
-/// How long a request body may take.
-const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// One JSON object on each line.
 const NDJSON: &str = "application/x-ndjson";
@@ -264,33 +262,7 @@ impl Stopping {
     }
 }
 
-/// A JSON body, whatever its media type is said to be.
-struct Call<T>(T);
-
-impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Call<T> {
-    type Rejection = Problem;
-
-    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let body = tokio::time::timeout(BODY_TIMEOUT, Bytes::from_request(request, state))
-            .await
-            .map_err(|_| Problem::new(StatusCode::REQUEST_TIMEOUT))?
-            .map_err(|rejection| Problem::new(rejection.status()))?;
-        // The parser's complaint could quote credentials.
-        serde_json::from_slice(&body)
-            .map(Self)
-            .map_err(|_| Problem::BAD_REQUEST)
-    }
-}
-
 type Server = State<Arc<PolicyServer>>;
-
-/// What a path names, unless it names nothing that there can be.
-type Named<T> = Result<Path<T>, PathRejection>;
-
-fn named<T>(path: Named<T>) -> Result<T, Problem> {
-    path.map(|Path(name)| name)
-        .map_err(|_| Problem::BAD_REQUEST)
-}
 
 /// Says whether what was removed was there.
 fn removed(was_there: bool) -> Result<StatusCode, Problem> {
