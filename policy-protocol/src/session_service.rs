@@ -57,7 +57,8 @@ pub enum SessionOperation {
         /// Which.
         session_id: SessionId,
     },
-    /// End the sessions of a user. For administrators, and for users who name themselves: theirs end, and no namesake's.
+    /// End the sessions of a user. For administrators, who mean every bearer of a login name, and for users who name
+    /// themselves: theirs end, and no namesake's.
     EndUser {
         /// A universal id or login name.
         user: String,

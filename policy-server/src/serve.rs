@@ -146,10 +146,14 @@ async fn connection(
     address: SocketAddr,
     acceptor: TlsAcceptor,
     router: Router,
-    stop: watch::Receiver<bool>,
+    mut stop: watch::Receiver<bool>,
 ) -> Result<(), connection::ConnectionError> {
     stream.set_nodelay(true)?;
-    let stream = tokio::time::timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream)).await??;
+    let stream = tokio::select! {
+        // Who has not even said hello keeps nobody from stopping.
+        _ = stop.wait_for(|stopping| *stopping) => return Ok(()),
+        stream = tokio::time::timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream)) => stream??,
+    };
     let session = stream.get_ref().1;
     let is_http2 = session.alpn_protocol() == Some(b"h2");
     let leaf = session.peer_certificates().and_then(<[_]>::first);

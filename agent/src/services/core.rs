@@ -323,7 +323,11 @@ impl<'v> Core<'v> {
         administrator: &Shown,
         ids: impl Iterator<Item = SessionId>,
     ) -> Result<SessionServiceAnswer, Unavailable> {
+        let mut ids: Vec<_> = ids.collect::<BTreeSet<_>>().into_iter().collect();
+        // The right to end the others ends with it.
+        ids.sort_by_key(|id| *id == administrator.id());
         let requests: Vec<_> = ids
+            .into_iter()
             .map(|session_id| {
                 let operation = SessionOperation::End { session_id };
                 (session_id, self.request(administrator, operation))

@@ -186,12 +186,14 @@ impl Sessions {
         writer: Writer<'_>,
     ) -> Option<String> {
         session.touch(now);
-        let claims = SessionClaims::new(&session.state(), writer.agent_name, writer.client_ip, now)
-            .made_for(session.made_for());
-        let sealed = claims.seal(writer.ring, writer.jar.zone()).ok()?;
-        if !writer.jar.fits(&sealed) {
-            return None;
-        }
+        let state = session.state();
+        let claims = || SessionClaims::new(&state, writer.agent_name, writer.client_ip, now);
+        let seal = |claims: SessionClaims| {
+            let sealed = claims.seal(writer.ring, writer.jar.zone()).ok();
+            sealed.filter(|sealed| writer.jar.fits(sealed))
+        };
+        // Better without the realm of the login than not at all.
+        let sealed = seal(claims().made_for(session.made_for())).or_else(|| seal(claims()))?;
         // Known at once, so that the next request finds its session without opening anything.
         let alias = Alias {
             zone: Arc::clone(writer.jar.zone()),

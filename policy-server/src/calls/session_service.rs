@@ -99,9 +99,14 @@ impl PolicyServer {
                     only: realm,
                     except: except_realms,
                 };
-                // An administrator's login name may be another's in another directory, and both may be meant.
-                let own =
-                    user == identity.universal_id || !administrator && user == identity.user_name;
+                // An administrator's login name may be another's in another directory, and both may be meant: also where
+                // it is the universal id as well.
+                let named = user == identity.user_name;
+                let own = if administrator {
+                    user == identity.universal_id && !named
+                } else {
+                    user == identity.universal_id || named
+                };
                 let ended = if own {
                     self.end_sessions_of_caller(&identity, &realms).await
                 } else if administrator {

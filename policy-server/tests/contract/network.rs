@@ -1,6 +1,7 @@
 //! What holds of the way between agents and policy servers only.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use futures_util::StreamExt;
@@ -230,6 +231,20 @@ pub(crate) fn trusting(world: &World) -> ConfigBuilder<ClientConfig, WantsClient
 }
 
 /// A connection that offers `protocols`.
+/// The handshake of such a connection may take ten seconds.
+#[tokio::test]
+async fn who_has_not_said_hello_keeps_no_server_from_stopping() {
+    let mut world = World::remote().await;
+    let url = world.url();
+    let address = url.trim_start_matches("https://");
+    let silent = TcpStream::connect(address).await.unwrap();
+    // One that is accepted after it has been answered.
+    live_over(&world, &[]).await;
+    let stopped = tokio::time::timeout(Duration::from_secs(8), world.stop()).await;
+    stopped.expect("it does not wait for the handshake");
+    drop(silent);
+}
+
 pub(crate) async fn connect(world: &World, protocols: &[&[u8]]) -> TlsStream<TcpStream> {
     let mut config = trusting(world).with_no_client_auth();
     config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();

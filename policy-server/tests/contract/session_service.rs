@@ -313,3 +313,46 @@ async fn nobody_administers_unless_a_group_is_named() {
         SessionServiceAnswer::Forbidden
     );
 }
+
+/// Of one name in two directories, the first logs in: so each directory is the first once.
+#[tokio::test]
+async fn an_administrators_own_name_may_mean_somebody_else() {
+    let directory = |name: &str, file: &str| {
+        format!("[[directories]]\nname = {name:?}\nkind = \"file\"\nfile = {file:?}\n")
+    };
+    let (users, others) = (
+        directory("users", "users.toml"),
+        directory("others", "others.toml"),
+    );
+    let section = "administrators = [\"staff\"]\nadministrators_directory = \"users\"";
+    let world = World::remote().await;
+    let known = std::fs::read_to_string(world.dir.path().join("users.toml")).unwrap();
+    let named_bob = known.find("name = \"bob\"").unwrap();
+    let other = known[named_bob..].split("[[users]]").next().unwrap();
+    let other = format!("[[users]]\nuniversal_id = \"another\"\n{other}");
+    std::fs::write(world.dir.path().join("others.toml"), other).unwrap();
+    world.reconfigure(|text| {
+        text.replace("users_file = \"users.toml\"", "")
+            .replace("[[agents]]", &format!("{others}{users}[[agents]]"))
+    });
+    let world = world.with_sessions(section).await;
+    let namesake = world.login("bob", &realm()).await;
+    assert_eq!(namesake.identity.universal_id, "another");
+    let world = world
+        .restart_with(&format!("{others}{users}"), &format!("{users}{others}"))
+        .await;
+    let own = world.login("bob", &realm()).await;
+    assert_eq!(own.identity.universal_id, "bob");
+    let end_user = SessionOperation::EndUser {
+        user: String::from("bob"),
+        realm: None,
+        except_realms: Vec::new(),
+    };
+    let ended = ask(&world, &own, end_user).await;
+    assert_eq!(ended, SessionServiceAnswer::Done);
+    for session in [&namesake, &own] {
+        assert_dead(world.validate(session).await, Reason::REVOKED_SESSION);
+    }
+    let records = world.audit();
+    assert_eq!(records[records.len() - 3]["event"], "AdminLogin");
+}

@@ -244,18 +244,44 @@ async fn a_logout_is_carried_out_although_nobody_waits_for_it() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn all_handles_are_logged_out_although_nobody_waits_for_it() {
-    let am = Am::start().await;
-    let admin = am.login("alice").await;
-    let tokens = [am.login("bob").await, am.login("carol").await];
+async fn handles_of(am: &Am, tokens: &[String]) -> Vec<Value> {
     let mut handles = Vec::new();
-    for token in &tokens {
+    for token in tokens {
         let answer = am
             .act("2.0", "getSessionInfo", Some(token), &Value::Null)
             .await;
         handles.push(answer.json::<Value>()["sessionHandle"].clone());
     }
+    handles
+}
+
+/// The own session is the right to end the others.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_administrator_logs_out_all_handles_with_the_own_among_them() {
+    let am = Am::start().await;
+    let tokens = [
+        am.login("alice").await,
+        am.login("bob").await,
+        am.login("carol").await,
+    ];
+    let mut handles = handles_of(&am, &tokens).await;
+    handles.insert(0, handles[0].clone());
+    let body = json!({ "sessionHandles": handles });
+    let answer = am
+        .act("2.0", "logoutByHandle", Some(&tokens[0]), &body)
+        .await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    for token in &tokens {
+        assert!(!am.is_alive(token).await);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_handles_are_logged_out_although_nobody_waits_for_it() {
+    let am = Am::start().await;
+    let admin = am.login("alice").await;
+    let tokens = [am.login("bob").await, am.login("carol").await];
+    let handles = handles_of(&am, &tokens).await;
     let body = json!({ "sessionHandles": handles }).to_string();
     let request = format!(
         "POST /openam/json/sessions?_action=logoutByHandle HTTP/1.1\r\nHost: app.test\r\n\
